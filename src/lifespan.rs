@@ -1,0 +1,310 @@
+//! How the server lives and ends: what is running is counted, adopted and, at the deadline, cancelled.
+//!
+//! This is the only file that spawns.
+
+use std::future::{Future, IntoFuture};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// How long a drain waits for calls by default.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long after the deadline the answers of calls that were cut may take to leave, and how long a web server may hold
+/// on to a socket that nobody reads.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The life of one or more services: a handle that the host shares.
+///
+/// Nothing has to be started. To end, the host calls [`shutdown`](Self::shutdown), or lets [`drive`](Self::drive) or
+/// `serve` do it on SIGINT or SIGTERM.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), mcp_mount::BuildError> {
+/// use mcp_mount::{Lifespan, Mcp};
+/// use std::time::Duration;
+///
+/// let lifespan = Lifespan::new().grace(Duration::from_secs(5));
+/// let mcp = Mcp::new("demo", "1.0.0").lifespan(&lifespan).build()?;
+/// // .. serve, and when the application ends:
+/// let report = lifespan.shutdown().await;
+/// assert_eq!(report.cut, 0);
+/// # let _ = mcp; Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Lifespan {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    grace_ms: AtomicU64,
+    /// Cancelled when the drain begins: nothing new is accepted, idle streams end.
+    drain: CancellationToken,
+    /// Cancelled at the deadline: what still runs is cancelled.
+    cut: CancellationToken,
+    deadline: OnceLock<(Instant, Instant)>,
+    calls: AtomicUsize,
+    streams: AtomicUsize,
+    calls_finished: AtomicUsize,
+    calls_cut: AtomicUsize,
+    streams_ended: AtomicUsize,
+    changed: Notify,
+    signals: AtomicBool,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            grace_ms: AtomicU64::new(millis(GRACE)),
+            drain: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            deadline: OnceLock::new(),
+            calls: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
+            calls_finished: AtomicUsize::new(0),
+            calls_cut: AtomicUsize::new(0),
+            streams_ended: AtomicUsize::new(0),
+            changed: Notify::new(),
+            signals: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What a drain came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DrainReport {
+    /// Calls that ended by themselves after the drain had begun.
+    pub finished: usize,
+    /// Calls that were cancelled at the deadline.
+    pub cut: usize,
+    /// Open streams that were ended.
+    pub streams: usize,
+    /// How long it took, from the beginning of the drain.
+    pub elapsed: Duration,
+}
+
+impl Lifespan {
+    /// A new life, to be shared with [`Mcp::lifespan`](crate::Mcp::lifespan).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long a drain waits for running calls before it cancels them. Default: 10 s.
+    #[must_use]
+    pub fn grace(self, grace: Duration) -> Self {
+        self.shared.grace_ms.store(millis(grace), Ordering::Relaxed);
+        self
+    }
+
+    /// Whether the drain has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.shared.drain.is_cancelled()
+    }
+
+    /// Ends the service: new sessions, streams and calls get 503, open streams end at once, running calls may finish
+    /// until the deadline and are cancelled and answered with an error then. May be called more than once.
+    pub async fn shutdown(&self) -> DrainReport {
+        self.begin();
+        let (began, deadline) = *self.shared.deadline.get().expect("`begin` has set it");
+        if timeout_at(deadline, self.empty()).await.is_err() {
+            self.shared.cut.cancel();
+            let _ = timeout_at(deadline + PATIENCE, self.empty()).await;
+        }
+        DrainReport {
+            finished: self.shared.calls_finished.load(Ordering::Acquire),
+            cut: self.shared.calls_cut.load(Ordering::Acquire),
+            streams: self.shared.streams_ended.load(Ordering::Acquire),
+            elapsed: began.elapsed(),
+        }
+    }
+
+    /// Waits for SIGINT or SIGTERM, and begins the drain: for a web server's own graceful shutdown. Open streams never
+    /// end by themselves, so they must end inside this, before the server waits for its connections.
+    pub async fn until_signal(&self) {
+        self.shared.signals.store(true, Ordering::Relaxed);
+        self.until(signal()).await;
+    }
+
+    /// Waits for `future`, and begins the drain.
+    pub async fn until<F: Future>(&self, future: F) -> F::Output {
+        let output = future.await;
+        self.begin();
+        let lifespan = self.clone();
+        // The deadline must come even if nobody drives.
+        self.adopt(async move {
+            lifespan.shutdown().await;
+        });
+        output
+    }
+
+    /// Runs a web server to its end: gives up on it one second after the drain's deadline, since a socket that nobody
+    /// reads would hold it for ever. After [`until_signal`](Self::until_signal), a second signal cuts the drain short.
+    ///
+    /// # Errors
+    ///
+    /// The server's own.
+    pub async fn drive<S, T, E>(&self, server: S) -> Result<DrainReport, E>
+    where
+        S: IntoFuture<Output = Result<T, E>>,
+    {
+        let server = server.into_future();
+        tokio::select! {
+            result = server => { result?; }
+            () = self.overdue() => {
+                tracing::warn!("connections were still open one second after the deadline: giving up on them");
+            }
+        }
+        Ok(self.shutdown().await)
+    }
+
+    async fn overdue(&self) {
+        self.shared.drain.cancelled().await;
+        let (_, deadline) = *self.shared.deadline.get().expect("set before the token is cancelled");
+        tokio::select! {
+            () = sleep_until(deadline + PATIENCE) => {}
+            () = self.second_signal() => {
+                self.shared.cut.cancel();
+                tokio::time::sleep(PATIENCE).await;
+            }
+        }
+    }
+
+    async fn second_signal(&self) {
+        if self.shared.signals.load(Ordering::Relaxed) {
+            signal().await;
+        } else {
+            std::future::pending().await
+        }
+    }
+
+    fn begin(&self) {
+        let grace = Duration::from_millis(self.shared.grace_ms.load(Ordering::Relaxed));
+        self.shared.deadline.get_or_init(|| {
+            let now = Instant::now();
+            (now, now + grace)
+        });
+        self.shared.drain.cancel();
+    }
+
+    /// Waits until no call and no stream is left.
+    async fn empty(&self) {
+        loop {
+            let changed = self.shared.changed.notified();
+            if self.shared.calls.load(Ordering::Acquire) == 0 && self.shared.streams.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Runs `work` to its end, whoever drops the request that it came from. Without a runtime it is dropped.
+    pub(crate) fn adopt(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(work);
+        }
+    }
+
+    /// Counts a call in, unless the drain has begun.
+    pub(crate) fn enter_call(&self) -> Option<CallGuard> {
+        self.count_in(&self.shared.calls).then(|| CallGuard { lifespan: self.clone() })
+    }
+
+    /// Counts a stream in, unless the drain has begun.
+    pub(crate) fn enter_stream(&self) -> Option<StreamGuard> {
+        self.count_in(&self.shared.streams).then(|| StreamGuard { lifespan: self.clone() })
+    }
+
+    fn count_in(&self, count: &AtomicUsize) -> bool {
+        count.fetch_add(1, Ordering::AcqRel);
+        // Looked at after counting, so that a drain either sees the count or is seen here.
+        let accepted = !self.is_draining();
+        if !accepted {
+            count.fetch_sub(1, Ordering::AcqRel);
+            self.shared.changed.notify_waiters();
+        }
+        accepted
+    }
+
+    /// Resolves when the drain begins.
+    pub(crate) fn drain_begun(&self) -> WaitForCancellationFutureOwned {
+        self.shared.drain.clone().cancelled_owned()
+    }
+
+    /// Resolves when what still runs has to stop.
+    pub(crate) fn cut(&self) -> WaitForCancellationFutureOwned {
+        self.shared.cut.clone().cancelled_owned()
+    }
+}
+
+/// A call that counts as running.
+#[derive(Debug)]
+pub(crate) struct CallGuard {
+    lifespan: Lifespan,
+}
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        let shared = &self.lifespan.shared;
+        if shared.drain.is_cancelled() {
+            let outcome = if shared.cut.is_cancelled() { &shared.calls_cut } else { &shared.calls_finished };
+            outcome.fetch_add(1, Ordering::AcqRel);
+        }
+        shared.calls.fetch_sub(1, Ordering::AcqRel);
+        if shared.drain.is_cancelled() {
+            shared.changed.notify_waiters();
+        }
+    }
+}
+
+/// A stream that counts as open.
+#[derive(Debug)]
+pub(crate) struct StreamGuard {
+    lifespan: Lifespan,
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        let shared = &self.lifespan.shared;
+        if shared.drain.is_cancelled() {
+            shared.streams_ended.fetch_add(1, Ordering::AcqRel);
+        }
+        shared.streams.fetch_sub(1, Ordering::AcqRel);
+        if shared.drain.is_cancelled() {
+            shared.changed.notify_waiters();
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be watched; SIGINT still ends the server");
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,83 @@
+//! axum: routes for its router, and its server driven to a clean end.
+
+use std::io;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::MatchedPath;
+use axum::serve::ListenerExt as _;
+use http::Extensions;
+use tokio::net::TcpListener;
+
+use crate::lifespan::{DrainReport, Lifespan};
+use crate::transport::service::McpService;
+
+/// Whether a route without a wildcard led here: then its path is the endpoint, whatever it is.
+pub(crate) fn matched_exactly(extensions: &Extensions) -> bool {
+    extensions.get::<MatchedPath>().is_some_and(|path| !path.as_str().contains("{*"))
+}
+
+impl McpService {
+    /// The service as a router, for `Router::nest` and `Router::nest_service`.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").build()?;
+    /// let app: Router = Router::new()
+    ///     .route("/", get(|| async { "the application that was already here" }))
+    ///     .nest("/mcp", mcp.service());
+    /// # let _ = app; Ok(()) }
+    /// ```
+    pub fn service<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        // A fallback would not do: nested twice, it is not found at its root.
+        Router::new().route_service("/", self.clone()).route_service("/{*rest}", self.clone())
+    }
+
+    /// The routes of the service at `path`, with and without a slash at its end, for `Router::merge`. At `"/"` it is
+    /// that path alone, so that the host's own fallback and wildcards keep the rest.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").build()?;
+    /// let app: Router = Router::new()
+    ///     .route("/", get(|| async { "the application that was already here" }))
+    ///     .merge(mcp.at("/mcp"));
+    /// # let _ = app; Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As axum does, when `path` does not begin with a slash, or when merged into a router that has it already.
+    pub fn at<S: Clone + Send + Sync + 'static>(&self, path: &str) -> Router<S> {
+        assert!(path.starts_with('/'), "mcp.at({path:?}): the path must begin with a slash");
+        match path.trim_end_matches('/') {
+            "" => Router::new().route_service("/", self.clone()),
+            path => Router::new().route_service(path, self.clone()).route_service(&format!("{path}/"), self.clone()),
+        }
+    }
+}
+
+impl Lifespan {
+    /// Serves `app` until SIGINT or SIGTERM, then drains and ends: TCP_NODELAY on every connection, the peer's address
+    /// as `ConnectInfo<SocketAddr>`, graceful shutdown, and a deadline that no client can hold up.
+    ///
+    /// # Errors
+    ///
+    /// The server's own.
+    pub async fn serve(&self, listener: TcpListener, app: Router) -> io::Result<DrainReport> {
+        // Without it the second of two small writes waits up to 40 ms for the first one's acknowledgement.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY could not be set");
+            }
+        });
+        let lifespan = self.clone();
+        let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(async move { lifespan.until_signal().await });
+        self.drive(server).await
+    }
+}

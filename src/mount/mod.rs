@@ -1,0 +1,7 @@
+//! Where it sits: the hosts that the service is mounted in.
+//!
+//! [`tower`] is the home that needs nothing; the others are the only files that know a web framework.
+
+#[cfg(feature = "axum")]
+pub(crate) mod axum;
+pub(crate) mod tower;

@@ -1,0 +1,62 @@
+//! The service as tower knows it, for every host that speaks `http`'s types.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use tower_service::Service;
+
+use crate::transport::body::Body;
+use crate::transport::respond;
+use crate::transport::service::McpService;
+
+impl<B> Service<Request<B>> for McpService
+where
+    B: HttpBody + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            let place = service.place(&request);
+            Ok(respond(&service.shared, place.as_deref(), request).await)
+        })
+    }
+}
+
+impl McpService {
+    /// What the request's path is below the mount, where that is not its own path.
+    fn place<B>(&self, request: &Request<B>) -> Option<String> {
+        let full = request.uri().path();
+        match &self.path {
+            Some(path) => Some(
+                full.strip_prefix(&**path)
+                    .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+                    .unwrap_or(full)
+                    .to_owned(),
+            ),
+            None if matched_exactly(request.extensions()) => Some(String::new()),
+            None => None,
+        }
+    }
+}
+
+#[cfg(feature = "axum")]
+use super::axum::matched_exactly;
+
+/// Without a router there is no route.
+#[cfg(not(feature = "axum"))]
+fn matched_exactly(_: &http::Extensions) -> bool {
+    false
+}

@@ -1,0 +1,344 @@
+//! JSON-RPC messages, read in one pass over envelope and parameters.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::{BufMut, BytesMut};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::error::{ErrorCode, RpcError};
+use super::escape::write_string;
+use super::meta::Meta;
+use super::text::{Object, Text};
+
+/// The largest integer that a JSON number keeps in every client (2^53 - 1).
+const SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// The id of a request, echoed with the JSON type it came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RequestId {
+    Signed(i64),
+    Unsigned(u64),
+    Text(Box<str>),
+}
+
+impl RequestId {
+    pub(crate) fn write(&self, out: &mut BytesMut) {
+        match self {
+            Self::Signed(number) => write_integer(out, *number),
+            Self::Unsigned(number) => write_integer(out, *number),
+            Self::Text(text) => write_string(out, text),
+        }
+    }
+}
+
+fn write_integer(out: &mut BytesMut, number: impl serde::Serialize) {
+    serde_json::to_writer(out.writer(), &number).expect("writing an integer to memory cannot fail");
+}
+
+/// Whatever stands where an id may stand. Reading one never fails, so that the rest of the message is read and the
+/// refusal can say what is wrong.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Id<'a> {
+    #[default]
+    Absent,
+    Null,
+    /// Neither a string nor an integer.
+    Invalid,
+    Signed(i64),
+    Unsigned(u64),
+    Text(Cow<'a, str>),
+}
+
+impl Id<'_> {
+    /// The id, if it is one that a request may have (2025-11-25, basic/index, «Requests»: a string or an integer, never
+    /// null).
+    pub(crate) fn to_request_id(&self) -> Option<RequestId> {
+        match self {
+            Self::Signed(number) => Some(RequestId::Signed(*number)),
+            Self::Unsigned(number) => Some(RequestId::Unsigned(*number)),
+            Self::Text(text) => Some(RequestId::Text(text.as_ref().into())),
+            Self::Absent | Self::Null | Self::Invalid => None,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdVisitor)
+    }
+}
+
+struct IdVisitor;
+
+impl<'de> Visitor<'de> for IdVisitor {
+    type Value = Id<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an integer")
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Id::Signed(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Id::Unsigned(number))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "an integral value within 2^53 fits an i64")]
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        // JSON has one kind of number: 1.0 is the integer 1.
+        let integral = number.fract() == 0.0 && number.abs() <= SAFE_INTEGER;
+        Ok(if integral { Id::Signed(number as i64) } else { Id::Invalid })
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Id::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Id::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Id::Invalid)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Id::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Id::Invalid)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Id::Invalid)
+    }
+}
+
+/// A whole message. Which of its members may be there depends on what it is: see [`Message::kind`].
+#[derive(Debug, Deserialize)]
+pub(crate) struct Message<'a> {
+    #[serde(borrow, default)]
+    jsonrpc: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(crate) id: Id<'a>,
+    #[serde(borrow, default)]
+    method: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    params: Object<Params<'a>>,
+    #[serde(borrow, default)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// The parameters of every method, in one struct: one pass reads them without knowing the method, which may come after
+/// them in the text. `arguments` stays a slice.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Params<'a> {
+    #[serde(borrow, default, rename = "_meta")]
+    meta: Option<Object<Meta<'a>>>,
+    #[serde(borrow, default)]
+    pub(crate) name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(crate) arguments: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) cursor: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "protocolVersion")]
+    pub(crate) protocol_version: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(crate) capabilities: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "clientInfo")]
+    pub(crate) client_info: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) level: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "requestId")]
+    pub(crate) request_id: Id<'a>,
+}
+
+/// What a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Request(RequestId),
+    Notification,
+    Response,
+}
+
+/// Why a body is no message, with the id where it could be read.
+#[derive(Debug)]
+pub(crate) struct Malformed {
+    pub(crate) id: Option<RequestId>,
+    pub(crate) error: RpcError,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message.
+    pub(crate) fn parse(text: &'a str) -> Result<(Self, Kind), Malformed> {
+        let Object(message): Object<Self> = match serde_json::from_str(text) {
+            Ok(message) => message,
+            Err(error) => return Err(diagnose(text, &error)),
+        };
+        let kind = message.kind()?;
+        Ok((message, kind))
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_ref().map_or("", Text::as_str)
+    }
+
+    pub(crate) fn params(&self) -> &Params<'a> {
+        &self.params.0
+    }
+
+    /// `params._meta`.
+    pub(crate) fn meta(&self) -> Option<&Meta<'a>> {
+        self.params.0.meta.as_ref().map(|Object(meta)| meta)
+    }
+
+    fn kind(&self) -> Result<Kind, Malformed> {
+        let id = self.id.to_request_id();
+        let refuse = |message: &'static str| {
+            Err(Malformed { id: id.clone(), error: RpcError::new(ErrorCode::InvalidRequest, message) })
+        };
+        if self.jsonrpc.as_ref().is_none_or(|version| version.as_str() != "2.0") {
+            return refuse("jsonrpc: expected the string \"2.0\"");
+        }
+        match (&self.method, &self.id) {
+            (Some(_), Id::Absent) => Ok(Kind::Notification),
+            (Some(_), Id::Null) => refuse("id: null is not allowed; a request's id is a string or an integer"),
+            (None, _) if self.result.is_some() != self.error.is_some() => match id {
+                Some(_) => Ok(Kind::Response),
+                None => refuse("id: a response needs the id of the request that it answers"),
+            },
+            (None, _) => refuse("method: missing; a message is a request, a notification or a response"),
+            (Some(_), _) => match id.clone() {
+                Some(id) => Ok(Kind::Request(id)),
+                None => refuse("id: expected a string or an integer"),
+            },
+        }
+    }
+}
+
+/// The envelope alone, read when the typed pass failed, so that the id is kept and the member at fault is named.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    id: Id<'a>,
+    #[serde(borrow, default)]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+}
+
+#[cold]
+fn diagnose(text: &str, error: &serde_json::Error) -> Malformed {
+    let refuse = |code, message: String| Malformed { id: None, error: RpcError::new(code, message) };
+    if !error.is_data() {
+        return refuse(ErrorCode::Parse, format!("the body is not valid JSON: {error}"));
+    }
+    let start = text.trim_ascii_start();
+    if start.starts_with('[') {
+        return refuse(ErrorCode::InvalidRequest, "batches are not accepted: send one message as a JSON object".into());
+    }
+    let Object(envelope): Object<Envelope<'_>> = match serde_json::from_str(text) {
+        Ok(envelope) => envelope,
+        // Two values for one member: a proxy and this server could each read another one.
+        Err(error) if start.starts_with('{') => {
+            return refuse(ErrorCode::Parse, format!("the message is ambiguous: {error}"));
+        }
+        Err(error) => return refuse(ErrorCode::InvalidRequest, format!("the message is not a JSON object: {error}")),
+    };
+    let id = envelope.id.to_request_id();
+    if envelope.method.is_some_and(|method| !method.get().starts_with('"')) {
+        let error = RpcError::new(ErrorCode::InvalidRequest, "method: expected a string");
+        return Malformed { id, error };
+    }
+    if let Some(fault) = envelope.params.and_then(|params| params_fault(params.get())) {
+        return Malformed { id, error: RpcError::invalid_params(fault) };
+    }
+    // `jsonrpc` of another type, or a member twice.
+    let code =
+        if error.to_string().starts_with("duplicate field") { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
+    Malformed { id, error: RpcError::new(code, format!("the message is not a JSON-RPC message: {error}")) }
+}
+
+/// What is wrong with the parameters, with the path to it.
+fn params_fault(params: &str) -> Option<String> {
+    if !params.starts_with('{') {
+        return Some("params: expected an object".into());
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(params);
+    let result: Result<Object<Params<'_>>, _> = serde_path_to_error::deserialize(&mut deserializer);
+    let error = result.err()?;
+    let path = error.path().to_string();
+    let place = if path == "." { "params".to_owned() } else { format!("params.{path}") };
+    Some(format!("{place}: {}", error.inner()))
+}
+
+/// Reads the value of a member that must be an object, as `what` names it.
+pub(crate) fn require_object<'a>(raw: Option<&'a RawValue>, what: &str) -> Result<&'a str, RpcError> {
+    match raw {
+        Some(raw) if raw.get().starts_with('{') => Ok(raw.get()),
+        Some(_) => Err(RpcError::invalid_params(format!("{what}: expected an object"))),
+        None => Err(RpcError::invalid_params(format!("{what}: missing; expected an object"))),
+    }
+}
+
+impl RequestId {
+    /// Reads an id that was written by [`write`](Self::write).
+    #[cfg(test)]
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        use serde::de::Error as _;
+        serde_json::from_str::<Id<'_>>(text)?.to_request_id().ok_or_else(|| serde_json::Error::custom("not an id"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (Option<RequestId>, i32, String) {
+        let malformed = Message::parse(text).unwrap_err();
+        (malformed.id, malformed.error.code.number(), malformed.error.message.into_owned())
+    }
+
+    #[test]
+    fn ids_keep_their_type_and_value() {
+        for id in ["1", "-7", "18446744073709551615", "9007199254740993", "\"a\\\"b\"", "\"\""] {
+            let mut out = BytesMut::new();
+            RequestId::from_json(id).unwrap().write(&mut out);
+            assert_eq!(std::str::from_utf8(&out).unwrap(), id);
+        }
+        assert_eq!(RequestId::from_json("1.0").unwrap(), RequestId::Signed(1));
+        for id in ["null", "true", "1.5", "{}", "[1]", "1e400", "123456789012345678901234567890"] {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+            assert!(matches!(refused(&text).1, -32600 | -32700), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_escaped_method_is_the_method() {
+        let (message, kind) = Message::parse(r#"{"jsonrpc":"2.0","id":1,"method":"tools\/call"}"#).unwrap();
+        assert_eq!(message.method(), "tools/call");
+        assert_eq!(kind, Kind::Request(RequestId::Unsigned(1)));
+    }
+
+    #[test]
+    fn faults_name_the_member_and_keep_the_id() {
+        let (id, code, message) = refused(r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":5}}"#);
+        assert_eq!((id, code), (Some(RequestId::Unsigned(4)), -32602));
+        assert!(message.starts_with("params.name: invalid type: integer"), "{message}");
+        let (id, code, message) = refused(r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":[1]}"#);
+        assert_eq!((id, code, message.as_str()), (Some(RequestId::Unsigned(4)), -32602, "params: expected an object"));
+        assert_eq!(refused(r#"{"jsonrpc":"2.0","id":4,"id":5,"method":"ping"}"#).1, -32700);
+        assert_eq!(refused(r#"[{"jsonrpc":"2.0","id":4,"method":"ping"}]"#).1, -32600);
+        assert_eq!(refused(r#"{"jsonrpc":"2.0","id":4,"#).1, -32700);
+    }
+}

@@ -1,0 +1,19 @@
+//! What is said: MCP's messages as pure data, for every revision of the protocol.
+//!
+//! Nothing here does I/O, reads a clock or knows HTTP. Reading is [`jsonrpc`] (one pass over a message), writing is
+//! [`encode`] (the only place that knows what a revision's results look like); the rest are the types they share.
+
+pub(crate) mod content;
+pub(crate) mod encode;
+pub(crate) mod error;
+pub(crate) mod escape;
+pub(crate) mod implementation;
+pub(crate) mod jsonrpc;
+pub(crate) mod meta;
+pub(crate) mod method;
+pub(crate) mod notifications;
+pub(crate) mod revision;
+pub(crate) mod session;
+pub(crate) mod stateless;
+pub(crate) mod text;
+pub(crate) mod tools;

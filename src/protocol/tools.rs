@@ -1,0 +1,132 @@
+//! Tools as they are listed, and what a call answers.
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::content::Content;
+use super::implementation::Icon;
+use super::revision::Revision;
+
+/// A tool, as `tools/list` shows it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToolDefinition {
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    pub(crate) description: String,
+    pub(crate) input_schema: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output_schema: Option<Value>,
+    #[serde(skip_serializing_if = "ToolAnnotations::is_empty")]
+    pub(crate) annotations: ToolAnnotations,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) icons: Vec<Icon>,
+}
+
+impl ToolDefinition {
+    /// What of it the given revision knows.
+    pub(crate) fn for_revision(&self, revision: Revision) -> Self {
+        let mut known = self.clone();
+        if revision < Revision::V2025_03_26 {
+            known.annotations = ToolAnnotations::default();
+        }
+        if revision < Revision::V2025_06_18 {
+            known.title = None;
+            known.output_schema = None;
+        }
+        if revision < Revision::V2025_11_25 {
+            known.icons.clear();
+        }
+        if revision < Revision::V2026_07_28 {
+            known.output_schema = known.output_schema.map(wrap_schema);
+        }
+        known
+    }
+}
+
+/// Before 2026-07-28 `structuredContent` is an object and so is its schema: another type stands in `{"result": ..}`.
+fn wrap_schema(mut schema: Value) -> Value {
+    if schema.get("type").is_some_and(|kind| kind == "object") {
+        return schema;
+    }
+    // References count from the root of the document, where the definitions must stay.
+    let definitions = schema.as_object_mut().and_then(|schema| schema.remove("$defs"));
+    let mut wrapped = serde_json::json!({
+        "type": "object",
+        "properties": { "result": schema },
+        "required": ["result"],
+    });
+    if let Some(definitions) = definitions {
+        wrapped["$defs"] = definitions;
+    }
+    wrapped
+}
+
+/// Hints about what a tool does, for display and approval; not to be trusted (2026-07-28, server/tools).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToolAnnotations {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) read_only_hint: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) destructive_hint: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idempotent_hint: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) open_world_hint: Option<bool>,
+}
+
+impl ToolAnnotations {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a call of a tool answers.
+///
+/// Most handlers return something simpler: see [`IntoToolResult`](crate::IntoToolResult).
+///
+/// ```
+/// use mcp_mount::{CallToolResult, Content};
+///
+/// let result = CallToolResult::new([Content::text("three found")])
+///     .structured(&serde_json::json!({ "found": 3 }))
+///     .unwrap();
+/// # let _ = result;
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CallToolResult {
+    pub(crate) content: Vec<Content>,
+    pub(crate) structured: Option<Box<RawValue>>,
+    pub(crate) is_error: bool,
+}
+
+impl CallToolResult {
+    /// A result of these blocks.
+    pub fn new(content: impl IntoIterator<Item = Content>) -> Self {
+        Self { content: content.into_iter().collect(), structured: None, is_error: false }
+    }
+
+    /// A result of one text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::new([Content::text(text)])
+    }
+
+    /// A failure that the model is to see and may correct (`isError`).
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { is_error: true, ..Self::text(text) }
+    }
+
+    /// Adds `structuredContent`: any JSON value in 2026-07-28; for earlier revisions a value that is not an object is
+    /// wrapped as `{"result": ..}`.
+    ///
+    /// # Errors
+    ///
+    /// When `value` cannot be written as JSON.
+    pub fn structured<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, serde_json::Error> {
+        self.structured = Some(serde_json::value::to_raw_value(value)?);
+        Ok(self)
+    }
+}

@@ -1,0 +1,276 @@
+//! What a running call says before its answer: a bounded queue between the handler and whoever reads the reply.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// How much may wait in a queue, and how long it may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+    pub(crate) stall: Duration,
+}
+
+/// The queue of one call.
+///
+/// Its lock is held for a few moves of pointers only, never across an await.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    state: Mutex<State>,
+    /// There is room again, or nobody to make room for.
+    room: Notify,
+    /// The reader went away, or was too slow.
+    gone: Notify,
+    limits: QueueLimits,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: VecDeque<Bytes>,
+    bytes: usize,
+    end: End,
+    reader: Option<Waker>,
+    last_read: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Messages may come.
+    Open,
+    /// The answer is the last in the queue.
+    Answered,
+    /// The reader went away; what is sent is dropped.
+    Gone,
+    /// The reader did not read for too long; the reply breaks off.
+    Cut,
+}
+
+/// What the reader finds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// All that waits, and whether more can come.
+    Messages { messages: VecDeque<Bytes>, last: bool },
+    /// Nothing more comes.
+    End,
+    /// The reply broke off, because nobody read it.
+    Cut,
+}
+
+impl Outbound {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
+        let state = State { queue: VecDeque::new(), bytes: 0, end: End::Open, reader: None, last_read: None };
+        Self { state: Mutex::new(state), room: Notify::new(), gone: Notify::new(), limits }
+    }
+
+    /// Sends a message, waiting for room if the queue is full. A queue that nobody has read for too long is cut.
+    pub(crate) async fn send(&self, message: Bytes) {
+        loop {
+            let room = self.room.notified();
+            let patience = {
+                let mut state = self.lock();
+                if state.end != End::Open {
+                    return;
+                }
+                if self.has_room(&state, message.len()) {
+                    state.push(message);
+                    return;
+                }
+                *state.last_read.get_or_insert_with(Instant::now) + self.limits.stall
+            };
+            if timeout_at(patience, room).await.is_err() {
+                self.cut_if_stalled(patience);
+            }
+        }
+    }
+
+    /// Ends the queue with the answer, for which there is always room.
+    pub(crate) fn finish(&self, answer: Bytes) {
+        let mut state = self.lock();
+        if state.end == End::Open {
+            state.end = End::Answered;
+            state.push(answer);
+        }
+    }
+
+    /// Whether something waits.
+    pub(crate) fn has_messages(&self) -> bool {
+        !self.lock().queue.is_empty()
+    }
+
+    /// Takes all that waits.
+    pub(crate) fn take(&self) -> VecDeque<Bytes> {
+        let mut state = self.lock();
+        state.bytes = 0;
+        std::mem::take(&mut state.queue)
+    }
+
+    /// Reads all that waits, or waits for more.
+    pub(crate) fn poll_read(&self, cx: &Context<'_>) -> Poll<Read> {
+        let mut state = self.lock();
+        match state.end {
+            End::Cut => return Poll::Ready(Read::Cut),
+            End::Gone => return Poll::Ready(Read::End),
+            End::Answered if state.queue.is_empty() => return Poll::Ready(Read::End),
+            End::Open | End::Answered => {}
+        }
+        if state.queue.is_empty() {
+            // A quiet handler is not a slow reader.
+            state.last_read = None;
+            if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+                state.reader = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        let last = state.end == End::Answered;
+        state.last_read = None;
+        state.bytes = 0;
+        let messages = std::mem::take(&mut state.queue);
+        drop(state);
+        self.room.notify_waiters();
+        Poll::Ready(Read::Messages { messages, last })
+    }
+
+    /// Nobody will read any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        if state.end == End::Cut {
+            return;
+        }
+        state.end = End::Gone;
+        state.clear();
+        drop(state);
+        self.room.notify_waiters();
+        self.gone.notify_waiters();
+    }
+
+    /// Resolves when the reader went away or was cut off.
+    pub(crate) async fn gone(&self) {
+        loop {
+            let gone = self.gone.notified();
+            if matches!(self.lock().end, End::Gone | End::Cut) {
+                return;
+            }
+            gone.await;
+        }
+    }
+
+    fn has_room(&self, state: &State, bytes: usize) -> bool {
+        // A message larger than the whole budget passes alone.
+        state.queue.is_empty() || (state.queue.len() < self.limits.events && state.bytes + bytes <= self.limits.bytes)
+    }
+
+    fn cut_if_stalled(&self, patience: Instant) {
+        let mut state = self.lock();
+        let stalled =
+            state.end == End::Open && state.last_read.is_some_and(|since| since + self.limits.stall <= patience);
+        if !stalled {
+            return;
+        }
+        tracing::debug!(stall_ms = self.limits.stall.as_millis(), "a stream was not read for too long: cutting it");
+        state.end = End::Cut;
+        let reader = state.clear();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        self.room.notify_waiters();
+        self.gone.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock, so what a poisoned one holds is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, message: Bytes) {
+        self.bytes += message.len();
+        self.queue.push_back(message);
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+
+    fn clear(&mut self) -> Option<Waker> {
+        self.queue = VecDeque::new();
+        self.bytes = 0;
+        self.reader.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn queue() -> Arc<Outbound> {
+        Arc::new(Outbound::new(QueueLimits { events: 2, bytes: 10, stall: Duration::from_secs(30) }))
+    }
+
+    fn message(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_waits_for_its_reader_and_loses_nothing() {
+        let queue = queue();
+        let writer = {
+            let queue = Arc::clone(&queue);
+            async move {
+                for text in ["one", "two", "three", "four"] {
+                    queue.send(message(text)).await;
+                }
+                queue.finish(message("answer"));
+            }
+        };
+        let reader = async {
+            let mut read = Vec::new();
+            while let Read::Messages { messages, last } = poll_fn(|cx| queue.poll_read(cx)).await {
+                read.extend(messages);
+                if last {
+                    break;
+                }
+            }
+            read
+        };
+        let ((), read) = tokio::join!(writer, reader);
+        assert_eq!(read, ["one", "two", "three", "four", "answer"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_nobody_reads_is_cut_after_the_stall() {
+        let queue = queue();
+        let began = Instant::now();
+        for text in ["one", "two", "three"] {
+            queue.send(message(text)).await;
+        }
+        assert_eq!(began.elapsed(), Duration::from_secs(30));
+        queue.gone().await;
+        assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
+        queue.send(message("dropped")).await;
+        assert!(!queue.has_messages());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_comes_back_in_time_keeps_its_stream() {
+        let queue = queue();
+        queue.send(message("one")).await;
+        queue.send(message("two")).await;
+        let late = async {
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            poll_fn(|cx| queue.poll_read(cx)).await
+        };
+        let (read, ()) = tokio::join!(late, queue.send(message("three")));
+        assert_eq!(read, Read::Messages { messages: [message("one"), message("two")].into(), last: false });
+        assert!(queue.has_messages());
+    }
+}

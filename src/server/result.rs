@@ -1,0 +1,189 @@
+//! What a handler may return.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::schema;
+use crate::error::Causes;
+use crate::protocol::content::Content;
+use crate::protocol::tools::CallToolResult;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A type that a handler may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not something a tool's handler can return",
+    label = "cannot become a tool's result",
+    note = "return text, a number, a bool, `()`, `Json<T>` for structured output, `Content`, `Vec<Content>`, \
+            `CallToolResult`, or a `Result` of these"
+)]
+pub trait IntoToolResult {
+    /// Makes it the result of the call.
+    ///
+    /// # Errors
+    ///
+    /// When the tool failed.
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError>;
+
+    /// The schema of `structuredContent`, where there is one.
+    #[must_use]
+    fn output_schema() -> Option<Value> {
+        None
+    }
+}
+
+/// Structured output: `structuredContent`, its schema, and the same JSON as text for clients before 2025-06-18.
+///
+/// ```
+/// use mcp_mount::{Json, tool_fn};
+///
+/// #[derive(serde::Serialize, schemars::JsonSchema)]
+/// struct Sum { sum: i64 }
+///
+/// let tool = tool_fn("sum", "Sum up", || async { Json(Sum { sum: 3 }) });
+/// # let _ = tool;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize + JsonSchema> IntoToolResult for Json<T> {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        let result = CallToolResult::default().structured(&self.0)?;
+        let text = result.structured.as_ref().map_or("", |structured| structured.get()).to_owned();
+        Ok(CallToolResult { content: vec![Content::text(text)], ..result })
+    }
+
+    fn output_schema() -> Option<Value> {
+        Some(schema::output::<T>())
+    }
+}
+
+impl IntoToolResult for CallToolResult {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(self)
+    }
+}
+
+impl IntoToolResult for Content {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(CallToolResult::new([self]))
+    }
+}
+
+impl IntoToolResult for Vec<Content> {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(CallToolResult::new(self))
+    }
+}
+
+impl IntoToolResult for () {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(CallToolResult::default())
+    }
+}
+
+impl<T: IntoToolResult> IntoToolResult for Option<T> {
+    /// `None` is a result without content.
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        self.map_or_else(|| Ok(CallToolResult::default()), T::into_tool_result)
+    }
+}
+
+impl<T: IntoToolResult, E: Into<ToolError>> IntoToolResult for Result<T, E> {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        self.map_err(Into::into)?.into_tool_result()
+    }
+
+    fn output_schema() -> Option<Value> {
+        T::output_schema()
+    }
+}
+
+macro_rules! text_result {
+    ($($text:ty),*) => {$(
+        impl IntoToolResult for $text {
+            fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+                Ok(CallToolResult::text(self))
+            }
+        }
+    )*};
+}
+
+text_result!(String, &'static str, std::borrow::Cow<'static, str>, Box<str>);
+
+macro_rules! displayed_result {
+    ($($displayed:ty),*) => {$(
+        impl IntoToolResult for $displayed {
+            fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+                Ok(CallToolResult::text(self.to_string()))
+            }
+        }
+    )*};
+}
+
+displayed_result!(bool, char, f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+
+/// Why a tool failed.
+///
+/// Any error becomes one by `?`. Its text stays in the server's log and the client sees a reference to it, unless it was
+/// made for the client's eyes by [`expose`](Self::expose).
+///
+/// ```
+/// use mcp_mount::ToolError;
+///
+/// async fn read(path: String) -> Result<String, ToolError> {
+///     if path.contains("..") {
+///         return Err(ToolError::expose("the path must not leave the folder"));
+///     }
+///     Ok(std::fs::read_to_string(path)?) // masked: the error could name what is none of the client's business
+/// }
+/// ```
+pub struct ToolError {
+    exposed: bool,
+    source: BoxError,
+}
+
+impl ToolError {
+    /// A failure whose text the client, and the model behind it, may see and act on.
+    pub fn expose(error: impl Into<BoxError>) -> Self {
+        Self { exposed: true, source: error.into() }
+    }
+
+    /// What the client sees of it; the rest is logged here.
+    pub(crate) fn into_result(self, tool: &str) -> CallToolResult {
+        if self.exposed {
+            return CallToolResult::error(self.source.to_string());
+        }
+        masked(tool, &Causes(&*self.source))
+    }
+}
+
+/// An error of the server's own making: logged under a reference, which is all that the client sees.
+pub(crate) fn masked(tool: &str, cause: &dyn fmt::Display) -> CallToolResult {
+    let reference = uuid::Uuid::new_v4().simple().to_string();
+    let reference = &reference[..12];
+    tracing::error!(tool, reference, cause = %cause, "the tool failed");
+    CallToolResult::error(format!("the tool failed with an internal error (reference {reference} in the server's log)"))
+}
+
+impl<E: Into<BoxError>> From<E> for ToolError {
+    fn from(error: E) -> Self {
+        Self { exposed: false, source: error.into() }
+    }
+}
+
+impl fmt::Debug for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToolError").field("exposed", &self.exposed).field("source", &self.source).finish()
+    }
+}
+
+impl fmt::Display for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}

@@ -1,0 +1,174 @@
+//! A running call: the handler under its timeout, its panic guard and whatever may cancel it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{DropGuard, WaitForCancellationFutureOwned};
+use tracing::Span;
+
+use super::call::Call;
+use super::handler::HandlerOutcome;
+use super::result::masked;
+use super::tool::Tool;
+use crate::lifespan::Lifespan;
+use crate::protocol::revision::Revision;
+use crate::protocol::tools::CallToolResult;
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// With a result, which may be a failure of the tool.
+    Result(CallToolResult),
+    /// The client cancelled it.
+    Cancelled,
+    /// The server is shutting down and could not wait any longer.
+    Cut,
+}
+
+/// A handler that runs.
+///
+/// What a handler that ends at its first poll does not need is made later: the clock and the wait for a shutdown.
+pub(crate) struct Running {
+    handler: Pin<Box<dyn Future<Output = HandlerOutcome> + Send>>,
+    tool: Arc<Tool>,
+    timeout: Duration,
+    cancel: Option<CancelHandle>,
+    lifespan: Lifespan,
+    pending: Option<Pin<Box<Waits>>>,
+    span: Span,
+    began: Option<Instant>,
+    /// Ends the handler's context with the call.
+    _end: Option<DropGuard>,
+}
+
+pin_project_lite::pin_project! {
+    struct Waits {
+        #[pin]
+        timeout: Sleep,
+        #[pin]
+        cut: WaitForCancellationFutureOwned,
+    }
+}
+
+impl Running {
+    pub(crate) fn start(call: Call, revision: Revision, timeout: Duration, lifespan: Lifespan) -> Self {
+        let tool = Arc::clone(&call.tool);
+        let span = tracing::info_span!(
+            "tools/call",
+            tool = tool.name(),
+            revision = revision.as_str(),
+            outcome = tracing::field::Empty,
+            duration_ms = tracing::field::Empty,
+        );
+        let began = (!span.is_disabled()).then(Instant::now);
+        let end = call.context.as_ref().map(super::context::Context::end_guard);
+        let timeout = tool.timeout.unwrap_or(timeout);
+        let handler = tool.handler.call(call);
+        Self { handler, tool, timeout, cancel: None, lifespan, pending: None, span, began, _end: end }
+    }
+
+    /// Lets `cancel` end the call.
+    pub(crate) fn cancelled_by(&mut self, cancel: CancelHandle) {
+        self.cancel = Some(cancel);
+    }
+
+    fn poll_outcome(&mut self, cx: &mut TaskContext<'_>) -> Poll<Outcome> {
+        // Registered before the handler runs, so that a cancellation in between is not missed.
+        if self.cancel.as_ref().is_some_and(|cancel| cancel.poll(cx)) {
+            return Poll::Ready(Outcome::Cancelled);
+        }
+        if let Poll::Ready(outcome) = self.handler.as_mut().poll(cx) {
+            let result = outcome.unwrap_or_else(|panic| masked(self.tool.name(), &panic_text(&*panic)));
+            return Poll::Ready(Outcome::Result(result));
+        }
+        let (timeout, lifespan) = (self.timeout, &self.lifespan);
+        let waits = self.pending.get_or_insert_with(|| {
+            let timeout = sleep_until(Instant::now() + timeout);
+            Box::pin(Waits { timeout, cut: lifespan.cut() })
+        });
+        let waits = waits.as_mut().project();
+        if waits.cut.poll(cx).is_ready() {
+            return Poll::Ready(Outcome::Cut);
+        }
+        waits.timeout.poll(cx).map(|()| Outcome::Result(self.timed_out()))
+    }
+
+    fn timed_out(&self) -> CallToolResult {
+        let (tool, timeout_ms) = (self.tool.name(), self.timeout.as_millis());
+        tracing::warn!(tool, timeout_ms, "the tool timed out");
+        CallToolResult::error(format!("the tool `{tool}` did not finish within its timeout of {timeout_ms} ms"))
+    }
+
+    fn record(&self, outcome: &Outcome) {
+        let Some(began) = self.began else { return };
+        let name = match outcome {
+            Outcome::Result(result) if result.is_error => "error",
+            Outcome::Result(_) => "ok",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Cut => "cut",
+        };
+        self.span.record("outcome", name);
+        self.span.record("duration_ms", began.elapsed().as_secs_f64() * 1e3);
+        tracing::debug!(parent: &self.span, "done");
+    }
+}
+
+impl Future for Running {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Outcome> {
+        let span = self.span.clone();
+        let _entered = span.enter();
+        let poll = self.poll_outcome(cx);
+        if let Poll::Ready(outcome) = &poll {
+            self.record(outcome);
+        }
+        poll
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("tool", &self.tool.name()).finish_non_exhaustive()
+    }
+}
+
+/// A panic's message, where it is text.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panicked: {}", text.unwrap_or("with a value that is no text"))
+}
+
+/// Ends one call from elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CancelHandle(Arc<Signal>);
+
+#[derive(Debug, Default)]
+struct Signal {
+    raised: AtomicBool,
+    waiter: AtomicWaker,
+}
+
+impl CancelHandle {
+    pub(crate) fn cancel(&self) {
+        self.0.raised.store(true, Ordering::Release);
+        self.0.waiter.wake();
+    }
+
+    /// Whether it was cancelled; if not, `cx` is woken when it is. One task at a time may wait.
+    pub(crate) fn poll(&self, cx: &TaskContext<'_>) -> bool {
+        self.0.waiter.register(cx.waker());
+        self.0.raised.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}

@@ -1,0 +1,178 @@
+//! A tool: what is listed, and the handler behind it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::call::OnDisconnect;
+use super::extract::Needs;
+use super::handler::{ErasedHandler, Handler};
+use super::schema;
+use crate::protocol::implementation::Icon;
+use crate::protocol::tools::{ToolAnnotations, ToolDefinition};
+
+/// A function that clients can call. Made by [`tool_fn`], by [`Tool::raw`], or by `#[tool]`.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    pub(crate) definition: ToolDefinition,
+    pub(crate) needs: std::sync::Arc<Needs>,
+    pub(crate) handler: ErasedHandler,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) on_disconnect: Option<OnDisconnect>,
+}
+
+/// A tool from an async function or closure; its parameters are extractors, see [`Handler`].
+///
+/// ```
+/// use mcp_mount::{Args, tool_fn};
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Add {
+///     /// The first number
+///     a: f64,
+///     b: f64,
+/// }
+///
+/// let add = tool_fn("add", "Add two numbers", |Args(add): Args<Add>| async move { add.a + add.b })
+///     .title("Add")
+///     .read_only(true);
+/// # let _ = add;
+/// ```
+pub fn tool_fn<P, H: Handler<P>>(name: impl Into<String>, description: impl Into<String>, handler: H) -> Tool {
+    let mut needs = H::needs();
+    let definition = ToolDefinition {
+        name: name.into(),
+        title: None,
+        description: description.into(),
+        input_schema: needs.input_schema.take().unwrap_or_else(schema::no_arguments),
+        output_schema: H::output_schema(),
+        annotations: ToolAnnotations::default(),
+        icons: Vec::new(),
+    };
+    Tool { definition, needs: needs.into(), handler: ErasedHandler::new(handler), timeout: None, on_disconnect: None }
+}
+
+impl Tool {
+    /// A tool with an input schema of one's own, listed as it is. The handler usually takes
+    /// `Args<serde_json::Value>` and checks what it is given: the schema is for the client, it is not applied here.
+    ///
+    /// ```
+    /// use mcp_mount::{Args, Tool};
+    /// use serde_json::{Value, json};
+    ///
+    /// let schema = json!({ "type": "object", "properties": { "message": { "type": "string" } } });
+    /// let echo = Tool::raw("echo", schema, |Args(arguments): Args<Value>| async move {
+    ///     arguments["message"].as_str().unwrap_or_default().to_owned()
+    /// })
+    /// .description("Say it again");
+    /// # let _ = echo;
+    /// ```
+    pub fn raw<P, H: Handler<P>>(name: impl Into<String>, input_schema: Value, handler: H) -> Self {
+        let mut tool = tool_fn(name, String::new(), handler);
+        tool.definition.input_schema = input_schema;
+        tool
+    }
+
+    /// The tool's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    /// What the tool does, for the model.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.definition.description = description.into();
+        self
+    }
+
+    /// The name to show to people.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.definition.title = Some(title.into());
+        self
+    }
+
+    /// Pictures to show for the tool.
+    #[must_use]
+    pub fn icons(mut self, icons: impl IntoIterator<Item = Icon>) -> Self {
+        self.definition.icons = icons.into_iter().collect();
+        self
+    }
+
+    /// Hints that the tool changes nothing (`readOnlyHint`).
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.definition.annotations.read_only_hint = Some(read_only);
+        self
+    }
+
+    /// Hints whether what the tool changes may be lost by it (`destructiveHint`).
+    #[must_use]
+    pub fn destructive(mut self, destructive: bool) -> Self {
+        self.definition.annotations.destructive_hint = Some(destructive);
+        self
+    }
+
+    /// Hints that a second call with the same arguments changes nothing more (`idempotentHint`).
+    #[must_use]
+    pub fn idempotent(mut self, idempotent: bool) -> Self {
+        self.definition.annotations.idempotent_hint = Some(idempotent);
+        self
+    }
+
+    /// Hints whether the tool reaches out to things the server does not control (`openWorldHint`).
+    #[must_use]
+    pub fn open_world(mut self, open_world: bool) -> Self {
+        self.definition.annotations.open_world_hint = Some(open_world);
+        self
+    }
+
+    /// The schema of `structuredContent`, in place of the one that the handler's return type gives.
+    #[must_use]
+    pub fn output_schema(mut self, schema: Value) -> Self {
+        self.definition.output_schema = Some(schema);
+        self
+    }
+
+    /// How long a call may take, in place of [`Limits::tool_timeout`](crate::Limits::tool_timeout).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// What happens to a running call when its client goes away, in place of what the client's revision says.
+    #[must_use]
+    pub fn on_disconnect(mut self, on_disconnect: OnDisconnect) -> Self {
+        self.on_disconnect = Some(on_disconnect);
+        self
+    }
+}
+
+/// Why a tool cannot be served, if it cannot.
+pub(crate) fn fault(tool: &Tool) -> Option<String> {
+    let definition = &tool.definition;
+    if !is_name(&definition.name) {
+        return Some(format!(
+            "the name {:?} is not allowed: 1 to 64 characters of A-Z a-z 0-9 _ - . /",
+            definition.name
+        ));
+    }
+    if let Some(fault) = schema::input_fault(&definition.input_schema) {
+        return Some(format!("tool `{}`: its input schema {fault}", definition.name));
+    }
+    let unsafe_icon = definition.icons.iter().find(|icon| !is_safe_icon(icon))?;
+    Some(format!("tool `{}`: the icon {:?} is neither `https:` nor `data:`", definition.name, unsafe_icon.src()))
+}
+
+/// 2026-07-28, server/tools, «Tool Names»: one to 64 characters that are safe in a header and in a model's function name.
+fn is_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+/// Clients must not load other schemes (2026-07-28, basic/index, «icons»).
+pub(crate) fn is_safe_icon(icon: &Icon) -> bool {
+    icon.src().starts_with("https://") || icon.src().starts_with("data:")
+}

@@ -1,0 +1,168 @@
+//! What outlives a request: one trait, with the memory of this process behind it by default.
+//!
+//! Values are small and expire: a session's record is a few hundred bytes. Everything a [`Store`] keeps is bounded, by
+//! the cap that [`Store::reserve`] is called with and by time.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+mod memory;
+
+pub use memory::Memory;
+
+/// Where values that outlive a request are kept.
+///
+/// [`Memory`] is the default. A store for several processes implements the same operations; each of them is atomic.
+pub trait Store: Send + Sync + 'static {
+    /// Reads a value. With `touch`, a value that is there lives that long from now on.
+    fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>>;
+
+    /// Writes a value that expires after `ttl`, if what is there is what the caller `expect`s. Answers whether it wrote.
+    fn put(&self, key: Key, value: Bytes, ttl: Duration, expect: Expect) -> StoreFuture<'_, bool>;
+
+    /// Reads a value and removes it.
+    fn take(&self, key: Key) -> StoreFuture<'_, Option<Stored>>;
+
+    /// Writes a new value, where at most [`Cap::max`] values of its [`Kind`] may be at a time. At the cap the value that
+    /// has not been written or touched for the longest time gives way, if that time is at least [`Cap::idle`].
+    fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved>;
+}
+
+/// The name of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Key {
+    /// What kind of value it is.
+    pub kind: Kind,
+    /// Which one of its kind.
+    pub id: u128,
+}
+
+impl Key {
+    pub(crate) const fn session(id: u128) -> Self {
+        Self { kind: Kind::Session, id }
+    }
+}
+
+/// The kinds of value that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The record of a session.
+    Session,
+}
+
+/// A value, and how often it has been written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// The value.
+    pub value: Bytes,
+    /// Another number after each write.
+    pub version: u64,
+}
+
+impl Stored {
+    /// A value with its version.
+    #[must_use]
+    pub fn new(value: Bytes, version: u64) -> Self {
+        Self { value, version }
+    }
+}
+
+/// What must be there for [`Store::put`] to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expect {
+    /// Anything or nothing.
+    Any,
+    /// Nothing.
+    Absent,
+    /// The value with this version.
+    Version(u64),
+}
+
+/// How many values of a kind may be kept, and which may give way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cap {
+    /// The most that may be kept.
+    pub max: usize,
+    /// How long a value must have been left alone before it may give way to a new one.
+    pub idle: Duration,
+}
+
+impl Cap {
+    /// At most `max` values, of which those left alone for `idle` may give way.
+    #[must_use]
+    pub fn new(max: usize, idle: Duration) -> Self {
+        Self { max, idle }
+    }
+}
+
+/// What became of [`Store::reserve`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reserved {
+    /// Written; there was room.
+    Free,
+    /// Written, in the place of this one.
+    Evicted(Key),
+    /// Not written: every value is in use. The first may give way after this time.
+    Full(Duration),
+}
+
+/// The outcome of an operation of a [`Store`]: at hand, or to be waited for.
+///
+/// [`Memory`] never allocates for one.
+#[must_use = "futures do nothing unless awaited"]
+pub enum StoreFuture<'a, T> {
+    /// At hand.
+    Ready(Option<Result<T, StoreError>>),
+    /// To be waited for.
+    Boxed(Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>),
+}
+
+impl<T> StoreFuture<'_, T> {
+    /// An outcome that is at hand.
+    pub fn ready(value: T) -> Self {
+        Self::Ready(Some(Ok(value)))
+    }
+}
+
+impl<T: Unpin> Future for StoreFuture<'_, T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Ready(outcome) => Poll::Ready(outcome.take().expect("polled after it was ready")),
+            Self::Boxed(future) => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<T> fmt::Debug for StoreFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready(_) => "StoreFuture::Ready",
+            Self::Boxed(_) => "StoreFuture::Boxed",
+        })
+    }
+}
+
+/// A store could not do what it was asked. Requests that need it are answered with 503.
+#[derive(Debug, thiserror::Error)]
+#[error("the store failed")]
+pub struct StoreError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl StoreError {
+    /// A failure with its cause, which is logged and never sent to a client.
+    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+}

@@ -1,0 +1,90 @@
+//! The body of a response.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use super::sse::call::CallStream;
+use super::sse::listen::ListenStream;
+
+/// The body of a response: nothing, one piece, or a stream of events.
+#[derive(Default)]
+pub struct Body(Kind);
+
+#[derive(Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Full(Option<Bytes>),
+    Call(Box<CallStream>),
+    Listen(Box<ListenStream>),
+}
+
+/// A stream of events broke off, since its client did not read it in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stream was cut: the client did not read it in time")]
+pub struct StreamCut(());
+
+impl StreamCut {
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
+}
+
+impl Body {
+    pub(crate) fn full(bytes: Bytes) -> Self {
+        Self(Kind::Full(Some(bytes)))
+    }
+
+    pub(crate) fn call(stream: CallStream) -> Self {
+        Self(Kind::Call(Box::new(stream)))
+    }
+
+    pub(crate) fn listen(stream: ListenStream) -> Self {
+        Self(Kind::Listen(Box::new(stream)))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = StreamCut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
+        match &mut self.0 {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Call(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
+            Kind::Listen(stream) => stream.poll_data(cx).map(|data| data.map(|data| Ok(Frame::data(data)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Full(bytes) => bytes.is_none(),
+            Kind::Call(stream) => stream.is_done(),
+            Kind::Listen(stream) => stream.is_done(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Call(_) | Kind::Listen(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Kind::Empty => "Body(empty)",
+            Kind::Full(_) => "Body(full)",
+            Kind::Call(_) | Kind::Listen(_) => "Body(stream)",
+        })
+    }
+}

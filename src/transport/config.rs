@@ -1,0 +1,206 @@
+//! The settings, as the pipeline reads them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Extensions;
+
+use super::guard::Guard;
+use super::read::{Budget, ReadLimits};
+use crate::auth::Principal;
+use crate::error::BuildError;
+use crate::protocol::revision::Revisions;
+use crate::server::outbound::QueueLimits;
+
+/// Finds the principal among what the host's middleware put into the request.
+pub(crate) type FindPrincipal = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;
+
+/// Every setting of the transport.
+pub(crate) struct Config {
+    pub(crate) revisions: Revisions,
+    pub(crate) guard: Guard,
+    pub(crate) read: ReadLimits,
+    pub(crate) queue: QueueLimits,
+    pub(crate) keep_alive: Duration,
+    pub(crate) silence: Duration,
+    pub(crate) tool_timeout: Duration,
+    pub(crate) sessions: bool,
+    pub(crate) principal: Option<FindPrincipal>,
+}
+
+impl Config {
+    /// Whether GET and DELETE mean anything here.
+    pub(crate) fn serves_sessions(&self) -> bool {
+        self.sessions && self.revisions.newest_session().is_some()
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("revisions", &self.revisions).field("guard", &self.guard).finish_non_exhaustive()
+    }
+}
+
+/// The bounds of what clients may take: each has a safe default.
+///
+/// ```
+/// use mcp_mount::Limits;
+/// use std::time::Duration;
+///
+/// let limits = Limits::new().body_bytes(64 * 1024).tool_timeout(Duration::from_secs(300));
+/// # let _ = limits;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    body_bytes: usize,
+    body_deadline: Duration,
+    body_budget: usize,
+    pub(crate) calls_in_flight: usize,
+    tool_timeout: Duration,
+    keep_alive: Duration,
+    silence: Duration,
+    stream_events: usize,
+    stream_bytes: usize,
+    stream_stall: Duration,
+}
+
+impl Limits {
+    /// The defaults, which each method names.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            body_bytes: 4 << 20,
+            body_deadline: Duration::from_secs(30),
+            body_budget: 256 << 20,
+            calls_in_flight: 1024,
+            tool_timeout: Duration::from_secs(60),
+            keep_alive: Duration::from_secs(15),
+            silence: Duration::from_secs(10),
+            stream_events: 256,
+            stream_bytes: 1 << 20,
+            stream_stall: Duration::from_secs(30),
+        }
+    }
+
+    /// The largest body of a request, in bytes. Default: 4 MiB. A larger one gets 413.
+    #[must_use]
+    pub fn body_bytes(mut self, bytes: usize) -> Self {
+        self.body_bytes = bytes;
+        self
+    }
+
+    /// How long a body may take to arrive. Default: 30 s. A slower one gets 408.
+    #[must_use]
+    pub fn body_deadline(mut self, deadline: Duration) -> Self {
+        self.body_deadline = deadline;
+        self
+    }
+
+    /// How many bytes the bodies of all requests may hold together. Default: 256 MiB. Beyond it requests get 503.
+    #[must_use]
+    pub fn body_budget(mut self, bytes: usize) -> Self {
+        self.body_budget = bytes;
+        self
+    }
+
+    /// How many calls may run at a time. Default: 1,024. Beyond it calls get 503.
+    #[must_use]
+    pub fn calls_in_flight(mut self, calls: usize) -> Self {
+        self.calls_in_flight = calls;
+        self
+    }
+
+    /// How long a call may take, unless its tool has a timeout of its own. Default: 60 s.
+    #[must_use]
+    pub fn tool_timeout(mut self, timeout: Duration) -> Self {
+        self.tool_timeout = timeout;
+        self
+    }
+
+    /// How long a stream may be quiet before a comment is sent, so that proxies do not close it. Default: 15 s. Also the
+    /// interval at which open streams and running calls keep their session alive.
+    #[must_use]
+    pub fn keep_alive(mut self, interval: Duration) -> Self {
+        self.keep_alive = interval;
+        self
+    }
+
+    /// How long a call may be silent before its reply becomes a stream, so that proxies see its beginning. Default: 10 s.
+    #[must_use]
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
+    /// How many messages of a call may wait for its client. Default: 256. A handler that sends more waits.
+    #[must_use]
+    pub fn stream_events(mut self, events: usize) -> Self {
+        self.stream_events = events;
+        self
+    }
+
+    /// How many bytes of messages of a call may wait for its client. Default: 1 MiB.
+    #[must_use]
+    pub fn stream_bytes(mut self, bytes: usize) -> Self {
+        self.stream_bytes = bytes;
+        self
+    }
+
+    /// How long a full queue may wait for its client before the stream is cut. Default: 30 s.
+    #[must_use]
+    pub fn stream_stall(mut self, stall: Duration) -> Self {
+        self.stream_stall = stall;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let zero = [
+            ("body_bytes", self.body_bytes == 0),
+            ("body_deadline", self.body_deadline.is_zero()),
+            ("body_budget", self.body_budget < self.body_bytes),
+            ("calls_in_flight", self.calls_in_flight == 0),
+            ("tool_timeout", self.tool_timeout.is_zero()),
+            ("keep_alive", self.keep_alive.is_zero()),
+            ("stream_events", self.stream_events == 0),
+            ("stream_bytes", self.stream_bytes == 0),
+            ("stream_stall", self.stream_stall.is_zero()),
+        ];
+        match zero.iter().find(|(_, wrong)| *wrong) {
+            Some(("body_budget", _)) => Err(BuildError::setting("limits: body_budget is less than body_bytes")),
+            Some((name, _)) => Err(BuildError::setting(format!("limits: {name} is zero; nothing could be served"))),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn into_config(self, settings: Settings) -> Config {
+        Config {
+            revisions: settings.revisions,
+            guard: settings.guard,
+            read: ReadLimits {
+                bytes: self.body_bytes,
+                deadline: self.body_deadline,
+                budget: Budget::new(self.body_budget),
+            },
+            queue: QueueLimits { events: self.stream_events, bytes: self.stream_bytes, stall: self.stream_stall },
+            keep_alive: self.keep_alive,
+            silence: self.silence,
+            tool_timeout: self.tool_timeout,
+            sessions: settings.sessions,
+            principal: settings.principal,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What is set beside the limits.
+pub(crate) struct Settings {
+    pub(crate) revisions: Revisions,
+    pub(crate) guard: Guard,
+    pub(crate) sessions: bool,
+    pub(crate) principal: Option<FindPrincipal>,
+}

@@ -1,0 +1,118 @@
+//! A call on its way: what it was asked with, what it holds, and how its outcome is written.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+
+use super::accept::Accepts;
+use super::body::Body;
+use super::pending::PendingCall;
+use super::read::Share;
+use super::service::{Permit, Shared};
+use super::session::Session;
+use super::session::live::RunningCall;
+use super::session::pulse::Pulse;
+use crate::lifespan::CallGuard;
+use crate::protocol::encode;
+use crate::protocol::error::{ErrorCode, RpcError};
+use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::revision::Revision;
+use crate::server::call::{Call, CallFacts};
+use crate::server::context::Context;
+use crate::server::outbound::Outbound;
+use crate::server::run::{Outcome, Running};
+use crate::server::tool::Tool;
+
+/// A call that has passed every check.
+pub(crate) struct StartCall {
+    pub(crate) id: RequestId,
+    pub(crate) tool: Arc<Tool>,
+    pub(crate) arguments: Option<Bytes>,
+    pub(crate) facts: CallFacts,
+    pub(crate) accepts: Accepts,
+    pub(crate) session: Option<Session>,
+    pub(crate) running: Option<RunningCall>,
+    pub(crate) permit: Permit,
+    pub(crate) guard: CallGuard,
+    pub(crate) share: Share,
+}
+
+impl StartCall {
+    /// Runs the call and answers it.
+    pub(crate) async fn answer(self, shared: &Arc<Shared>, parts: Parts) -> Response<Body> {
+        let accepts = self.accepts;
+        let on_disconnect = self.tool.on_disconnect.unwrap_or(self.facts.policy.on_disconnect);
+        let (work, queue) = self.start(shared, parts);
+        PendingCall::new(shared, work, queue, accepts, on_disconnect).answer().await
+    }
+
+    /// What a handler does not ask for is neither moved nor made.
+    fn start(self, shared: &Arc<Shared>, parts: Parts) -> (Work, Option<Arc<Outbound>>) {
+        let needs = &self.tool.needs;
+        let queue = (needs.context && self.accepts.sse).then(|| Arc::new(Outbound::new(shared.config.queue)));
+        let revision = self.facts.revision;
+        let context = needs.context.then(|| Context::new(self.tool.name(), self.facts, queue.clone()));
+        let call = Call {
+            states: Arc::clone(&shared.server.states),
+            arguments: self.arguments,
+            headers: needs.headers.then_some(parts.headers),
+            extensions: needs.extensions.then_some(parts.extensions),
+            context,
+            tool: self.tool,
+        };
+        let mut running = Running::start(call, revision, shared.config.tool_timeout, shared.lifespan.clone());
+        if let Some(seat) = &self.running {
+            running.cancelled_by(seat.cancel.clone());
+        }
+        let held = Held { _running: self.running, _permit: self.permit, _share: self.share, _guard: self.guard };
+        let pulse = self.session.map(|session| Pulse::new(&shared.sessions, &session));
+        (Work { running, pulse, shared: Arc::clone(shared), id: self.id, revision, _held: held }, queue)
+    }
+}
+
+/// A running call that ends with the text of its answer. What it holds is given back when it is dropped.
+pub(crate) struct Work {
+    running: Running,
+    pulse: Option<Pulse>,
+    shared: Arc<Shared>,
+    id: RequestId,
+    revision: Revision,
+    _held: Held,
+}
+
+struct Held {
+    _running: Option<RunningCall>,
+    _permit: Permit,
+    _share: Share,
+    /// Last, so that a drain goes on when all else is given back.
+    _guard: CallGuard,
+}
+
+impl Work {
+    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Bytes> {
+        match Pin::new(&mut self.running).poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(self.encode(&outcome)),
+            Poll::Pending => {
+                // A running call keeps its session alive.
+                if let Some(pulse) = &mut self.pulse {
+                    pulse.poll(cx);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn encode(&self, outcome: &Outcome) -> Bytes {
+        let fail = |text| encode::error(Some(&self.id), &RpcError::new(ErrorCode::Internal, text));
+        match outcome {
+            Outcome::Result(result) => self.shared.server.encoder.call(&self.id, self.revision, result),
+            Outcome::Cancelled => fail("the request was cancelled by its client"),
+            Outcome::Cut => fail("the server is shutting down and could not wait for this call any longer"),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Lazy streaming: a call is one JSON body, unless it speaks before it answers, or is silent for too long.
+//!
+//! The handler is polled in place, with its queue beside it:
+//!
+//! - done, and nothing was said: JSON, without a task or a channel;
+//! - done in the poll in which it spoke: one whole body of events;
+//! - pending after it spoke, or silent for ten seconds: the lifespan adopts it as a task, and the reply is a stream that
+//!   only reads the queue. (Were the handler polled by the body, it would stop whenever nobody reads.)
+
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::accept::Accepts;
+use super::body::Body;
+use super::exchange::Work;
+use super::reply;
+use super::service::Shared;
+use super::sse::call::CallStream;
+use super::sse::keep_alive::KeepAlive;
+use crate::server::call::OnDisconnect;
+use crate::server::outbound::Outbound;
+
+/// A call whose reply has not begun.
+pub(crate) struct PendingCall<'a> {
+    shared: &'a Arc<Shared>,
+    /// `None` once it is done or adopted.
+    work: Option<Box<Work>>,
+    queue: Option<Arc<Outbound>>,
+    accepts: Accepts,
+    on_disconnect: OnDisconnect,
+    silence: Option<Pin<Box<Sleep>>>,
+}
+
+enum First {
+    Answer(Bytes),
+    Stream,
+}
+
+impl<'a> PendingCall<'a> {
+    pub(crate) fn new(
+        shared: &'a Arc<Shared>,
+        work: Work,
+        queue: Option<Arc<Outbound>>,
+        accepts: Accepts,
+        on_disconnect: OnDisconnect,
+    ) -> Self {
+        Self { shared, work: Some(Box::new(work)), queue, accepts, on_disconnect, silence: None }
+    }
+
+    pub(crate) async fn answer(mut self) -> Response<Body> {
+        match poll_fn(|cx| self.poll_first(cx)).await {
+            First::Answer(answer) => {
+                self.work = None;
+                match self.queue.as_deref().map(Outbound::take) {
+                    Some(said) if !said.is_empty() => reply::events(said.into_iter().chain([answer])),
+                    _ => reply::message(answer, self.accepts),
+                }
+            }
+            First::Stream => self.stream(),
+        }
+    }
+
+    fn poll_first(&mut self, cx: &mut TaskContext<'_>) -> Poll<First> {
+        let Some(work) = &mut self.work else { return Poll::Pending };
+        if let Poll::Ready(answer) = work.poll(cx) {
+            return Poll::Ready(First::Answer(answer));
+        }
+        if self.queue.as_ref().is_some_and(|queue| queue.has_messages()) {
+            return Poll::Ready(First::Stream);
+        }
+        if !self.accepts.sse {
+            return Poll::Pending;
+        }
+        let after = self.shared.config.silence;
+        let silence = self.silence.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + after)));
+        silence.as_mut().poll(cx).map(|()| First::Stream)
+    }
+
+    fn stream(&mut self) -> Response<Body> {
+        let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
+        if let Some(work) = self.work.take() {
+            self.shared.lifespan.adopt(run(work, Arc::clone(&queue), self.on_disconnect));
+        }
+        let keep_alive = KeepAlive::new(self.shared.config.keep_alive);
+        reply::stream(Body::call(CallStream::new(queue, keep_alive)))
+    }
+}
+
+impl Drop for PendingCall<'_> {
+    /// The client went away before the reply began.
+    fn drop(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        if self.on_disconnect == OnDisconnect::Finish {
+            let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
+            queue.close();
+            self.shared.lifespan.adopt(run(work, queue, OnDisconnect::Finish));
+        }
+    }
+}
+
+/// Runs an adopted call to its end, or until its client is gone.
+async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconnect) {
+    let answer = {
+        let work = poll_fn(|cx| work.poll(cx));
+        match on_disconnect {
+            OnDisconnect::Finish => Some(work.await),
+            OnDisconnect::Cancel => tokio::select! {
+                biased;
+                answer = work => Some(answer),
+                () = queue.gone() => None,
+            },
+        }
+    };
+    if let Some(answer) = answer {
+        queue.finish(answer);
+    }
+}

@@ -1,0 +1,171 @@
+//! POST: one message in, its answer out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body as HttpBody;
+
+use super::accept::{self, Accepts};
+use super::body::Body;
+use super::exchange::StartCall;
+use super::headers::Head;
+use super::incoming::{self, Incoming};
+use super::read::{self, Share};
+use super::rejection::{self, Rejection};
+use super::reply;
+use super::service::Shared;
+use super::session::open;
+use crate::auth::Principal;
+use crate::protocol::encode;
+use crate::protocol::error::{ErrorCode, RpcError};
+use crate::protocol::jsonrpc::{Kind, Message, RequestId};
+use crate::protocol::method::{Method, Notification};
+use crate::protocol::stateless::parse_log_level;
+use crate::server::call::CallFacts;
+use crate::server::dispatch::Answer;
+use crate::server::tool::Tool;
+
+/// What a POST comes to.
+pub(crate) enum Received {
+    Reply(Response<Body>),
+    Call(Box<StartCall>),
+}
+
+/// A request's way from its body to its answer, or to the handler that has to give it.
+pub(crate) async fn receive<B: HttpBody>(
+    shared: &Arc<Shared>,
+    principal: Option<Principal>,
+    head: &Head<'_>,
+    body: B,
+) -> Result<Received, Box<Rejection>> {
+    let accepts = accept::check_post(head)?;
+    let (body, share) = read::body(body, head, &shared.config.read).await?;
+    let text = std::str::from_utf8(&body).map_err(|_| Rejection::not_utf8())?;
+    let (message, kind) = Message::parse(text).map_err(Rejection::malformed)?;
+    let incoming = incoming::decide(shared, head, principal.as_ref(), &body, &message, &kind).await;
+    let id = match kind {
+        Kind::Request(id) => id,
+        Kind::Notification => {
+            notify(shared, &incoming?, &message);
+            return Ok(Received::Reply(reply::accepted()));
+        }
+        Kind::Response if incoming?.takes_responses => return Ok(Received::Reply(reply::accepted())),
+        Kind::Response => {
+            let text = "2026-07-28 has no responses from clients; answers go with the request again";
+            return Err(Rejection::invalid(text));
+        }
+    };
+    let request = Request { shared, principal, accepts, body: &body, share, message: &message };
+    let answered = match incoming {
+        Ok(incoming) => request.answer(incoming, &id).await,
+        Err(rejection) => Err(rejection),
+    };
+    answered.map_err(|rejection| rejection.of(Some(&id)))
+}
+
+fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
+    match (Notification::parse(message.method()), &incoming.session) {
+        (Notification::Cancelled, Some(session)) => {
+            if let Some(id) = message.params().request_id.to_request_id() {
+                shared.sessions.live.cancel_call(session.id, &id);
+            }
+        }
+        // That the client came back has kept its session alive already.
+        (Notification::Initialized | Notification::Cancelled | Notification::Other, _) => {}
+    }
+}
+
+struct Request<'a> {
+    shared: &'a Arc<Shared>,
+    principal: Option<Principal>,
+    accepts: Accepts,
+    body: &'a Bytes,
+    share: Share,
+    message: &'a Message<'a>,
+}
+
+impl Request<'_> {
+    async fn answer(self, incoming: Incoming, id: &RequestId) -> Result<Received, Box<Rejection>> {
+        let Some(method) = incoming.method else { return self.unknown_method(&incoming, id) };
+        if method != Method::Ping && self.shared.lifespan.is_draining() {
+            return Err(Rejection::draining());
+        }
+        let params = self.message.params();
+        let answer = match self.shared.server.dispatch(method, id, incoming.revision, params) {
+            Ok(answer) => answer,
+            // In band, with 200: a client could take a 400 for a server of another era.
+            Err(error) => return Ok(self.reply(encode::error(Some(id), &error))),
+        };
+        match answer {
+            Answer::Ready(answer) => Ok(self.reply(answer)),
+            Answer::Initialize => {
+                let principal = self.principal.as_ref();
+                let response = open::initialize(self.shared, principal, id, params, self.accepts).await?;
+                Ok(Received::Reply(response))
+            }
+            Answer::SetLevel => self.set_level(&incoming, id).await,
+            Answer::Call(tool) => self.call(incoming, id, tool),
+        }
+    }
+
+    async fn set_level(&self, incoming: &Incoming, id: &RequestId) -> Result<Received, Box<Rejection>> {
+        let level = match &self.message.params().level {
+            Some(level) => parse_log_level(level.as_str(), "params.level"),
+            None => Err(RpcError::invalid_params("params.level: missing; expected a log level such as info")),
+        };
+        let level = match level {
+            Ok(level) => level,
+            Err(error) => return Ok(self.reply(encode::error(Some(id), &error))),
+        };
+        // Without a session there is nothing that could remember it, and nothing that it would apply to.
+        if let Some(session) = &incoming.session {
+            self.shared.sessions.set_level(session, level).await?;
+        }
+        Ok(self.reply(self.shared.server.encoder.empty(id, incoming.revision)))
+    }
+
+    fn call(self, incoming: Incoming, id: &RequestId, tool: Arc<Tool>) -> Result<Received, Box<Rejection>> {
+        let shared = self.shared;
+        let guard = shared.lifespan.enter_call().ok_or_else(Rejection::draining)?;
+        let permit = shared.permits.take().ok_or_else(Rejection::too_many_calls)?;
+        let running = match &incoming.session {
+            None => None,
+            Some(session) => match shared.sessions.live.begin_call(session.id, id.clone()) {
+                Some(running) => Some(running),
+                None => return Err(Rejection::invalid("id: a request with this id is still running in this session")),
+            },
+        };
+        let arguments = self.message.params().arguments;
+        Ok(Received::Call(Box::new(StartCall {
+            id: id.clone(),
+            tool,
+            arguments: arguments.map(|arguments| self.body.slice_ref(arguments.get().as_bytes())),
+            facts: CallFacts {
+                revision: incoming.revision,
+                principal: self.principal,
+                client_info: incoming.client_info,
+                progress_token: self.message.meta().and_then(|meta| meta.progress_token.to_request_id()),
+                policy: incoming.policy,
+            },
+            accepts: self.accepts,
+            session: incoming.session,
+            running,
+            permit,
+            guard,
+            share: self.share,
+        })))
+    }
+
+    fn unknown_method(&self, incoming: &Incoming, id: &RequestId) -> Result<Received, Box<Rejection>> {
+        if incoming.refuses_in_band {
+            let text = rejection::unknown_method_text(self.message.method());
+            return Ok(self.reply(encode::error(Some(id), &RpcError::new(ErrorCode::MethodNotFound, text))));
+        }
+        Err(Rejection::unknown_method(self.message.method()))
+    }
+
+    fn reply(&self, answer: Bytes) -> Received {
+        Received::Reply(reply::message(answer, self.accepts))
+    }
+}

@@ -1,0 +1,135 @@
+//! The body of a request, read under three bounds: its size, its deadline, and a budget for all bodies together.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::{Body, Frame};
+use tokio::time::{Instant, sleep_until};
+
+use super::headers::Head;
+use super::rejection::Rejection;
+
+/// How large a body may be, how long it may take, and how much all of them may hold.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadLimits {
+    pub(crate) bytes: usize,
+    pub(crate) deadline: Duration,
+    pub(crate) budget: Budget,
+}
+
+/// Bytes that all bodies may hold together.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    left: Arc<AtomicUsize>,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { left: Arc::new(AtomicUsize::new(bytes)) }
+    }
+
+    fn share(&self) -> Share {
+        Share { budget: self.clone(), bytes: 0 }
+    }
+}
+
+/// What one body holds of the budget, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Share {
+    fn grow(&mut self, bytes: usize) -> Result<(), Box<Rejection>> {
+        let take = |left: usize| left.checked_sub(bytes);
+        match self.budget.left.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take) {
+            Ok(_) => {
+                self.bytes += bytes;
+                Ok(())
+            }
+            Err(_) => Err(Rejection::body_budget()),
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.left.fetch_add(self.bytes, Ordering::AcqRel);
+    }
+}
+
+/// Reads a body to its end. A body of one frame is not copied.
+pub(crate) async fn body<B>(body: B, head: &Head<'_>, limits: &ReadLimits) -> Result<(Bytes, Share), Box<Rejection>>
+where
+    B: Body,
+{
+    let mut body = pin!(body);
+    let announced = announced(head)?.or_else(|| body.size_hint().exact());
+    if announced.is_some_and(|bytes| bytes > limits.bytes as u64) {
+        return Err(Rejection::body_too_large(limits.bytes));
+    }
+    let mut share = limits.budget.share();
+    let mut first: Option<Bytes> = None;
+    let mut rest: Option<BytesMut> = None;
+    let mut deadline = Deadline { after: limits.deadline, sleep: None };
+    loop {
+        let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
+            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+            Poll::Pending => deadline.poll(cx).map(|()| Err(Rejection::body_too_slow(limits.deadline))),
+        });
+        let Some(frame) = frame.await? else { break };
+        let Some(data) = frame.map(Frame::into_data).map_err(|_| Rejection::body_broken())?.ok() else {
+            continue; // trailers
+        };
+        let mut data = data;
+        let bytes = data.remaining();
+        if share.bytes + bytes > limits.bytes {
+            return Err(Rejection::body_too_large(limits.bytes));
+        }
+        share.grow(bytes)?;
+        let data = data.copy_to_bytes(bytes);
+        match (&mut rest, first.take()) {
+            (None, None) => first = Some(data),
+            (None, Some(earlier)) => {
+                // What was announced is not trusted with more than the bytes that came so far.
+                let mut joined = BytesMut::with_capacity((earlier.len() + data.len()) * 2);
+                joined.extend_from_slice(&earlier);
+                joined.extend_from_slice(&data);
+                rest = Some(joined);
+            }
+            (Some(joined), _) => joined.extend_from_slice(&data),
+        }
+    }
+    Ok((rest.map_or_else(|| first.unwrap_or_default(), BytesMut::freeze), share))
+}
+
+/// What `Content-Length` says.
+fn announced(head: &Head<'_>) -> Result<Option<u64>, Box<Rejection>> {
+    match (head.content_length.value, head.content_length.duplicate) {
+        (None, _) => Ok(None),
+        (Some(value), false) => match std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(Rejection::body_broken()),
+        },
+        (Some(_), true) => Err(Rejection::body_broken()),
+    }
+}
+
+/// A clock that is started when the body makes us wait.
+struct Deadline {
+    after: Duration,
+    sleep: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Deadline {
+    fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
+        let after = self.after;
+        self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + after))).as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,266 @@
+//! Every refusal: its status, its JSON-RPC code, and a text that says what to change. The only place that picks an
+//! error status.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::body::Body;
+use crate::error::Causes;
+use crate::protocol::encode;
+use crate::protocol::error::{ErrorCode, RpcError};
+use crate::protocol::jsonrpc::{Malformed, RequestId};
+use crate::protocol::revision::Revisions;
+use crate::store::StoreError;
+
+/// How long a client is asked to wait when the server does not know better.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A request that is not served.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    status: StatusCode,
+    id: Option<RequestId>,
+    error: RpcError,
+    allow: Option<&'static str>,
+    retry_after: Option<Duration>,
+    close: bool,
+}
+
+impl Rejection {
+    fn new(status: StatusCode, code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Box<Self> {
+        let error = RpcError::new(code, message);
+        Box::new(Self { status, id: None, error, allow: None, retry_after: None, close: false })
+    }
+
+    fn unavailable(message: impl Into<Cow<'static, str>>, retry_after: Duration) -> Box<Self> {
+        let mut rejection = Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Internal, message);
+        rejection.retry_after = Some(retry_after);
+        rejection
+    }
+
+    /// The same refusal, for the request with this id.
+    pub(crate) fn of(mut self: Box<Self>, id: Option<&RequestId>) -> Box<Self> {
+        self.id = id.cloned();
+        self
+    }
+
+    pub(crate) fn into_response(self: Box<Self>) -> Response<Body> {
+        let mut response = Response::new(Body::full(encode::error(self.id.as_ref(), &self.error)));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(methods) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(after) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
+        }
+        if self.close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    // Routing and guard
+
+    pub(crate) fn no_such_path(path: &str) -> Box<Self> {
+        let text = format!(
+            "there is nothing at {}; the MCP endpoint is the path that it is mounted at",
+            quoted(path.as_bytes())
+        );
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn host_missing() -> Box<Self> {
+        let text = "the request has no Host header; send the name or address of this server";
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn host_ambiguous() -> Box<Self> {
+        let text = "the request names its host more than once; send one Host header";
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn host(value: &[u8]) -> Box<Self> {
+        let text = format!("the host {} is not allowed; the server allows it with `hosts([..])`", quoted(value));
+        warn_once(&HOST_WARNING, &text);
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn origin(value: &[u8]) -> Box<Self> {
+        let text = format!("the origin {} is not allowed; the server allows it with `origins([..])`", quoted(value));
+        warn_once(&ORIGIN_WARNING, &text);
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn method_not_allowed(sessions: bool) -> Box<Self> {
+        let allow = if sessions { "GET, POST, DELETE" } else { "POST" };
+        let text = format!("this method is not allowed here; use {allow}");
+        let mut rejection = Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::InvalidRequest, text);
+        rejection.allow = Some(allow);
+        rejection
+    }
+
+    // Headers and body
+
+    pub(crate) fn content_type(value: Option<&[u8]>) -> Box<Self> {
+        let text = match value {
+            Some(value) => {
+                format!("the Content-Type {} is not accepted; send application/json in UTF-8", quoted(value))
+            }
+            None => "the Content-Type is missing; send application/json".to_owned(),
+        };
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn content_encoding() -> Box<Self> {
+        let text = "a Content-Encoding is not accepted; send the body uncompressed";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn not_acceptable(stream: bool) -> Box<Self> {
+        let text = if stream {
+            "a GET opens a stream: send Accept: text/event-stream"
+        } else {
+            "send Accept: application/json, text/event-stream"
+        };
+        Self::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn body_too_large(limit: usize) -> Box<Self> {
+        let text = format!("the body is larger than {limit} bytes, which `Limits::body_bytes` allows");
+        let mut rejection = Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::InvalidRequest, text);
+        rejection.close = true;
+        rejection
+    }
+
+    pub(crate) fn body_too_slow(deadline: Duration) -> Box<Self> {
+        let text = format!("the body was not complete within {} ms (`Limits::body_deadline`)", deadline.as_millis());
+        let mut rejection = Self::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::InvalidRequest, text);
+        rejection.close = true;
+        rejection
+    }
+
+    pub(crate) fn body_broken() -> Box<Self> {
+        let text = "the body could not be read to its end";
+        let mut rejection = Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, text);
+        rejection.close = true;
+        rejection
+    }
+
+    pub(crate) fn body_budget() -> Box<Self> {
+        let text = "the server holds as many request bodies as `Limits::body_budget` allows; try again later";
+        let mut rejection = Self::unavailable(text, RETRY_AFTER);
+        rejection.close = true;
+        rejection
+    }
+
+    // Messages
+
+    pub(crate) fn not_utf8() -> Box<Self> {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::Parse, "the body is not valid UTF-8")
+    }
+
+    pub(crate) fn malformed(malformed: Malformed) -> Box<Self> {
+        Self::bad_request(malformed.error).of(malformed.id.as_ref())
+    }
+
+    pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Box<Self> {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, message)
+    }
+
+    /// 400 with an error that the protocol found.
+    pub(crate) fn bad_request(error: RpcError) -> Box<Self> {
+        let mut rejection = Self::new(StatusCode::BAD_REQUEST, error.code, "");
+        rejection.error = error;
+        rejection
+    }
+
+    /// 2026-07-28, basic/transports/streamable-http, «Server Validation».
+    pub(crate) fn header_mismatch(message: impl Into<Cow<'static, str>>) -> Box<Self> {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::HeaderMismatch, message)
+    }
+
+    /// 2026-07-28, basic/versioning, «Protocol Version Negotiation».
+    pub(crate) fn unsupported_version(requested: &str, served: Revisions) -> Box<Self> {
+        let supported: Vec<_> = served.newest_first().map(|revision| revision.as_str()).collect();
+        let text = format!("the protocol version {} is not served; see data.supported", quoted(requested.as_bytes()));
+        let mut rejection = Self::new(StatusCode::BAD_REQUEST, ErrorCode::UnsupportedProtocolVersion, text);
+        let data = serde_json::json!({ "supported": supported, "requested": shorten(requested) });
+        rejection.error.data = Some(data.to_string());
+        rejection
+    }
+
+    /// 2026-07-28, basic/transports/streamable-http, «Protocol Version Header»: 404 with a body that tells it from the
+    /// 404 of a server that has no such endpoint.
+    pub(crate) fn unknown_method(method: &str) -> Box<Self> {
+        let text = unknown_method_text(method);
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::MethodNotFound, text)
+    }
+
+    // Sessions
+
+    /// The same for an unknown, expired, malformed or foreign id: nobody learns which sessions there are.
+    pub(crate) fn no_such_session() -> Box<Self> {
+        let text = "there is no such session (Mcp-Session-Id), or it has ended; open a new one with initialize";
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn session_required() -> Box<Self> {
+        let text = "the Mcp-Session-Id header is missing; send the one that the answer to initialize carried";
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, text)
+    }
+
+    pub(crate) fn too_many_sessions(retry_after: Duration) -> Box<Self> {
+        let text = "the server has as many live sessions as `Sessions::max` allows; try again later";
+        Self::unavailable(text, retry_after)
+    }
+
+    // The server's own condition
+
+    pub(crate) fn too_many_calls() -> Box<Self> {
+        let text = "the server runs as many calls as `Limits::calls_in_flight` allows; try again later";
+        Self::unavailable(text, RETRY_AFTER)
+    }
+
+    pub(crate) fn draining() -> Box<Self> {
+        let mut rejection = Self::unavailable("the server is shutting down; try again later", RETRY_AFTER);
+        rejection.close = true;
+        rejection
+    }
+
+    pub(crate) fn store(error: &StoreError) -> Box<Self> {
+        tracing::error!(error = %Causes(error), "the store failed");
+        Self::unavailable("the server's store of sessions is not available; try again later", RETRY_AFTER)
+    }
+}
+
+/// The text of -32601, in either era.
+pub(crate) fn unknown_method_text(method: &str) -> String {
+    format!("there is no method {} in this revision of MCP", quoted(method.as_bytes()))
+}
+
+/// A value from outside, fit to be shown: short, printable, in quotes.
+fn quoted(value: &[u8]) -> String {
+    format!("{:?}", shorten(&String::from_utf8_lossy(value)))
+}
+
+fn shorten(text: &str) -> String {
+    const LONGEST: usize = 100;
+    text.chars().take(LONGEST).collect()
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+}
+
+static HOST_WARNING: std::sync::Once = std::sync::Once::new();
+static ORIGIN_WARNING: std::sync::Once = std::sync::Once::new();
+
+/// The first refusal of its kind is worth a warning: most often a setting is missing.
+fn warn_once(once: &std::sync::Once, text: &str) {
+    once.call_once(|| tracing::warn!("refused a request with 403: {text} (said once)"));
+}

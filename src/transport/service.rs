@@ -1,0 +1,97 @@
+//! The service: a handle to everything that is served. No decisions.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::config::Config;
+use super::session::SessionRoom;
+use crate::lifespan::Lifespan;
+use crate::server::dispatch::Server;
+
+/// An MCP server as a [`tower::Service`](tower_service::Service), made by [`Mcp::build`](crate::Mcp::build).
+///
+/// A clone is cheap and stands for the same server. It takes requests with any body, never fails, and answers below
+/// whatever path it is mounted at:
+///
+/// | mounted by | answers at |
+/// |---|---|
+/// | `Router::nest("/mcp", mcp.service())` | `/mcp` |
+/// | `Router::nest_service("/mcp", mcp.service())` or `.nest_service("/mcp", mcp)` | `/mcp` and `/mcp/` |
+/// | `Router::route_service("/mcp", mcp)` | `/mcp` |
+/// | `Router::merge(mcp.at("/mcp"))` | `/mcp` and `/mcp/` |
+/// | as the service of a bare hyper server | `/` |
+/// | `mcp.on_path("/mcp")` there | `/mcp` and `/mcp/` |
+///
+/// Anything else is 404.
+#[derive(Clone)]
+pub struct McpService {
+    pub(crate) shared: Arc<Shared>,
+    /// Where the endpoint is, for hosts without a router.
+    pub(crate) path: Option<Arc<str>>,
+}
+
+impl McpService {
+    /// The life of this service, to serve, drain and end it.
+    #[must_use]
+    pub fn lifespan(&self) -> Lifespan {
+        self.shared.lifespan.clone()
+    }
+
+    /// The same service for a host without a router: it answers at `path`, with or without a slash at its end.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").build()?;
+    /// let service = mcp.on_path("/mcp"); // for hyper_util's `TowerToHyperService`, say
+    /// # let _ = service; Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn on_path(&self, path: &str) -> Self {
+        let path = path.trim_end_matches('/');
+        Self { shared: Arc::clone(&self.shared), path: Some(path.into()) }
+    }
+}
+
+impl fmt::Debug for McpService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpService").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What all clones of a service share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) server: Server,
+    pub(crate) config: Config,
+    pub(crate) sessions: SessionRoom,
+    pub(crate) lifespan: Lifespan,
+    pub(crate) permits: Permits,
+}
+
+/// How many calls may run at a time.
+#[derive(Debug)]
+pub(crate) struct Permits(Arc<AtomicUsize>);
+
+impl Permits {
+    pub(crate) fn new(calls: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(calls)))
+    }
+
+    /// Takes one, or `None` if all are taken.
+    pub(crate) fn take(&self) -> Option<Permit> {
+        let take = |left: usize| left.checked_sub(1);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take).ok()?;
+        Some(Permit(Arc::clone(&self.0)))
+    }
+}
+
+/// The right to run a call.
+#[derive(Debug)]
+pub(crate) struct Permit(Arc<AtomicUsize>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}

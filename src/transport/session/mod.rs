@@ -1,0 +1,190 @@
+//! Sessions: what exists only up to 2025-11-25.
+//!
+//! A session is a small record in the [store](crate::Store), owned by a principal. What cannot be stored, because it runs
+//! in this process, is in [`live`]: the calls of a session that run here, and its open stream.
+
+pub(crate) mod end;
+pub(crate) mod live;
+pub(crate) mod open;
+pub(crate) mod pulse;
+pub(crate) mod record;
+pub(crate) mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::live::LiveSessions;
+use self::record::Record;
+use super::headers::Field;
+use super::rejection::Rejection;
+use crate::auth::Principal;
+use crate::protocol::notifications::LogLevel;
+use crate::store::{Expect, Key, Store};
+
+/// How often a level that another request has just changed is written again.
+const WRITE_ATTEMPTS: usize = 4;
+
+/// How many sessions there may be, and how long they live.
+///
+/// ```
+/// use mcp_mount::Sessions;
+/// use std::time::Duration;
+///
+/// let sessions = Sessions::new().max(1_000).idle(Duration::from_secs(600));
+/// # let _ = sessions;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Sessions {
+    pub(crate) enabled: bool,
+    pub(crate) max: usize,
+    pub(crate) idle: Duration,
+    pub(crate) initialize_within: Duration,
+}
+
+impl Sessions {
+    /// The defaults: 10,000 sessions, 30 minutes idle, 60 s to come back after `initialize`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            enabled: true,
+            max: 10_000,
+            idle: Duration::from_secs(30 * 60),
+            initialize_within: Duration::from_secs(60),
+        }
+    }
+
+    /// No sessions: `initialize` is answered without an id, every request stands alone, GET and DELETE are answered with
+    /// 405.
+    #[must_use]
+    pub fn disabled() -> Self {
+        Self { enabled: false, ..Self::new() }
+    }
+
+    /// The most sessions at a time. At the cap one that has been idle for 30 s gives way; while none is, `initialize` is
+    /// answered with 503.
+    #[must_use]
+    pub fn max(mut self, max: usize) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// How long a session lives without a request, an open stream or a running call.
+    #[must_use]
+    pub fn idle(mut self, idle: Duration) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// How long a client may take to come back after `initialize`.
+    #[must_use]
+    pub fn initialize_within(mut self, within: Duration) -> Self {
+        self.initialize_within = within;
+        self
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The sessions of one service.
+pub(crate) struct SessionRoom {
+    pub(crate) settings: Sessions,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) live: Arc<LiveSessions>,
+    /// How often open streams and running calls touch their session.
+    pub(crate) beat: Duration,
+}
+
+/// A session that a request belongs to.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: u128,
+    pub(crate) record: Record,
+    version: u64,
+}
+
+impl SessionRoom {
+    /// The session with the id in `header`, if it is one of this principal. Using a session keeps it alive.
+    pub(crate) async fn find(
+        &self,
+        header: &Field<'_>,
+        principal: Option<&Principal>,
+    ) -> Result<Session, Box<Rejection>> {
+        // What cannot be an id of ours is not looked up.
+        let id =
+            (!header.duplicate).then(|| parse_id(header.value?)).flatten().ok_or_else(Rejection::no_such_session)?;
+        let stored = self.store.get(Key::session(id), Some(self.settings.idle)).await;
+        let stored = stored.map_err(|error| Rejection::store(&error))?.ok_or_else(Rejection::no_such_session)?;
+        match Record::decode(&stored.value) {
+            Some(record) if record.is_owned_by(principal) => Ok(Session { id, record, version: stored.version }),
+            _ => Err(Rejection::no_such_session()),
+        }
+    }
+
+    /// Keeps the least grave log message that the client wants.
+    pub(crate) async fn set_level(&self, session: &Session, level: LogLevel) -> Result<(), Box<Rejection>> {
+        let key = Key::session(session.id);
+        let (mut record, mut version) = (session.record.clone(), session.version);
+        for _ in 0..WRITE_ATTEMPTS {
+            record.log_level = Some(level);
+            let written = self.store.put(key, record.encode(), self.settings.idle, Expect::Version(version)).await;
+            if written.map_err(|error| Rejection::store(&error))? {
+                return Ok(());
+            }
+            let stored = self.store.get(key, None).await.map_err(|error| Rejection::store(&error))?;
+            let stored = stored.ok_or_else(Rejection::no_such_session)?;
+            record = Record::decode(&stored.value).ok_or_else(Rejection::no_such_session)?;
+            version = stored.version;
+        }
+        Err(Rejection::invalid("the session is being changed by other requests; send this one again"))
+    }
+}
+
+impl std::fmt::Debug for SessionRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionRoom").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Reads an id: 128 bits in 32 lower-case hexadecimal digits, as [`format_id`] writes them.
+fn parse_id(value: &[u8]) -> Option<u128> {
+    if value.len() != 32 {
+        return None;
+    }
+    value.iter().try_fold(0u128, |id, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(id << 4 | u128::from(digit))
+    })
+}
+
+fn format_id(id: u128) -> String {
+    format!("{id:032x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_was_written_and_in_no_other_way() {
+        for id in [0, 1, u128::MAX, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef] {
+            assert_eq!(parse_id(format_id(id).as_bytes()), Some(id));
+        }
+        for bad in [
+            "",
+            "1",
+            "0123456789ABCDEF0123456789ABCDEF",
+            "0123456789abcdef0123456789abcde",
+            " 123456789abcdef0123456789abcdef",
+        ] {
+            assert_eq!(parse_id(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `initialize`: a session begins.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response};
+use uuid::Uuid;
+
+use super::format_id;
+use super::record::Record;
+use crate::auth::Principal;
+use crate::protocol::error::RpcError;
+use crate::protocol::jsonrpc::{Params, RequestId};
+use crate::protocol::session::InitializeParams;
+use crate::store::{Cap, Key, Reserved};
+use crate::transport::accept::Accepts;
+use crate::transport::body::Body;
+use crate::transport::rejection::Rejection;
+use crate::transport::reply;
+use crate::transport::service::Shared;
+
+/// The header that carries a session's id.
+const SESSION_ID: &str = "mcp-session-id";
+
+/// How long a session must have been left alone before it may give way to a new one: two beats of a live one.
+const EVICTABLE_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// How much a client may say of itself, which is kept as long as its session: bytes.
+const LONGEST_CLIENT_INFO: usize = 16 * 1024;
+
+/// Answers `initialize`, with a new session unless sessions are disabled.
+pub(crate) async fn initialize(
+    shared: &Shared,
+    principal: Option<&Principal>,
+    id: &RequestId,
+    params: &Params<'_>,
+    accepts: Accepts,
+) -> Result<Response<Body>, Box<Rejection>> {
+    let asked = InitializeParams::read(params).map_err(Rejection::bad_request)?;
+    let Some(revision) = shared.config.revisions.negotiate(asked.protocol_version) else {
+        return Err(Rejection::unsupported_version(asked.protocol_version, shared.config.revisions));
+    };
+    if asked.client_info.len() > LONGEST_CLIENT_INFO {
+        let text = format!("params.clientInfo: longer than {LONGEST_CLIENT_INFO} bytes");
+        return Err(Rejection::bad_request(RpcError::invalid_params(text)));
+    }
+    if shared.lifespan.is_draining() {
+        return Err(Rejection::draining());
+    }
+    let mut response = reply::message(shared.server.encoder.initialize(id, revision), accepts);
+    let room = &shared.sessions;
+    if room.settings.enabled {
+        let record = Record::new(revision, principal, Bytes::copy_from_slice(asked.client_info.as_bytes()));
+        // 122 random bits from the system's generator.
+        let session = Uuid::new_v4().as_u128();
+        let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);
+        let within = room.settings.initialize_within;
+        let reserved = room.store.reserve(Key::session(session), record.encode(), within, cap).await;
+        match reserved.map_err(|error| Rejection::store(&error))? {
+            Reserved::Free => {}
+            Reserved::Evicted(evicted) => room.live.end(evicted.id),
+            Reserved::Full(retry_after) => return Err(Rejection::too_many_sessions(retry_after)),
+        }
+        let header = HeaderValue::try_from(format_id(session)).expect("hexadecimal digits are a header's value");
+        response.headers_mut().insert(SESSION_ID, header);
+    }
+    Ok(response)
+}

@@ -1,0 +1,159 @@
+"""Runs interop clients against a real server process: `drive.py SERVER PYTHON CLIENT [PYTHON CLIENT ..]`.
+
+SERVER is the `axum_mount` binary. It is started on a free port, its URL is read from the line it prints, each CLIENT
+script is run as `PYTHON CLIENT URL`, and in the end it must exit 0 on SIGTERM, even with a stream still open. Only the
+standard library is used, so that any python3 can run this file.
+"""
+
+import http.client
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from urllib.parse import urlsplit
+
+START_WITHIN = 30
+CLIENT_WITHIN = 180
+EXIT_WITHIN = 15
+URL_LINE = re.compile(r"^http://127\.0\.0\.1:\d+/mcp$")
+
+
+class Failure(Exception):
+    pass
+
+
+class Server:
+    def __init__(self, binary):
+        self.stderr = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [binary],
+            env={**os.environ, "ADDR": "127.0.0.1:0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self.stderr,
+            text=True,
+        )
+        self.lines = queue.Queue()
+        # A thread keeps reading, so that the server never blocks on a full pipe.
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def url(self):
+        deadline = time.monotonic() + START_WITHIN
+        printed = []
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise Failure(f"the server printed no URL within {START_WITHIN} s; it printed {printed}") from None
+            if line is None:
+                raise Failure(f"the server ended before it printed its URL; it printed {printed}")
+            if URL_LINE.match(line.strip()):
+                return line.strip()
+            printed.append(line)
+
+    def stop(self):
+        """SIGTERM; gives the seconds until the exit, which must be 0."""
+        if self.process.poll() is not None:
+            raise Failure(f"the server ended by itself with {self.process.returncode}")
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(EXIT_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"the server still runs {EXIT_WITHIN} s after SIGTERM") from None
+        if code != 0:
+            raise Failure(f"the server exited with {code} on SIGTERM, expected 0")
+        return time.monotonic() - began
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def said(self):
+        self.stderr.seek(0)
+        return self.stderr.read().decode(errors="replace")
+
+
+def open_stream(url):
+    """A session with its GET stream, left open: a client that does not go away by itself."""
+    where = urlsplit(url)
+    common = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+    opening = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "drive", "version": "1"},
+        },
+    }
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=10)
+    connection.request("POST", where.path, json.dumps(opening), common)
+    response = connection.getresponse()
+    body = response.read()
+    if response.status != 200:
+        raise Failure(f"initialize was answered {response.status}: {body!r}")
+    headers = {
+        **common,
+        "Mcp-Session-Id": response.getheader("mcp-session-id", ""),
+        "MCP-Protocol-Version": "2025-11-25",
+    }
+    connection.request("POST", where.path, '{"jsonrpc":"2.0","method":"notifications/initialized"}', headers)
+    response = connection.getresponse()
+    response.read()
+    if response.status != 202:
+        raise Failure(f"notifications/initialized was answered {response.status}")
+    connection.request("GET", where.path, headers=headers)
+    response = connection.getresponse()
+    if response.status != 200:
+        raise Failure(f"the GET stream was answered {response.status}")
+    return connection, response
+
+
+def run(binary, clients):
+    server = Server(binary)
+    try:
+        url = server.url()
+        print(f"the server listens on {url}", flush=True)
+        for python, script in clients:
+            print(f"--- {script}", flush=True)
+            try:
+                code = subprocess.run([python, script, url], timeout=CLIENT_WITHIN).returncode
+            except subprocess.TimeoutExpired:
+                raise Failure(f"{script} did not end within {CLIENT_WITHIN} s") from None
+            if code != 0:
+                raise Failure(f"{script} failed with {code}")
+        print("--- SIGTERM", flush=True)
+        held = open_stream(url)
+        took = server.stop()
+        print(f"ok the server exited 0 in {took:.1f} s, with a GET stream open", flush=True)
+        del held
+    except Failure as failure:
+        print(f"FAILED: {failure}\nthe server's stderr:\n{server.said() or '(nothing)'}", file=sys.stderr)
+        return 1
+    finally:
+        server.kill()
+    return 0
+
+
+def main():
+    binary, *rest = sys.argv[1:]
+    if not rest or len(rest) % 2:
+        sys.exit(__doc__)
+    sys.exit(run(binary, list(zip(rest[::2], rest[1::2]))))
+
+
+main()

@@ -1,0 +1,45 @@
+//! The behavioural tests: one binary, through the public API.
+//!
+//! Everything runs in process (`tower::ServiceExt::oneshot`) and, where time matters, on tokio's paused clock; only
+//! `bare_hyper` and `rmcp` open sockets, because there the socket is the point.
+
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "nothing here is an API: modules share helpers with each other"
+)]
+#![allow(clippy::disallowed_methods, reason = "the tests play the host application, which spawns as it likes")]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unused_async,
+    clippy::unwrap_used,
+    reason = "test helpers take `json!(..)` by value, handlers are async because users' are, a failing unwrap fails the test"
+)]
+
+mod reply;
+mod rig;
+mod support;
+mod table;
+
+mod architecture;
+mod bare_hyper;
+mod builder;
+mod cancellation;
+mod guard;
+mod headers;
+mod json;
+mod lifespan;
+mod limits;
+mod macros;
+mod mount_axum;
+mod negotiation;
+mod nesting;
+mod principals;
+mod rmcp;
+mod sessions;
+mod slow_readers;
+mod stateless;
+mod streams;
+mod tools;
+mod wire;

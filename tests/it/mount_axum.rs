@@ -1,0 +1,278 @@
+//! Every way to mount the service in an axum application that was there before.
+
+use axum::{
+    Router,
+    extract::{Extension as AxumExtension, State as AxumState},
+    routing::get,
+};
+use http::Method;
+use mcp_mount::{Extension, Mcp, McpService, Revision, Sessions, tool_fn};
+use serde_json::json;
+
+use crate::{
+    rig::{rig, rig_with, server_with},
+    support::{Ask, LATEST_SESSION, User, bare, call, initialize, legacy, modern_call, notification},
+};
+
+fn echo() -> Ask {
+    legacy(call("echo", json!({"text": "hello"})))
+}
+
+fn mcp() -> McpService {
+    rig().mcp
+}
+
+/// The whole of both eras at this path.
+async fn served(app: &Router, path: &str) {
+    let reply = modern_call("echo", json!({"text": "modern"})).at(path).to(app).await;
+    assert_eq!(reply.text(), "modern", "{path}");
+    let reply = echo().at(path).to(app).await;
+    assert_eq!(reply.text(), "hello", "{path}");
+
+    let reply = initialize(LATEST_SESSION).at(path).to(app).await;
+    assert_eq!(reply.status, 200, "{path}\n{reply}");
+    let id = reply.header("mcp-session-id").unwrap_or_else(|| panic!("{path}: no session\n{reply}")).to_owned();
+    let inside = |ask: Ask| ask.header("mcp-session-id", &id).header("mcp-protocol-version", LATEST_SESSION).at(path);
+    let reply = inside(legacy(notification("notifications/initialized", json!({})))).to(app).await;
+    assert_eq!(reply.status, 202, "{path}\n{reply}");
+    let listen = || inside(bare(Method::GET, "").header("accept", "text/event-stream"));
+    let stream = listen().open(app).await;
+    assert!(stream.is_sse(), "{path}: {} {:#?}", stream.status, stream.headers);
+    let reply = inside(bare(Method::DELETE, "")).to(app).await;
+    assert_eq!(reply.status, 204, "{path}\n{reply}");
+    assert_eq!(listen().to(app).await.status, 404, "{path}");
+
+    let reply = bare(Method::PUT, "").at(path).to(app).await;
+    assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, Some("GET, POST, DELETE")), "{path}\n{reply}");
+    let reply = echo().header("host", "evil.example").at(path).to(app).await;
+    assert_eq!(reply.status, 403, "{path}: the guard is mounted too\n{reply}");
+}
+
+/// Nothing of MCP here: 404 for every method, and no redirect.
+async fn missing(app: &Router, path: &str) {
+    for ask in [echo(), modern_call("echo", json!({"text": "x"})), bare(Method::GET, ""), bare(Method::DELETE, "")] {
+        let reply = ask.at(path).to(app).await;
+        assert_eq!(reply.status, 404, "{path}\n{reply}");
+        assert_eq!(reply.header("location"), None, "{path}\n{reply}");
+    }
+}
+
+async fn hosts_own(app: &Router, path: &str, text: &str) {
+    let reply = bare(Method::GET, "").at(path).to(app).await;
+    assert_eq!((reply.status.as_u16(), &reply.body[..]), (200, text.as_bytes()), "{path}\n{reply}");
+}
+
+fn host() -> Router {
+    Router::new().route("/", get(|| async { "index" })).route("/mcpx", get(|| async { "neighbour" }))
+}
+
+#[tokio::test]
+async fn nest() {
+    let app = host().nest("/mcp", mcp().service());
+    served(&app, "/mcp").await;
+    served(&app, "/mcp?key=value").await;
+    // axum's `nest` does not match the slash (`nest_service` and `at` do); it is not a redirect either.
+    missing(&app, "/mcp/").await;
+    missing(&app, "/mcp/below").await;
+    missing(&app, "/mcp/below/").await;
+    hosts_own(&app, "/", "index").await;
+    hosts_own(&app, "/mcpx", "neighbour").await;
+}
+
+#[tokio::test]
+async fn nest_service() {
+    let app = host().nest_service("/mcp", mcp().service());
+    served(&app, "/mcp").await;
+    served(&app, "/mcp/").await;
+    missing(&app, "/mcp/below").await;
+    missing(&app, "/mcp//").await;
+    hosts_own(&app, "/", "index").await;
+    hosts_own(&app, "/mcpx", "neighbour").await;
+}
+
+#[tokio::test]
+async fn route_service() {
+    let mcp = mcp();
+    let app = host().route_service("/mcp", mcp.clone());
+    served(&app, "/mcp").await;
+    missing(&app, "/mcp/").await;
+    missing(&app, "/mcp/below").await;
+    hosts_own(&app, "/", "index").await;
+}
+
+#[tokio::test]
+async fn route_service_inside_nest() {
+    let mcp = mcp();
+    let api = Router::new().route_service("/mcp", mcp.clone()).route("/status", get(|| async { "up" }));
+    let app = host().nest("/api", api);
+    served(&app, "/api/mcp").await;
+    missing(&app, "/mcp").await;
+    missing(&app, "/api/mcp/below").await;
+    hosts_own(&app, "/api/status", "up").await;
+}
+
+#[tokio::test]
+async fn merge_at() {
+    let app = host().merge(mcp().at("/mcp"));
+    served(&app, "/mcp").await;
+    served(&app, "/mcp/").await;
+    served(&app, "/mcp/?key=value").await;
+    missing(&app, "/mcp/below").await;
+    missing(&app, "/mcp/below/").await;
+    hosts_own(&app, "/", "index").await;
+    hosts_own(&app, "/mcpx", "neighbour").await;
+}
+
+#[tokio::test]
+async fn merge_at_a_deeper_path() {
+    let app = host().merge(mcp().at("/api/v1/mcp"));
+    served(&app, "/api/v1/mcp").await;
+    served(&app, "/api/v1/mcp/").await;
+    missing(&app, "/api/v1").await;
+    missing(&app, "/mcp").await;
+}
+
+#[tokio::test]
+async fn at_the_root_beside_the_hosts_fallback() {
+    let app = Router::new()
+        .route("/about", get(|| async { "about" }))
+        .fallback(|| async { "the host's fallback" })
+        .merge(mcp().at("/"));
+    served(&app, "/").await;
+    hosts_own(&app, "/about", "about").await;
+    hosts_own(&app, "/anything/else", "the host's fallback").await;
+}
+
+#[tokio::test]
+async fn at_the_root_beside_a_catch_all() {
+    let app = Router::new().route("/{*spa}", get(|| async { "the single page" })).merge(mcp().at("/"));
+    served(&app, "/").await;
+    hosts_own(&app, "/some/page", "the single page").await;
+}
+
+#[tokio::test]
+async fn at_a_path_beside_the_hosts_fallback_and_catch_all() {
+    let app = Router::new().fallback(|| async { "the host's fallback" }).merge(mcp().at("/mcp"));
+    served(&app, "/mcp").await;
+    served(&app, "/mcp/").await;
+    hosts_own(&app, "/elsewhere", "the host's fallback").await;
+    let app = Router::new().route("/{*spa}", get(|| async { "the single page" })).merge(mcp().at("/mcp"));
+    served(&app, "/mcp").await;
+    hosts_own(&app, "/some/page", "the single page").await;
+}
+
+#[tokio::test]
+async fn nested_twice() {
+    let inner = || Router::new().nest("/mcp", mcp().service());
+    let app = host().nest("/api", inner());
+    served(&app, "/api/mcp").await;
+    missing(&app, "/api/mcp/below").await;
+    missing(&app, "/mcp").await;
+    let app = host().nest("/a", Router::new().nest("/b", inner()));
+    served(&app, "/a/b/mcp").await;
+
+    let app = host().nest("/api", Router::new().nest_service("/mcp", mcp().service()));
+    served(&app, "/api/mcp").await;
+    served(&app, "/api/mcp/").await;
+    missing(&app, "/api/mcp/below").await;
+
+    let app = host().nest("/api", Router::new().merge(mcp().at("/mcp")));
+    served(&app, "/api/mcp").await;
+    served(&app, "/api/mcp/").await;
+    missing(&app, "/api/mcp/below").await;
+    missing(&app, "/mcp").await;
+}
+
+#[derive(Clone)]
+struct AppState {
+    greeting: &'static str,
+}
+
+#[tokio::test]
+async fn an_application_with_typed_state() {
+    let greet = async |AxumState(state): AxumState<AppState>| state.greeting;
+    let mcp = mcp();
+    let app: Router<AppState> = Router::new()
+        .route("/", get(greet))
+        .nest("/nested", mcp.service())
+        .nest_service("/service", mcp.service())
+        .route_service("/route", mcp.clone())
+        .merge(mcp.at("/merged"));
+    let app: Router = app.with_state(AppState { greeting: "good morning" });
+    for path in ["/nested", "/service", "/service/", "/route", "/merged", "/merged/"] {
+        served(&app, path).await;
+    }
+    hosts_own(&app, "/", "good morning").await;
+}
+
+#[tokio::test]
+async fn one_service_in_two_places_is_one_service() {
+    let mcp = mcp();
+    let app = host().merge(mcp.at("/a")).nest("/b", mcp.service());
+    let reply = initialize(LATEST_SESSION).at("/a").to(&app).await;
+    let id = reply.header("mcp-session-id").expect("a session").to_owned();
+    let ask = echo().header("mcp-session-id", id);
+    assert_eq!(ask.clone().at("/b").to(&app).await.text(), "hello");
+    assert_eq!(ask.to(&mcp).await.text(), "hello", "bare, it answers at /");
+}
+
+#[tokio::test]
+async fn two_services_do_not_share_sessions() {
+    let app = host().merge(mcp().at("/a")).merge(mcp().at("/b"));
+    let reply = initialize(LATEST_SESSION).at("/a").to(&app).await;
+    let id = reply.header("mcp-session-id").expect("a session").to_owned();
+    let reply = echo().header("mcp-session-id", id).at("/b").to(&app).await;
+    assert_eq!(reply.status, 404, "{reply}");
+}
+
+#[tokio::test]
+async fn the_hosts_middleware_reaches_the_tools() {
+    let tool = tool_fn("who", "Say who asks", |Extension(user): Extension<User>| async move { user.0 });
+    let mcp = server_with([tool], |mcp| mcp);
+    let login = || AxumExtension(User("alice"));
+    let mounts: [(&str, Router); 4] = [
+        ("nest", Router::new().nest("/mcp", mcp.service()).layer(login())),
+        ("nest_service", Router::new().nest_service("/mcp", mcp.service()).layer(login())),
+        ("route_service", Router::new().route_service("/mcp", mcp.clone()).layer(login())),
+        ("at", Router::new().merge(mcp.at("/mcp")).layer(login())),
+    ];
+    for (name, app) in mounts {
+        let reply = modern_call("who", json!({})).at("/mcp").to(&app).await;
+        assert_eq!(reply.text(), "alice", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn settings_hold_wherever_it_is_mounted() {
+    let rig = rig_with(|mcp| mcp.sessions(Sessions::disabled()).hosts(["mcp.example.com"]));
+    let app = host().merge(rig.mcp.at("/mcp"));
+    let reply = echo().at("/mcp").to(&app).await;
+    assert_eq!(reply.status, 403, "{reply}");
+    let reply = bare(Method::GET, "").header("host", "mcp.example.com").at("/mcp").to(&app).await;
+    assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, Some("POST")), "{reply}");
+}
+
+#[tokio::test]
+async fn on_path_for_hosts_without_a_router() {
+    let mcp = mcp();
+    let service = mcp.on_path("/mcp");
+    for path in ["/mcp", "/mcp/", "/mcp?x=1"] {
+        assert_eq!(echo().at(path).to(&service).await.text(), "hello", "{path}");
+    }
+    for path in ["/", "/mcpx", "/mcp/below", "/mcp//", "/x/mcp", "/MCP"] {
+        let reply = echo().at(path).to(&service).await;
+        assert_eq!(reply.status, 404, "{path}\n{reply}");
+    }
+    assert_eq!(echo().at("/").to(&mcp).await.text(), "hello", "the original is as it was");
+}
+
+#[test]
+fn everything_is_built_and_mounted_outside_a_runtime() {
+    let mcp = Mcp::new("outside", "1.0.0")
+        .tool(tool_fn("one", "One", || async { "1" }))
+        .revisions([Revision::V2025_11_25, Revision::V2026_07_28])
+        .build()
+        .expect("builds");
+    let _: Router = Router::new().merge(mcp.at("/a")).nest("/b", mcp.service()).route_service("/c", mcp.clone());
+    let _ = (mcp.on_path("/d"), mcp.lifespan());
+}
