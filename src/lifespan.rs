@@ -127,22 +127,26 @@ impl Lifespan {
     }
 
     /// Waits for SIGINT or SIGTERM, and begins the drain: for a web server's own graceful shutdown. Open streams never
-    /// end by themselves, so they must end inside this, before the server waits for its connections.
+    /// end by themselves, so they must end inside this, before the server waits for its connections. It also ends when
+    /// somebody else has begun the drain.
     pub async fn until_signal(&self) {
         self.shared.signals.store(true, Ordering::Relaxed);
         self.until(signal()).await;
     }
 
-    /// Waits for `future`, and begins the drain.
-    pub async fn until<F: Future>(&self, future: F) -> F::Output {
-        let output = future.await;
+    /// Waits for `future`, whatever it comes to, and begins the drain: [`until_signal`](Self::until_signal) for hosts
+    /// that know better when to end.
+    pub async fn until<F: Future>(&self, future: F) {
+        tokio::select! {
+            _ = future => {}
+            () = self.shared.drain.cancelled() => {}
+        }
         self.begin();
         let lifespan = self.clone();
         // The deadline must come even if nobody drives.
         self.adopt(async move {
             lifespan.shutdown().await;
         });
-        output
     }
 
     /// Runs a web server to its end: gives up on it one second after the drain's deadline, since a socket that nobody

@@ -11,6 +11,7 @@ use tower_service::Service;
 
 use crate::transport::body::Body;
 use crate::transport::respond;
+use crate::transport::route::Place;
 use crate::transport::service::McpService;
 
 impl<B> Service<Request<B>> for McpService
@@ -30,24 +31,20 @@ where
         let service = self.clone();
         Box::pin(async move {
             let place = service.place(&request);
-            Ok(respond(&service.shared, place.as_deref(), request).await)
+            Ok(respond(&service.shared, place, request).await)
         })
     }
 }
 
 impl McpService {
-    /// What the request's path is below the mount, where that is not its own path.
-    fn place<B>(&self, request: &Request<B>) -> Option<String> {
-        let full = request.uri().path();
+    fn place<B>(&self, request: &Request<B>) -> Place {
         match &self.path {
-            Some(path) => Some(
-                full.strip_prefix(&**path)
-                    .filter(|rest| rest.is_empty() || rest.starts_with('/'))
-                    .unwrap_or(full)
-                    .to_owned(),
-            ),
-            None if matched_exactly(request.extensions()) => Some(String::new()),
-            None => None,
+            Some(path) => match request.uri().path().strip_prefix(&**path) {
+                Some("" | "/") => Place::Endpoint,
+                _ => Place::Elsewhere,
+            },
+            None if matched_exactly(request.extensions()) => Place::Endpoint,
+            None => Place::Relative,
         }
     }
 }

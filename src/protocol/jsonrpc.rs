@@ -11,10 +11,12 @@ use serde_json::value::RawValue;
 use super::error::{ErrorCode, RpcError};
 use super::escape::write_string;
 use super::meta::Meta;
-use super::text::{Object, Text};
+use super::text::{Object, ObjectText, Text};
 
 /// The largest integer that a JSON number keeps in every client (2^53 - 1).
 const SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+const JSONRPC_FAULT: &str = "jsonrpc: expected the string \"2.0\"";
 
 /// The id of a request, echoed with the JSON type it came with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,15 +150,15 @@ pub(crate) struct Params<'a> {
     #[serde(borrow, default)]
     pub(crate) name: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(crate) arguments: Option<&'a RawValue>,
+    pub(crate) arguments: Option<ObjectText<'a>>,
     #[serde(borrow, default)]
     pub(crate) cursor: Option<Text<'a>>,
     #[serde(borrow, default, rename = "protocolVersion")]
     pub(crate) protocol_version: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(crate) capabilities: Option<&'a RawValue>,
+    pub(crate) capabilities: Option<ObjectText<'a>>,
     #[serde(borrow, default, rename = "clientInfo")]
-    pub(crate) client_info: Option<&'a RawValue>,
+    pub(crate) client_info: Option<ObjectText<'a>>,
     #[serde(borrow, default)]
     pub(crate) level: Option<Text<'a>>,
     #[serde(borrow, default, rename = "requestId")]
@@ -208,7 +210,7 @@ impl<'a> Message<'a> {
             Err(Malformed { id: id.clone(), error: RpcError::new(ErrorCode::InvalidRequest, message) })
         };
         if self.jsonrpc.as_ref().is_none_or(|version| version.as_str() != "2.0") {
-            return refuse("jsonrpc: expected the string \"2.0\"");
+            return refuse(JSONRPC_FAULT);
         }
         match (&self.method, &self.id) {
             (Some(_), Id::Absent) => Ok(Kind::Notification),
@@ -229,6 +231,8 @@ impl<'a> Message<'a> {
 /// The envelope alone, read when the typed pass failed, so that the id is kept and the member at fault is named.
 #[derive(Deserialize)]
 struct Envelope<'a> {
+    #[serde(borrow, default)]
+    jsonrpc: Option<&'a RawValue>,
     #[serde(borrow, default)]
     id: Id<'a>,
     #[serde(borrow, default)]
@@ -256,6 +260,10 @@ fn diagnose(text: &str, error: &serde_json::Error) -> Malformed {
         Err(error) => return refuse(ErrorCode::InvalidRequest, format!("the message is not a JSON object: {error}")),
     };
     let id = envelope.id.to_request_id();
+    if envelope.jsonrpc.is_some_and(|version| !version.get().starts_with('"')) {
+        let error = RpcError::new(ErrorCode::InvalidRequest, JSONRPC_FAULT);
+        return Malformed { id, error };
+    }
     if envelope.method.is_some_and(|method| !method.get().starts_with('"')) {
         let error = RpcError::new(ErrorCode::InvalidRequest, "method: expected a string");
         return Malformed { id, error };
@@ -280,15 +288,6 @@ fn params_fault(params: &str) -> Option<String> {
     let path = error.path().to_string();
     let place = if path == "." { "params".to_owned() } else { format!("params.{path}") };
     Some(format!("{place}: {}", error.inner()))
-}
-
-/// Reads the value of a member that must be an object, as `what` names it.
-pub(crate) fn require_object<'a>(raw: Option<&'a RawValue>, what: &str) -> Result<&'a str, RpcError> {
-    match raw {
-        Some(raw) if raw.get().starts_with('{') => Ok(raw.get()),
-        Some(_) => Err(RpcError::invalid_params(format!("{what}: expected an object"))),
-        None => Err(RpcError::invalid_params(format!("{what}: missing; expected an object"))),
-    }
 }
 
 impl RequestId {

@@ -1,10 +1,9 @@
 //! A request's `_meta` (2026-07-28, basic/index, «_meta»).
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::jsonrpc::Id;
-use super::text::Text;
+use super::text::{ObjectText, Text};
 
 pub(crate) const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 pub(crate) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
@@ -17,9 +16,9 @@ pub(crate) struct Meta<'a> {
     #[serde(borrow, default, rename = "io.modelcontextprotocol/protocolVersion")]
     pub(crate) protocol_version: Option<Text<'a>>,
     #[serde(borrow, default, rename = "io.modelcontextprotocol/clientInfo")]
-    pub(crate) client_info: Option<&'a RawValue>,
+    pub(crate) client_info: Option<ObjectText<'a>>,
     #[serde(borrow, default, rename = "io.modelcontextprotocol/clientCapabilities")]
-    pub(crate) client_capabilities: Option<&'a RawValue>,
+    pub(crate) client_capabilities: Option<ObjectText<'a>>,
     #[serde(borrow, default, rename = "io.modelcontextprotocol/logLevel")]
     pub(crate) log_level: Option<Text<'a>>,
 }

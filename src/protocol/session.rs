@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::error::RpcError;
 use super::implementation::Implementation;
-use super::jsonrpc::{Params, require_object};
+use super::jsonrpc::Params;
 
 /// `initialize`, checked.
 #[derive(Debug)]
@@ -21,10 +21,14 @@ impl<'a> InitializeParams<'a> {
                 "params.protocolVersion: missing; expected a date such as 2025-11-25",
             ));
         };
-        let client_info = require_object(params.client_info, "params.clientInfo")?;
-        check_implementation(client_info, "params.clientInfo")?;
-        require_object(params.capabilities, "params.capabilities")?;
-        Ok(Self { protocol_version: version.as_str(), client_info })
+        let Some(client_info) = params.client_info else {
+            return Err(RpcError::invalid_params("params.clientInfo: missing; expected an object"));
+        };
+        check_implementation(client_info.0, "params.clientInfo")?;
+        if params.capabilities.is_none() {
+            return Err(RpcError::invalid_params("params.capabilities: missing; expected an object"));
+        }
+        Ok(Self { protocol_version: version.as_str(), client_info: client_info.0 })
     }
 }
 

@@ -1,7 +1,6 @@
 //! What exists only from 2026-07-28 on: every request describes itself.
 
 use super::error::RpcError;
-use super::jsonrpc::require_object;
 use super::meta::{CLIENT_CAPABILITIES, Meta};
 use super::notifications::LogLevel;
 use super::session::check_implementation;
@@ -18,26 +17,20 @@ impl<'a> RequestMeta<'a> {
     /// Checks the metadata (2026-07-28, basic/index, «Per-request protocol fields»: capabilities are required, the
     /// client's name is not).
     pub(crate) fn read(meta: &Meta<'a>) -> Result<Self, RpcError> {
-        require_object(meta.client_capabilities, &format_place(CLIENT_CAPABILITIES))?;
-        let client_info = match meta.client_info {
-            None => None,
-            raw => {
-                let place = format_place("io.modelcontextprotocol/clientInfo");
-                let json = require_object(raw, &place)?;
-                check_implementation(json, &place)?;
-                Some(json)
-            }
-        };
+        if meta.client_capabilities.is_none() {
+            let text = format!("params._meta[\"{CLIENT_CAPABILITIES}\"]: missing; expected an object");
+            return Err(RpcError::invalid_params(text));
+        }
+        let client_info = meta.client_info.map(|info| info.0);
+        if let Some(json) = client_info {
+            check_implementation(json, "params._meta[\"io.modelcontextprotocol/clientInfo\"]")?;
+        }
         let log_level = match &meta.log_level {
             None => None,
             Some(name) => Some(parse_log_level(name.as_str(), "params._meta[\"io.modelcontextprotocol/logLevel\"]")?),
         };
         Ok(Self { client_info, log_level })
     }
-}
-
-fn format_place(key: &str) -> String {
-    format!("params._meta[\"{key}\"]")
 }
 
 /// Reads a level, as either era asks for one.

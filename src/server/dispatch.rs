@@ -67,9 +67,6 @@ impl Server {
         let Some(name) = &params.name else {
             return Err(RpcError::invalid_params("params.name: missing; expected the name of a tool"));
         };
-        if params.arguments.is_some_and(|arguments| !arguments.get().starts_with('{')) {
-            return Err(RpcError::invalid_params("params.arguments: expected an object"));
-        }
         self.registry.get(name.as_str()).cloned().ok_or_else(|| {
             RpcError::invalid_params(format!(
                 "params.name: there is no tool {:?}; see tools/list",

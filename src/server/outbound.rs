@@ -25,7 +25,7 @@ pub(crate) struct Outbound {
     state: Mutex<State>,
     /// There is room again, or nobody to make room for.
     room: Notify,
-    /// The reader went away, or was too slow.
+    /// The reader went away, was too slow, or has read the answer.
     gone: Notify,
     limits: QueueLimits,
 }
@@ -36,7 +36,8 @@ struct State {
     bytes: usize,
     end: End,
     reader: Option<Waker>,
-    last_read: Option<Instant>,
+    /// Since when something waits that nobody has read.
+    unread: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub(crate) enum Read {
 
 impl Outbound {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        let state = State { queue: VecDeque::new(), bytes: 0, end: End::Open, reader: None, last_read: None };
+        let state = State { queue: VecDeque::new(), bytes: 0, end: End::Open, reader: None, unread: None };
         Self { state: Mutex::new(state), room: Notify::new(), gone: Notify::new(), limits }
     }
 
@@ -81,10 +82,10 @@ impl Outbound {
                     state.push(message);
                     return;
                 }
-                *state.last_read.get_or_insert_with(Instant::now) + self.limits.stall
+                *state.unread.get_or_insert_with(Instant::now) + self.limits.stall
             };
             if timeout_at(patience, room).await.is_err() {
-                self.cut_if_stalled(patience);
+                self.cut_if_stalled();
             }
         }
     }
@@ -120,19 +121,20 @@ impl Outbound {
             End::Open | End::Answered => {}
         }
         if state.queue.is_empty() {
-            // A quiet handler is not a slow reader.
-            state.last_read = None;
             if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
                 state.reader = Some(cx.waker().clone());
             }
             return Poll::Pending;
         }
         let last = state.end == End::Answered;
-        state.last_read = None;
+        state.unread = None;
         state.bytes = 0;
         let messages = std::mem::take(&mut state.queue);
         drop(state);
         self.room.notify_waiters();
+        if last {
+            self.gone.notify_waiters();
+        }
         Poll::Ready(Read::Messages { messages, last })
     }
 
@@ -149,14 +151,24 @@ impl Outbound {
         self.gone.notify_waiters();
     }
 
-    /// Resolves when the reader went away or was cut off.
-    pub(crate) async fn gone(&self) {
+    /// Watches over the reader: resolves when it went away, has read the answer, or was cut off since it did not read
+    /// for too long.
+    pub(crate) async fn watch(&self) {
         loop {
             let gone = self.gone.notified();
-            if matches!(self.lock().end, End::Gone | End::Cut) {
-                return;
+            let look_again = {
+                let mut state = self.lock();
+                match state.end {
+                    End::Gone | End::Cut => return,
+                    End::Answered if state.queue.is_empty() => return,
+                    // A quiet handler is not a slow reader.
+                    End::Open | End::Answered if state.queue.is_empty() => Instant::now() + self.limits.stall,
+                    End::Open | End::Answered => *state.unread.get_or_insert_with(Instant::now) + self.limits.stall,
+                }
+            };
+            if timeout_at(look_again, gone).await.is_err() {
+                self.cut_if_stalled();
             }
-            gone.await;
         }
     }
 
@@ -165,11 +177,10 @@ impl Outbound {
         state.queue.is_empty() || (state.queue.len() < self.limits.events && state.bytes + bytes <= self.limits.bytes)
     }
 
-    fn cut_if_stalled(&self, patience: Instant) {
+    fn cut_if_stalled(&self) {
         let mut state = self.lock();
-        let stalled =
-            state.end == End::Open && state.last_read.is_some_and(|since| since + self.limits.stall <= patience);
-        if !stalled {
+        let stalled = state.unread.is_some_and(|since| since.elapsed() >= self.limits.stall);
+        if !stalled || state.queue.is_empty() || !matches!(state.end, End::Open | End::Answered) {
             return;
         }
         tracing::debug!(stall_ms = self.limits.stall.as_millis(), "a stream was not read for too long: cutting it");
@@ -254,10 +265,20 @@ mod tests {
             queue.send(message(text)).await;
         }
         assert_eq!(began.elapsed(), Duration::from_secs(30));
-        queue.gone().await;
+        queue.watch().await;
         assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
         queue.send(message("dropped")).await;
         assert!(!queue.has_messages());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_single_message_that_nobody_reads_is_cut_too() {
+        let queue = queue();
+        queue.send(message("one")).await;
+        let began = Instant::now();
+        queue.watch().await;
+        assert_eq!(began.elapsed(), Duration::from_secs(30));
+        assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
     }
 
     #[tokio::test(start_paused = true)]

@@ -240,20 +240,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_touched_value_lives_on_and_an_untouched_one_expires() {
         let store = Memory::new();
-        store.put(Key::session(1), value("a"), TTL, Expect::Absent).await.unwrap();
+        store.put(Key::session(1, None), value("a"), TTL, Expect::Absent).await.unwrap();
         tokio::time::advance(Duration::from_secs(59)).await;
-        assert!(store.get(Key::session(1), Some(TTL)).await.unwrap().is_some());
+        assert!(store.get(Key::session(1, None), Some(TTL)).await.unwrap().is_some());
         tokio::time::advance(Duration::from_secs(59)).await;
-        assert!(store.get(Key::session(1), None).await.unwrap().is_some());
+        assert!(store.get(Key::session(1, None), None).await.unwrap().is_some());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(store.get(Key::session(1), None).await.unwrap().is_none());
+        assert!(store.get(Key::session(1, None), None).await.unwrap().is_none());
         assert_eq!(store.count.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_write_that_expects_another_version_does_not_write() {
         let store = Memory::new();
-        let key = Key::session(1);
+        let key = Key::session(1, None);
         assert!(store.put(key, value("a"), TTL, Expect::Absent).await.unwrap());
         assert!(!store.put(key, value("b"), TTL, Expect::Absent).await.unwrap());
         let first = store.get(key, None).await.unwrap().unwrap();
@@ -268,18 +268,18 @@ mod tests {
         let store = Memory::new();
         let cap = Cap { max: 2, idle: IDLE };
         for id in [1, 2] {
-            assert_eq!(store.reserve(Key::session(id), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
+            assert_eq!(store.reserve(Key::session(id, None), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
         }
-        assert_eq!(store.reserve(Key::session(3), value("v"), TTL, cap).await.unwrap(), Reserved::Full(IDLE));
+        assert_eq!(store.reserve(Key::session(3, None), value("v"), TTL, cap).await.unwrap(), Reserved::Full(IDLE));
         tokio::time::advance(Duration::from_secs(20)).await;
-        store.get(Key::session(1), Some(TTL)).await.unwrap();
+        store.get(Key::session(1, None), Some(TTL)).await.unwrap();
         tokio::time::advance(Duration::from_secs(10)).await;
-        let evicted = store.reserve(Key::session(3), value("v"), TTL, cap).await.unwrap();
-        assert_eq!(evicted, Reserved::Evicted(Key::session(2)));
-        assert!(store.get(Key::session(1), None).await.unwrap().is_some());
-        assert!(matches!(store.reserve(Key::session(4), value("v"), TTL, cap).await.unwrap(), Reserved::Full(_)));
-        store.take(Key::session(1)).await.unwrap();
-        assert_eq!(store.reserve(Key::session(4), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
+        let evicted = store.reserve(Key::session(3, None), value("v"), TTL, cap).await.unwrap();
+        assert_eq!(evicted, Reserved::Evicted(Key::session(2, None)));
+        assert!(store.get(Key::session(1, None), None).await.unwrap().is_some());
+        assert!(matches!(store.reserve(Key::session(4, None), value("v"), TTL, cap).await.unwrap(), Reserved::Full(_)));
+        store.take(Key::session(1, None)).await.unwrap();
+        assert_eq!(store.reserve(Key::session(4, None), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
     }
 
     #[tokio::test(start_paused = true)]
@@ -287,10 +287,10 @@ mod tests {
         let store = Memory::new();
         let cap = Cap { max: 100, idle: IDLE };
         for id in 0..100 {
-            store.reserve(Key::session(id), value("v"), Duration::from_secs(5), cap).await.unwrap();
+            store.reserve(Key::session(id, None), value("v"), Duration::from_secs(5), cap).await.unwrap();
         }
         tokio::time::advance(Duration::from_secs(5)).await;
-        assert_eq!(store.reserve(Key::session(1000), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
+        assert_eq!(store.reserve(Key::session(1000, None), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
         assert_eq!(store.count.load(Ordering::Relaxed), 1);
     }
 }

@@ -44,9 +44,18 @@ pub struct Key {
 }
 
 impl Key {
-    pub(crate) const fn session(id: u128) -> Self {
-        Self { kind: Kind::Session, id }
+    /// The record of a session of this principal: a store cannot be asked for somebody else's by the session's id alone.
+    pub(crate) fn session(id: u128, principal: Option<&str>) -> Self {
+        Self { kind: Kind::Session, id: id ^ principal.map_or(0, fingerprint) }
     }
+}
+
+/// FNV-1a in 128 bits: the same in every build and on every machine, as replicas that share a store need it. It is no
+/// protection; the owner that a record names is.
+fn fingerprint(text: &str) -> u128 {
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    text.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
 }
 
 /// The kinds of value that are kept.

@@ -82,7 +82,10 @@ fn version_header<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Box<Rejection>
     match head.protocol_version.text() {
         None => Ok(None),
         Some(Ok(version)) => Ok(Some(version)),
-        Some(Err(_)) => Err(Rejection::invalid("MCP-Protocol-Version: expected a date such as 2026-07-28")),
+        Some(Err(_)) => {
+            let text = "Header mismatch: MCP-Protocol-Version has characters that a header must not have";
+            Err(Rejection::header_mismatch(text))
+        }
     }
 }
 

@@ -43,17 +43,17 @@ use self::body::Body;
 use self::headers::Head;
 use self::post::Received;
 use self::rejection::Rejection;
+use self::route::Place;
 use self::service::Shared;
 
-/// Answers a request: the whole of the service. `path` is the part of the request's path below the mount, where the
-/// mount knows better than the request itself.
-pub(crate) async fn respond<B>(shared: &Arc<Shared>, path: Option<&str>, request: Request<B>) -> Response<Body>
+/// Answers a request: the whole of the service.
+pub(crate) async fn respond<B>(shared: &Arc<Shared>, place: Place, request: Request<B>) -> Response<Body>
 where
     B: HttpBody + Send + 'static,
 {
     let (parts, body) = request.into_parts();
     let head = Head::read(&parts.headers);
-    let received = match receive(shared, path, &parts, &head, body).await {
+    let received = match receive(shared, place, &parts, &head, body).await {
         Ok(received) => received,
         Err(rejection) => return rejection.into_response(),
     };
@@ -65,7 +65,7 @@ where
 
 async fn receive<B>(
     shared: &Arc<Shared>,
-    path: Option<&str>,
+    place: Place,
     parts: &http::request::Parts,
     head: &Head<'_>,
     body: B,
@@ -73,7 +73,7 @@ async fn receive<B>(
 where
     B: HttpBody + Send + 'static,
 {
-    route::endpoint(path.unwrap_or_else(|| parts.uri.path()))?;
+    route::endpoint(place, parts.uri.path())?;
     guard::check(&shared.config.guard, head, parts.uri.authority())?;
     let sessions = shared.config.serves_sessions();
     let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));

@@ -8,7 +8,7 @@
 //!   only reads the queue. (Were the handler polled by the body, it would stop whenever nobody reads.)
 
 use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
@@ -106,18 +106,22 @@ impl Drop for PendingCall<'_> {
 
 /// Runs an adopted call to its end, or until its client is gone.
 async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconnect) {
-    let answer = {
-        let work = poll_fn(|cx| work.poll(cx));
-        match on_disconnect {
-            OnDisconnect::Finish => Some(work.await),
-            OnDisconnect::Cancel => tokio::select! {
-                biased;
-                answer = work => Some(answer),
-                () = queue.gone() => None,
-            },
+    let mut watch = pin!(queue.watch());
+    let mut watching = true;
+    let answer = poll_fn(|cx| {
+        if watching && watch.as_mut().poll(cx).is_ready() {
+            watching = false;
+            if on_disconnect == OnDisconnect::Cancel {
+                return Poll::Ready(None);
+            }
         }
-    };
-    if let Some(answer) = answer {
-        queue.finish(answer);
+        work.poll(cx).map(Some)
+    });
+    let Some(answer) = answer.await else { return };
+    queue.finish(answer);
+    // What the call held is free; only its answer waits to be read, and not for ever.
+    drop(work);
+    if watching {
+        watch.await;
     }
 }

@@ -140,7 +140,7 @@ impl Request<'_> {
         Ok(Received::Call(Box::new(StartCall {
             id: id.clone(),
             tool,
-            arguments: arguments.map(|arguments| self.body.slice_ref(arguments.get().as_bytes())),
+            arguments: arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes())),
             facts: CallFacts {
                 revision: incoming.revision,
                 principal: self.principal,

@@ -2,10 +2,21 @@
 
 use super::rejection::Rejection;
 
-/// Whether `path`, what is left of the request's path below the mount, is the MCP endpoint.
-pub(crate) fn endpoint(path: &str) -> Result<(), Box<Rejection>> {
-    match path {
-        "" | "/" => Ok(()),
-        _ => Err(Rejection::no_such_path(path)),
+/// Where a request was sent to, as far as its mount knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The request's own path is what is left below the mount.
+    Relative,
+    /// The host or the mount has matched the endpoint's path by itself.
+    Endpoint,
+    /// The mount knows that the endpoint is elsewhere.
+    Elsewhere,
+}
+
+/// Whether a request was sent to the MCP endpoint.
+pub(crate) fn endpoint(place: Place, path: &str) -> Result<(), Box<Rejection>> {
+    match (place, path) {
+        (Place::Endpoint, _) | (Place::Relative, "" | "/") => Ok(()),
+        (Place::Relative | Place::Elsewhere, _) => Err(Rejection::no_such_path(path)),
     }
 }

@@ -147,10 +147,12 @@ async fn a_foreign_authority_is_refused_over_both_versions() {
     for mut client in Client::both(address).await {
         let live = match &mut client {
             Client::H1(sender, _) => {
+                promptly("ready", sender.ready()).await.expect("ready");
                 let request = good().header("host", "evil.example").at("/mcp").request();
                 promptly("a response", sender.send_request(request)).await
             }
             Client::H2(sender, _) => {
+                promptly("ready", sender.ready()).await.expect("ready");
                 let request = good().without("host").at("http://evil.example/mcp").request();
                 promptly("a response", sender.send_request(request)).await
             }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     rig::{server, server_with},
-    support::{LATEST_SESSION, User, call, legacy, message, modern, modern_call, soon},
+    support::{User, call, legacy, message, modern, modern_call, soon},
 };
 
 /// Add two numbers.
@@ -96,15 +96,15 @@ pub mod elsewhere {
     }
 }
 
-/// A clash: this name is a type already.
+/// A clash: this name is a module already.
 #[tool(companion = clash_tool)]
 async fn clash() -> &'static str {
     "clashed"
 }
 
-#[expect(non_camel_case_types, reason = "what the companion would be called")]
-#[derive(Debug)]
-struct clash;
+mod clash {
+    pub const NAME: &str = "a module of the same name";
+}
 
 fn mcp() -> mcp_mount::McpService {
     let tools = tools![add, subtract, search, buy, whole, slow, elsewhere::multiply, clash_tool];
@@ -125,7 +125,7 @@ async fn the_function_stays_a_function() {
     assert_eq!(elsewhere::multiply(2.0, 4.0).await, 8.0);
     assert_eq!(search("a".to_owned(), 3).await, "a 3");
     assert_eq!(clash().await, "clashed");
-    assert_eq!(format!("{:?}", self::clash), "clash", "the type of the same name is untouched");
+    assert_eq!(clash::NAME, "a module of the same name");
 }
 
 #[tokio::test]
@@ -223,6 +223,7 @@ async fn the_timeout_is_the_attributes() {
 async fn the_list_keeps_the_order_of_the_code() {
     let reply = legacy(message(1, "tools/list", json!({}))).to(&server(tools![subtract, add])).await;
     let names: Vec<_> = reply.result()["tools"].as_array().expect("tools").iter().map(|t| t["name"].clone()).collect();
-    assert_eq!(names, ["subtract", "add"], "{LATEST_SESSION}");
-    assert!(tools![].is_empty());
+    assert_eq!(names, ["subtract", "add"], "{reply}");
+    let none: Vec<mcp_mount::Tool> = tools![];
+    assert!(none.is_empty());
 }

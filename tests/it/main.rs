@@ -14,7 +14,7 @@
     clippy::needless_pass_by_value,
     clippy::unused_async,
     clippy::unwrap_used,
-    reason = "test helpers take `json!(..)` by value, handlers are async because users' are, a failing unwrap fails the test"
+    reason = "helpers take `json!(..)` by value, handlers are async as users' are, a failed unwrap fails its test"
 )]
 
 mod reply;

@@ -91,6 +91,25 @@ async fn nest_service() {
 }
 
 #[tokio::test]
+async fn nest_service_with_the_service_itself() {
+    let mcp = mcp();
+    let app = host().nest_service("/mcp", mcp.clone());
+    served(&app, "/mcp").await;
+    served(&app, "/mcp/").await;
+    missing(&app, "/mcp/below").await;
+    hosts_own(&app, "/mcpx", "neighbour").await;
+}
+
+#[tokio::test]
+async fn fallback_service_is_the_root_only() {
+    let mcp = mcp();
+    let app = Router::new().route("/about", get(|| async { "about" })).fallback_service(mcp.clone());
+    served(&app, "/").await;
+    missing(&app, "/elsewhere").await;
+    hosts_own(&app, "/about", "about").await;
+}
+
+#[tokio::test]
 async fn route_service() {
     let mcp = mcp();
     let app = host().route_service("/mcp", mcp.clone());
@@ -188,9 +207,12 @@ struct AppState {
     greeting: &'static str,
 }
 
+async fn greet(AxumState(state): AxumState<AppState>) -> &'static str {
+    state.greeting
+}
+
 #[tokio::test]
 async fn an_application_with_typed_state() {
-    let greet = async |AxumState(state): AxumState<AppState>| state.greeting;
     let mcp = mcp();
     let app: Router<AppState> = Router::new()
         .route("/", get(greet))

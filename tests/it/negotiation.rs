@@ -134,7 +134,10 @@ async fn ids_are_the_servers_and_never_repeat() {
     let rig = rig();
     let chosen = "0123456789abcdef0123456789abcdef";
     let reply = initialize(LATEST_SESSION).header("mcp-session-id", chosen).to(&rig.mcp).await;
-    assert_eq!((reply.status.as_u16(), reply.code()), (404, -32600), "{reply}");
+    assert_eq!(reply.status, 200, "an id of no session is not taken over: {reply}");
+    assert_ne!(reply.header("mcp-session-id"), Some(chosen), "{reply}");
+    let ping = message(1, "ping", json!({}));
+    assert_eq!(post(ping).header("mcp-session-id", chosen).to(&rig.mcp).await.status, 404);
     let mut seen = std::collections::HashSet::new();
     for _ in 0..500 {
         let reply = initialize(LATEST_SESSION).to(&rig.mcp).await;

@@ -32,7 +32,6 @@ fn touches(session: &Session) -> Vec<(&'static str, Ask)> {
         ("GET", session.get()),
         ("GET, resuming", session.get().header("last-event-id", "1")),
         ("DELETE", session.delete()),
-        ("initialize", initialize(LATEST_SESSION).header("mcp-session-id", &session.id)),
     ]
 }
 
@@ -74,6 +73,19 @@ async fn an_anonymous_session_is_nobody_elses_either() {
     for (name, ask) in touches(&session) {
         let refused = ask.clone().user("alice").to(&rig.mcp).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (404, -32600), "{name}\n{refused}");
+    }
+    assert!(session.is_alive().await);
+}
+
+#[tokio::test]
+async fn initialize_with_an_id_of_somebody_else_tells_nothing() {
+    let rig = owned_rig();
+    let session = alice(&rig.mcp).await;
+    for id in [session.id.as_str(), &"f".repeat(32)] {
+        let reply = initialize(LATEST_SESSION).user("bob").header("mcp-session-id", id).to(&rig.mcp).await;
+        assert_eq!(reply.status, 200, "{reply}");
+        let own = reply.header("mcp-session-id").unwrap_or_else(|| panic!("no id\n{reply}"));
+        assert_ne!(own, session.id, "{reply}");
     }
     assert!(session.is_alive().await);
 }

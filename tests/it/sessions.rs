@@ -82,7 +82,6 @@ async fn delete_ends_a_session() {
     for (name, ask) in [
         ("call", gone.post(call("echo", json!({"text": "x"})))),
         ("notification", gone.post(notification("notifications/initialized", json!({})))),
-        ("initialize", initialize(LATEST_SESSION).header("mcp-session-id", &gone.id)),
         ("GET", gone.get()),
         ("DELETE again", gone.delete()),
     ] {
@@ -91,6 +90,10 @@ async fn delete_ends_a_session() {
     }
     assert_eq!(rig.runs(), 0);
     assert!(other.is_alive().await, "a session of somebody else");
+    let reply = initialize(LATEST_SESSION).header("mcp-session-id", &gone.id).to(&rig.mcp).await;
+    assert_eq!(reply.status, 200, "a client that forgot to drop the id begins anew\n{reply}");
+    assert_ne!(reply.header("mcp-session-id"), Some(gone.id.as_str()), "under another id\n{reply}");
+    assert!(!gone.is_alive().await);
 }
 
 #[tokio::test]

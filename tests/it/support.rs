@@ -8,7 +8,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tower::{Service, ServiceExt as _};
 
-pub use crate::reply::{Event, Live, Reply};
+pub use crate::reply::{Live, Reply};
 
 pub const MODERN: &str = "2026-07-28";
 pub const LATEST_SESSION: &str = "2025-11-25";

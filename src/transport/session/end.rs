@@ -3,7 +3,6 @@
 use http::Response;
 
 use crate::auth::Principal;
-use crate::store::Key;
 use crate::transport::body::Body;
 use crate::transport::headers::Head;
 use crate::transport::incoming;
@@ -23,7 +22,7 @@ pub(crate) async fn delete(
     let room = &shared.sessions;
     let session = room.find(&head.session_id, principal).await?;
     incoming::check_session_version(shared, &session, head)?;
-    room.store.take(Key::session(session.id)).await.map_err(|error| Rejection::store(&error))?;
+    room.store.take(session.key).await.map_err(|error| Rejection::store(&error))?;
     room.live.end(session.id);
     Ok(reply::no_content())
 }

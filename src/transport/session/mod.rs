@@ -102,6 +102,8 @@ pub(crate) struct SessionRoom {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) id: u128,
+    /// Where its record is in the store.
+    pub(crate) key: Key,
     pub(crate) record: Record,
     version: u64,
 }
@@ -116,17 +118,18 @@ impl SessionRoom {
         // What cannot be an id of ours is not looked up.
         let id =
             (!header.duplicate).then(|| parse_id(header.value?)).flatten().ok_or_else(Rejection::no_such_session)?;
-        let stored = self.store.get(Key::session(id), Some(self.settings.idle)).await;
+        let key = Key::session(id, principal.map(Principal::id));
+        let stored = self.store.get(key, Some(self.settings.idle)).await;
         let stored = stored.map_err(|error| Rejection::store(&error))?.ok_or_else(Rejection::no_such_session)?;
         match Record::decode(&stored.value) {
-            Some(record) if record.is_owned_by(principal) => Ok(Session { id, record, version: stored.version }),
+            Some(record) if record.is_owned_by(principal) => Ok(Session { id, key, record, version: stored.version }),
             _ => Err(Rejection::no_such_session()),
         }
     }
 
     /// Keeps the least grave log message that the client wants.
     pub(crate) async fn set_level(&self, session: &Session, level: LogLevel) -> Result<(), Box<Rejection>> {
-        let key = Key::session(session.id);
+        let key = session.key;
         let (mut record, mut version) = (session.record.clone(), session.version);
         for _ in 0..WRITE_ATTEMPTS {
             record.log_level = Some(level);

@@ -53,10 +53,11 @@ pub(crate) async fn initialize(
         let session = Uuid::new_v4().as_u128();
         let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);
         let within = room.settings.initialize_within;
-        let reserved = room.store.reserve(Key::session(session), record.encode(), within, cap).await;
+        let key = Key::session(session, principal.map(Principal::id));
+        let reserved = room.store.reserve(key, record.encode(), within, cap).await;
         match reserved.map_err(|error| Rejection::store(&error))? {
-            Reserved::Free => {}
-            Reserved::Evicted(evicted) => room.live.end(evicted.id),
+            // What gave way had nothing running: that would have touched it.
+            Reserved::Free | Reserved::Evicted(_) => {}
             Reserved::Full(retry_after) => return Err(Rejection::too_many_sessions(retry_after)),
         }
         let header = HeaderValue::try_from(format_id(session)).expect("hexadecimal digits are a header's value");

@@ -30,7 +30,7 @@ impl Pulse {
     pub(crate) fn new(room: &SessionRoom, session: &Session) -> Self {
         Self {
             store: Arc::clone(&room.store),
-            key: Key::session(session.id),
+            key: session.key,
             idle: room.settings.idle,
             beat: room.beat,
             state: State::New,
