@@ -5,7 +5,7 @@ use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::{ErrorCode, RpcError};
@@ -70,6 +70,19 @@ impl Id<'_> {
 impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(IdVisitor)
+    }
+}
+
+/// A progress token: an id that may be left out.
+#[derive(Debug, Default)]
+pub(crate) struct Token<'a>(pub(crate) Id<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Token<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Id::deserialize(deserializer)? {
+            Id::Invalid => Err(D::Error::custom("expected a string or an integer")),
+            id => Ok(Self(id)),
+        }
     }
 }
 
@@ -231,14 +244,19 @@ impl<'a> Message<'a> {
 /// The envelope alone, read when the typed pass failed, so that the id is kept and the member at fault is named.
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     jsonrpc: Option<&'a RawValue>,
     #[serde(borrow, default)]
     id: Id<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     method: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     params: Option<&'a RawValue>,
+}
+
+/// A member that is there, be it `null`, which `Option` alone takes for absent.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 #[cold]
@@ -294,7 +312,6 @@ impl RequestId {
     /// Reads an id that was written by [`write`](Self::write).
     #[cfg(test)]
     fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        use serde::de::Error as _;
         serde_json::from_str::<Id<'_>>(text)?.to_request_id().ok_or_else(|| serde_json::Error::custom("not an id"))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::jsonrpc::Id;
+use super::jsonrpc::Token;
 use super::text::{ObjectText, Text};
 
 pub(crate) const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -12,7 +12,7 @@ pub(crate) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapa
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Meta<'a> {
     #[serde(borrow, default, rename = "progressToken")]
-    pub(crate) progress_token: Id<'a>,
+    pub(crate) progress_token: Token<'a>,
     #[serde(borrow, default, rename = "io.modelcontextprotocol/protocolVersion")]
     pub(crate) protocol_version: Option<Text<'a>>,
     #[serde(borrow, default, rename = "io.modelcontextprotocol/clientInfo")]

@@ -55,7 +55,11 @@ where
     let head = Head::read(&parts.headers);
     let received = match receive(shared, place, &parts, &head, body).await {
         Ok(received) => received,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => {
+            let response = rejection.into_response();
+            // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
+            return if parts.method == Method::HEAD { response.map(|_| Body::default()) } else { response };
+        }
     };
     match received {
         Received::Reply(response) => response,

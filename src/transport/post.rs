@@ -145,7 +145,7 @@ impl Request<'_> {
                 revision: incoming.revision,
                 principal: self.principal,
                 client_info: incoming.client_info,
-                progress_token: self.message.meta().and_then(|meta| meta.progress_token.to_request_id()),
+                progress_token: self.message.meta().and_then(|meta| meta.progress_token.0.to_request_id()),
                 policy: incoming.policy,
             },
             accepts: self.accepts,
