@@ -43,6 +43,8 @@ pub struct Lifespan {
 #[derive(Debug)]
 struct Shared {
     grace_ms: AtomicU64,
+    /// Whether the drain has begun; read by every call, which the token's own lock would slow down.
+    draining: AtomicBool,
     /// Cancelled when the drain begins: nothing new is accepted, idle streams end.
     drain: CancellationToken,
     /// Cancelled at the deadline: what still runs is cancelled.
@@ -61,6 +63,7 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             grace_ms: AtomicU64::new(millis(GRACE)),
+            draining: AtomicBool::new(false),
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
             deadline: OnceLock::new(),
@@ -106,7 +109,7 @@ impl Lifespan {
     /// Whether the drain has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.shared.drain.is_cancelled()
+        self.shared.draining.load(Ordering::Acquire)
     }
 
     /// Ends the service: new sessions, streams and calls get 503, open streams end at once, running calls may finish
@@ -185,7 +188,7 @@ impl Lifespan {
         if self.shared.signals.load(Ordering::Relaxed) {
             signal().await;
         } else {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -195,6 +198,7 @@ impl Lifespan {
             let now = Instant::now();
             (now, now + grace)
         });
+        self.shared.draining.store(true, Ordering::SeqCst);
         self.shared.drain.cancel();
     }
 
@@ -227,7 +231,7 @@ impl Lifespan {
     }
 
     fn count_in(&self, count: &AtomicUsize) -> bool {
-        count.fetch_add(1, Ordering::AcqRel);
+        count.fetch_add(1, Ordering::SeqCst);
         // Looked at after counting, so that a drain either sees the count or is seen here.
         let accepted = !self.is_draining();
         if !accepted {
@@ -257,12 +261,12 @@ pub(crate) struct CallGuard {
 impl Drop for CallGuard {
     fn drop(&mut self) {
         let shared = &self.lifespan.shared;
-        if shared.drain.is_cancelled() {
+        if self.lifespan.is_draining() {
             let outcome = if shared.cut.is_cancelled() { &shared.calls_cut } else { &shared.calls_finished };
             outcome.fetch_add(1, Ordering::AcqRel);
         }
         shared.calls.fetch_sub(1, Ordering::AcqRel);
-        if shared.drain.is_cancelled() {
+        if self.lifespan.is_draining() {
             shared.changed.notify_waiters();
         }
     }
@@ -277,11 +281,11 @@ pub(crate) struct StreamGuard {
 impl Drop for StreamGuard {
     fn drop(&mut self) {
         let shared = &self.lifespan.shared;
-        if shared.drain.is_cancelled() {
+        if self.lifespan.is_draining() {
             shared.streams_ended.fetch_add(1, Ordering::AcqRel);
         }
         shared.streams.fetch_sub(1, Ordering::AcqRel);
-        if shared.drain.is_cancelled() {
+        if self.lifespan.is_draining() {
             shared.changed.notify_waiters();
         }
     }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -28,11 +29,10 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move {
-            let place = service.place(&request);
-            Ok(respond(&service.shared, place, request).await)
-        })
+        let shared = Arc::clone(&self.shared);
+        let place = self.place(&request);
+        let (mut parts, body) = request.into_parts();
+        Box::pin(async move { Ok(respond(&shared, place, &mut parts, body).await) })
     }
 }
 

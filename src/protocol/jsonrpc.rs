@@ -196,8 +196,10 @@ pub(crate) struct Malformed {
 impl<'a> Message<'a> {
     /// Reads a message.
     pub(crate) fn parse(text: &'a str) -> Result<(Self, Kind), Malformed> {
-        let Object(message): Object<Self> = match serde_json::from_str(text) {
-            Ok(message) => message,
+        let message: Self = match serde_json::from_str(text) {
+            // A derived struct accepts an array too.
+            Ok(message) if text.trim_ascii_start().starts_with('{') => message,
+            Ok(_) => return Err(batch()),
             Err(error) => return Err(diagnose(text, &error)),
         };
         let kind = message.kind()?;
@@ -267,7 +269,7 @@ fn diagnose(text: &str, error: &serde_json::Error) -> Malformed {
     }
     let start = text.trim_ascii_start();
     if start.starts_with('[') {
-        return refuse(ErrorCode::InvalidRequest, "batches are not accepted: send one message as a JSON object".into());
+        return batch();
     }
     let Object(envelope): Object<Envelope<'_>> = match serde_json::from_str(text) {
         Ok(envelope) => envelope,
@@ -293,6 +295,13 @@ fn diagnose(text: &str, error: &serde_json::Error) -> Malformed {
     let code =
         if error.to_string().starts_with("duplicate field") { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
     Malformed { id, error: RpcError::new(code, format!("the message is not a JSON-RPC message: {error}")) }
+}
+
+/// An array of messages, which only 2025-03-26 knew.
+#[cold]
+fn batch() -> Malformed {
+    let text = "batches are not accepted: send one message as a JSON object";
+    Malformed { id: None, error: RpcError::new(ErrorCode::InvalidRequest, text) }
 }
 
 /// What is wrong with the parameters, with the path to it.

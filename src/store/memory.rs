@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Cap, Expect, Key, Reserved, Store, StoreFuture, Stored};
+use super::{Cap, Expect, Key, RandomId, Reserved, Store, StoreFuture, Stored};
 
 /// A power of two, so that a shard is picked by the low bits of an id.
 const SHARDS: usize = 64;
@@ -54,7 +54,6 @@ impl Memory {
     }
 
     fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits pick the shard")]
         let index = key.id as usize % SHARDS;
         lock(&self.shards[index])
     }
@@ -188,32 +187,6 @@ impl Default for Memory {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory").field("count", &self.count).finish_non_exhaustive()
-    }
-}
-
-/// Ids are random already: their own bits are the hash.
-#[derive(Default)]
-struct RandomId(u64);
-
-impl Hasher for RandomId {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the halves are folded together")]
-    fn write_u128(&mut self, id: u128) {
-        // The shard is picked by the low bits, so the high half leads.
-        self.0 ^= (id >> 64) as u64 ^ (id as u64).rotate_left(32);
-    }
-
-    fn write_isize(&mut self, kind: isize) {
-        self.0 ^= kind.cast_unsigned() as u64;
     }
 }
 

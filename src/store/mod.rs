@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::Hasher;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -173,5 +174,30 @@ impl StoreError {
     /// A failure with its cause, which is logged and never sent to a client.
     pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(cause.into())
+    }
+}
+
+/// Ids are random already: their own bits are the hash.
+#[derive(Debug, Default)]
+pub(crate) struct RandomId(u64);
+
+impl Hasher for RandomId {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, id: u128) {
+        // The shard is picked by the low bits, so the high half leads.
+        self.0 ^= (id >> 64) as u64 ^ (id as u64).rotate_left(32);
+    }
+
+    fn write_isize(&mut self, kind: isize) {
+        self.0 ^= kind.cast_unsigned() as u64;
     }
 }

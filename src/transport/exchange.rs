@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
 
 use super::accept::Accepts;
-use super::body::Body;
 use super::pending::PendingCall;
 use super::read::Share;
 use super::service::{Permit, Shared};
@@ -43,16 +41,10 @@ pub(crate) struct StartCall {
 }
 
 impl StartCall {
-    /// Runs the call and answers it.
-    pub(crate) async fn answer(self, shared: &Arc<Shared>, parts: Parts) -> Response<Body> {
+    /// Starts the call. What its handler does not ask for is neither moved nor made.
+    pub(crate) fn start<'a>(self, shared: &'a Arc<Shared>, parts: &mut Parts) -> PendingCall<'a> {
         let accepts = self.accepts;
         let on_disconnect = self.tool.on_disconnect.unwrap_or(self.facts.policy.on_disconnect);
-        let (work, queue) = self.start(shared, parts);
-        PendingCall::new(shared, work, queue, accepts, on_disconnect).answer().await
-    }
-
-    /// What a handler does not ask for is neither moved nor made.
-    fn start(self, shared: &Arc<Shared>, parts: Parts) -> (Work, Option<Arc<Outbound>>) {
         let needs = &self.tool.needs;
         let queue = (needs.context && self.accepts.sse).then(|| Arc::new(Outbound::new(shared.config.queue)));
         let revision = self.facts.revision;
@@ -60,8 +52,8 @@ impl StartCall {
         let call = Call {
             states: Arc::clone(&shared.server.states),
             arguments: self.arguments,
-            headers: needs.headers.then_some(parts.headers),
-            extensions: needs.extensions.then_some(parts.extensions),
+            headers: needs.headers.then(|| std::mem::take(&mut parts.headers)),
+            extensions: needs.extensions.then(|| std::mem::take(&mut parts.extensions)),
             context,
             tool: self.tool,
         };
@@ -71,7 +63,8 @@ impl StartCall {
         }
         let held = Held { _running: self.running, _permit: self.permit, _share: self.share, _guard: self.guard };
         let pulse = self.session.map(|session| Pulse::new(&shared.sessions, &session));
-        (Work { running, pulse, shared: Arc::clone(shared), id: self.id, revision, _held: held }, queue)
+        let work = Work { running, pulse, shared: Arc::clone(shared), id: self.id, revision, _held: held };
+        PendingCall::new(shared, work, queue, accepts, on_disconnect)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::protocol::method::Method;
 use crate::protocol::notifications::LogLevel;
 use crate::protocol::revision::{Era, Revision};
 use crate::protocol::stateless::RequestMeta;
+use crate::protocol::text::Text;
 use crate::server::call::{CallPolicy, OnDisconnect};
 
 /// What sessions are sent before they ask for a level: enough to see what goes on.
@@ -50,7 +51,7 @@ pub(crate) async fn decide(
     kind: &Kind,
 ) -> Result<Incoming, Box<Rejection>> {
     let in_header = version_header(head)?;
-    let in_meta = message.meta().and_then(|meta| meta.protocol_version.as_ref()).map(|version| version.as_str());
+    let in_meta = message.meta().and_then(|meta| meta.protocol_version.as_ref()).map(Text::as_str);
     let named = match (in_header, in_meta) {
         (Some(header), Some(meta)) if header != meta => {
             let text = format!(

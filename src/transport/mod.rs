@@ -36,56 +36,66 @@ pub(crate) mod stateless;
 
 use std::sync::Arc;
 
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{Method, Response};
 use http_body::Body as HttpBody;
 
 use self::body::Body;
 use self::headers::Head;
+use self::pending::PendingCall;
 use self::post::Received;
 use self::rejection::Rejection;
 use self::route::Place;
 use self::service::Shared;
 
 /// Answers a request: the whole of the service.
-pub(crate) async fn respond<B>(shared: &Arc<Shared>, place: Place, request: Request<B>) -> Response<Body>
+///
+/// What a request needs stays small and in its place: futures that hold it are moved by none of the steps.
+pub(crate) async fn respond<B>(shared: &Arc<Shared>, place: Place, parts: &mut Parts, body: B) -> Response<Body>
 where
     B: HttpBody + Send + 'static,
 {
-    let (parts, body) = request.into_parts();
-    let head = Head::read(&parts.headers);
-    let received = match receive(shared, place, &parts, &head, body).await {
-        Ok(received) => received,
+    match receive(shared, place, parts, body).await {
+        Ok(Accepted::Reply(response)) => response,
+        Ok(Accepted::Call(call)) => call.answer().await,
         Err(rejection) => {
             let response = rejection.into_response();
             // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
-            return if parts.method == Method::HEAD { response.map(|_| Body::default()) } else { response };
+            if parts.method == Method::HEAD { response.map(|_| Body::default()) } else { response }
         }
-    };
-    match received {
-        Received::Reply(response) => response,
-        Received::Call(call) => call.answer(shared, parts).await,
     }
 }
 
-async fn receive<B>(
-    shared: &Arc<Shared>,
+/// A request that passed every check.
+enum Accepted<'a> {
+    Reply(Response<Body>),
+    Call(PendingCall<'a>),
+}
+
+async fn receive<'a, B>(
+    shared: &'a Arc<Shared>,
     place: Place,
-    parts: &http::request::Parts,
-    head: &Head<'_>,
+    parts: &mut Parts,
     body: B,
-) -> Result<Received, Box<Rejection>>
+) -> Result<Accepted<'a>, Box<Rejection>>
 where
     B: HttpBody + Send + 'static,
 {
+    let head = Head::read(&parts.headers);
     route::endpoint(place, parts.uri.path())?;
-    guard::check(&shared.config.guard, head, parts.uri.authority())?;
+    guard::check(&shared.config.guard, &head, parts.uri.authority())?;
     let sessions = shared.config.serves_sessions();
     let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));
     match parts.method {
-        Method::POST => post::receive(shared, principal(), head, body).await,
-        Method::GET if sessions => session::stream::open(shared, principal().as_ref(), head).await.map(Received::Reply),
+        Method::POST => match post::receive(shared, principal(), &head, body).await? {
+            Received::Reply(response) => Ok(Accepted::Reply(response)),
+            Received::Call(call) => Ok(Accepted::Call(call.start(shared, parts))),
+        },
+        Method::GET if sessions => {
+            session::stream::open(shared, principal().as_ref(), &head).await.map(Accepted::Reply)
+        }
         Method::DELETE if sessions => {
-            session::end::delete(shared, principal().as_ref(), head).await.map(Received::Reply)
+            session::end::delete(shared, principal().as_ref(), &head).await.map(Accepted::Reply)
         }
         _ => Err(Rejection::method_not_allowed(sessions)),
     }

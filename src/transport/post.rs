@@ -29,7 +29,7 @@ use crate::server::tool::Tool;
 /// What a POST comes to.
 pub(crate) enum Received {
     Reply(Response<Body>),
-    Call(Box<StartCall>),
+    Call(StartCall),
 }
 
 /// A request's way from its body to its answer, or to the handler that has to give it.
@@ -87,26 +87,35 @@ struct Request<'a> {
 
 impl Request<'_> {
     async fn answer(self, incoming: Incoming, id: &RequestId) -> Result<Received, Box<Rejection>> {
-        let Some(method) = incoming.method else { return self.unknown_method(&incoming, id) };
+        match self.dispatch(&incoming, id)? {
+            Answer::Ready(answer) => Ok(self.reply(answer)),
+            Answer::Call(tool) => self.call(incoming, id, tool),
+            // Boxed, since they are rare and every call's future would have room for them.
+            Answer::Initialize => Box::pin(self.initialize(id)).await,
+            Answer::SetLevel => Box::pin(self.set_level(&incoming, id)).await,
+        }
+    }
+
+    fn dispatch(&self, incoming: &Incoming, id: &RequestId) -> Result<Answer, Box<Rejection>> {
+        let in_band = |error| Ok(Answer::Ready(encode::error(Some(id), &error)));
+        let Some(method) = incoming.method else {
+            if incoming.refuses_in_band {
+                let text = rejection::unknown_method_text(self.message.method());
+                return in_band(RpcError::new(ErrorCode::MethodNotFound, text));
+            }
+            return Err(Rejection::unknown_method(self.message.method()));
+        };
         if method != Method::Ping && self.shared.lifespan.is_draining() {
             return Err(Rejection::draining());
         }
+        let answer = self.shared.server.dispatch(method, id, incoming.revision, self.message.params());
+        // In band, with 200: a client could take a 400 for a server of another era.
+        answer.or_else(in_band)
+    }
+
+    async fn initialize(&self, id: &RequestId) -> Result<Received, Box<Rejection>> {
         let params = self.message.params();
-        let answer = match self.shared.server.dispatch(method, id, incoming.revision, params) {
-            Ok(answer) => answer,
-            // In band, with 200: a client could take a 400 for a server of another era.
-            Err(error) => return Ok(self.reply(encode::error(Some(id), &error))),
-        };
-        match answer {
-            Answer::Ready(answer) => Ok(self.reply(answer)),
-            Answer::Initialize => {
-                let principal = self.principal.as_ref();
-                let response = open::initialize(self.shared, principal, id, params, self.accepts).await?;
-                Ok(Received::Reply(response))
-            }
-            Answer::SetLevel => self.set_level(&incoming, id).await,
-            Answer::Call(tool) => self.call(incoming, id, tool),
-        }
+        open::initialize(self.shared, self.principal.as_ref(), id, params, self.accepts).await.map(Received::Reply)
     }
 
     async fn set_level(&self, incoming: &Incoming, id: &RequestId) -> Result<Received, Box<Rejection>> {
@@ -137,7 +146,7 @@ impl Request<'_> {
             },
         };
         let arguments = self.message.params().arguments;
-        Ok(Received::Call(Box::new(StartCall {
+        Ok(Received::Call(StartCall {
             id: id.clone(),
             tool,
             arguments: arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes())),
@@ -154,15 +163,7 @@ impl Request<'_> {
             permit,
             guard,
             share: self.share,
-        })))
-    }
-
-    fn unknown_method(&self, incoming: &Incoming, id: &RequestId) -> Result<Received, Box<Rejection>> {
-        if incoming.refuses_in_band {
-            let text = rejection::unknown_method_text(self.message.method());
-            return Ok(self.reply(encode::error(Some(id), &RpcError::new(ErrorCode::MethodNotFound, text))));
-        }
-        Err(Rejection::unknown_method(self.message.method()))
+        }))
     }
 
     fn reply(&self, answer: Bytes) -> Received {

@@ -11,7 +11,7 @@ use crate::error::Causes;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::{Malformed, RequestId};
-use crate::protocol::revision::Revisions;
+use crate::protocol::revision::{Revision, Revisions};
 use crate::store::StoreError;
 
 /// How long a client is asked to wait when the server does not know better.
@@ -46,7 +46,7 @@ impl Rejection {
         self
     }
 
-    pub(crate) fn into_response(self: Box<Self>) -> Response<Body> {
+    pub(crate) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::full(encode::error(self.id.as_ref(), &self.error)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -186,7 +186,7 @@ impl Rejection {
 
     /// 2026-07-28, basic/versioning, «Protocol Version Negotiation».
     pub(crate) fn unsupported_version(requested: &str, served: Revisions) -> Box<Self> {
-        let supported: Vec<_> = served.newest_first().map(|revision| revision.as_str()).collect();
+        let supported: Vec<_> = served.newest_first().map(Revision::as_str).collect();
         let text = format!("the protocol version {} is not served; see data.supported", quoted(requested.as_bytes()));
         let mut rejection = Self::new(StatusCode::BAD_REQUEST, ErrorCode::UnsupportedProtocolVersion, text);
         let data = serde_json::json!({ "supported": supported, "requested": shorten(requested) });

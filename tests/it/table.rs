@@ -15,6 +15,7 @@ pub struct Case {
     ask: Ask,
     status: u16,
     code: Option<i64>,
+    #[expect(clippy::option_option, reason = "not looked at, must be absent, must be this")]
     id: Option<Option<Value>>,
     says: Vec<String>,
     headers: Vec<(&'static str, Option<&'static str>)>,

@@ -1,11 +1,13 @@
 //! What of a session runs in this process: its calls, so that they can be cancelled, and its one open stream.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use crate::protocol::jsonrpc::RequestId;
 use crate::server::run::CancelHandle;
+use crate::store::RandomId;
 
 /// A power of two, so that a shard is picked by the low bits of a session's id.
 const SHARDS: usize = 64;
@@ -13,8 +15,10 @@ const SHARDS: usize = 64;
 /// The sessions that have something running here. A session without is not kept.
 #[derive(Debug)]
 pub(crate) struct LiveSessions {
-    shards: Box<[Mutex<HashMap<u128, Live>>; SHARDS]>,
+    shards: Box<[Mutex<Shard>; SHARDS]>,
 }
+
+type Shard = HashMap<u128, Live, BuildHasherDefault<RandomId>>;
 
 #[derive(Debug, Default)]
 struct Live {
@@ -86,8 +90,7 @@ impl LiveSessions {
         }
     }
 
-    fn shard(&self, session: u128) -> MutexGuard<'_, HashMap<u128, Live>> {
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits pick the shard")]
+    fn shard(&self, session: u128) -> MutexGuard<'_, Shard> {
         let index = session as usize % SHARDS;
         // No code that can panic runs under the lock, so what a poisoned one holds is whole.
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
