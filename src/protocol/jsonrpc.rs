@@ -5,11 +5,12 @@ use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed as _, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::{ErrorCode, RpcError};
 use super::escape::write_string;
+use super::fill::{InPlace, fill};
 use super::meta::Meta;
 use super::text::{Object, ObjectText, Text};
 
@@ -138,45 +139,51 @@ impl<'de> Visitor<'de> for IdVisitor {
 }
 
 /// A whole message. Which of its members may be there depends on what it is: see [`Message::kind`].
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Message<'a> {
-    #[serde(borrow, default)]
     jsonrpc: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(crate) id: Id<'a>,
-    #[serde(borrow, default)]
+    id: Id<'a>,
     method: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    params: Object<Params<'a>>,
-    #[serde(borrow, default)]
+    params: Params<'a>,
     result: Option<&'a RawValue>,
-    #[serde(borrow, default)]
     error: Option<&'a RawValue>,
 }
 
+fill!(Message {
+    0 "jsonrpc" => jsonrpc,
+    1 "id" => id,
+    2 "method" => method,
+    3 "params" => { params },
+    4 "result" => result,
+    5 "error" => error,
+});
+
 /// The parameters of every method, in one struct: one pass reads them without knowing the method, which may come after
-/// them in the text. `arguments` stays a slice.
-#[derive(Debug, Default, Deserialize)]
+/// them in the text. `arguments` stays a slice. A member that is `null` counts as absent.
+#[derive(Debug, Default)]
 pub(crate) struct Params<'a> {
-    #[serde(borrow, default, rename = "_meta")]
-    meta: Option<Object<Meta<'a>>>,
-    #[serde(borrow, default)]
+    pub(crate) meta: Meta<'a>,
     pub(crate) name: Option<Text<'a>>,
-    #[serde(borrow, default)]
     pub(crate) arguments: Option<ObjectText<'a>>,
-    #[serde(borrow, default)]
     pub(crate) cursor: Option<Text<'a>>,
-    #[serde(borrow, default, rename = "protocolVersion")]
     pub(crate) protocol_version: Option<Text<'a>>,
-    #[serde(borrow, default)]
     pub(crate) capabilities: Option<ObjectText<'a>>,
-    #[serde(borrow, default, rename = "clientInfo")]
     pub(crate) client_info: Option<ObjectText<'a>>,
-    #[serde(borrow, default)]
     pub(crate) level: Option<Text<'a>>,
-    #[serde(borrow, default, rename = "requestId")]
     pub(crate) request_id: Id<'a>,
 }
+
+fill!(Params {
+    0 "_meta" => { meta or null },
+    1 "name" => name,
+    2 "arguments" => arguments,
+    3 "cursor" => cursor,
+    4 "protocolVersion" => protocol_version,
+    5 "capabilities" => capabilities,
+    6 "clientInfo" => client_info,
+    7 "level" => level,
+    8 "requestId" => request_id,
+});
 
 /// What a message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,16 +201,13 @@ pub(crate) struct Malformed {
 }
 
 impl<'a> Message<'a> {
-    /// Reads a message.
-    pub(crate) fn parse(text: &'a str) -> Result<(Self, Kind), Malformed> {
-        let message: Self = match serde_json::from_str(text) {
-            // A derived struct accepts an array too.
-            Ok(message) if text.trim_ascii_start().starts_with('{') => message,
-            Ok(_) => return Err(batch()),
-            Err(error) => return Err(diagnose(text, &error)),
-        };
-        let kind = message.kind()?;
-        Ok((message, kind))
+    /// Reads a message into `self`, which is empty, and says what it is.
+    pub(crate) fn parse(&mut self, text: &'a str) -> Result<Kind, Malformed> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let seed = InPlace { target: self, or_null: false };
+        let read = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        read.map_err(|error| diagnose(text, &error))?;
+        self.kind()
     }
 
     pub(crate) fn method(&self) -> &str {
@@ -211,12 +215,12 @@ impl<'a> Message<'a> {
     }
 
     pub(crate) fn params(&self) -> &Params<'a> {
-        &self.params.0
+        &self.params
     }
 
     /// `params._meta`.
-    pub(crate) fn meta(&self) -> Option<&Meta<'a>> {
-        self.params.0.meta.as_ref().map(|Object(meta)| meta)
+    pub(crate) fn meta(&self) -> &Meta<'a> {
+        &self.params.meta
     }
 
     fn kind(&self) -> Result<Kind, Malformed> {
@@ -310,7 +314,7 @@ fn params_fault(params: &str) -> Option<String> {
         return Some("params: expected an object".into());
     }
     let mut deserializer = serde_json::Deserializer::from_str(params);
-    let result: Result<Object<Params<'_>>, _> = serde_path_to_error::deserialize(&mut deserializer);
+    let result: Result<Params<'_>, _> = serde_path_to_error::deserialize(&mut deserializer);
     let error = result.err()?;
     let path = error.path().to_string();
     let place = if path == "." { "params".to_owned() } else { format!("params.{path}") };
@@ -330,7 +334,7 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> (Option<RequestId>, i32, String) {
-        let malformed = Message::parse(text).unwrap_err();
+        let malformed = Message::default().parse(text).unwrap_err();
         (malformed.id, malformed.error.code.number(), malformed.error.message.into_owned())
     }
 
@@ -350,7 +354,8 @@ mod tests {
 
     #[test]
     fn an_escaped_method_is_the_method() {
-        let (message, kind) = Message::parse(r#"{"jsonrpc":"2.0","id":1,"method":"tools\/call"}"#).unwrap();
+        let mut message = Message::default();
+        let kind = message.parse(r#"{"jsonrpc":"2.0","id":1,"method":"tools\/call"}"#).unwrap();
         assert_eq!(message.method(), "tools/call");
         assert_eq!(kind, Kind::Request(RequestId::Unsigned(1)));
     }

@@ -1,7 +1,6 @@
 //! A request's `_meta` (2026-07-28, basic/index, «_meta»).
 
-use serde::Deserialize;
-
+use super::fill::fill;
 use super::jsonrpc::Token;
 use super::text::{ObjectText, Text};
 
@@ -9,16 +8,19 @@ pub(crate) const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersi
 pub(crate) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
 /// The reserved keys that this server acts on; others are the application's.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Meta<'a> {
-    #[serde(borrow, default, rename = "progressToken")]
     pub(crate) progress_token: Token<'a>,
-    #[serde(borrow, default, rename = "io.modelcontextprotocol/protocolVersion")]
     pub(crate) protocol_version: Option<Text<'a>>,
-    #[serde(borrow, default, rename = "io.modelcontextprotocol/clientInfo")]
     pub(crate) client_info: Option<ObjectText<'a>>,
-    #[serde(borrow, default, rename = "io.modelcontextprotocol/clientCapabilities")]
     pub(crate) client_capabilities: Option<ObjectText<'a>>,
-    #[serde(borrow, default, rename = "io.modelcontextprotocol/logLevel")]
     pub(crate) log_level: Option<Text<'a>>,
 }
+
+fill!(Meta {
+    0 "progressToken" => progress_token,
+    1 "io.modelcontextprotocol/protocolVersion" => protocol_version,
+    2 "io.modelcontextprotocol/clientInfo" => client_info,
+    3 "io.modelcontextprotocol/clientCapabilities" => client_capabilities,
+    4 "io.modelcontextprotocol/logLevel" => log_level,
+});

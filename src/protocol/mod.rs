@@ -7,6 +7,7 @@ pub(crate) mod content;
 pub(crate) mod encode;
 pub(crate) mod error;
 pub(crate) mod escape;
+pub(crate) mod fill;
 pub(crate) mod implementation;
 pub(crate) mod jsonrpc;
 pub(crate) mod meta;

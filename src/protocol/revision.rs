@@ -51,7 +51,7 @@ impl Revision {
     }
 
     pub(crate) fn parse(date: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|revision| revision.as_str() == date)
+        Self::ALL.into_iter().rev().find(|revision| revision.as_str() == date)
     }
 
     pub(crate) const fn era(self) -> Era {

@@ -20,18 +20,22 @@ use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::revision::Revision;
-use crate::server::call::{Call, CallFacts};
+use crate::server::call::{Call, CallFacts, OnDisconnect};
 use crate::server::context::Context;
 use crate::server::outbound::Outbound;
 use crate::server::run::{Outcome, Running};
 use crate::server::tool::Tool;
+use crate::store::Key;
 
 /// A call that has passed every check.
 pub(crate) struct StartCall {
     pub(crate) id: RequestId,
     pub(crate) tool: Arc<Tool>,
     pub(crate) arguments: Option<Bytes>,
-    pub(crate) facts: CallFacts,
+    pub(crate) revision: Revision,
+    pub(crate) on_disconnect: OnDisconnect,
+    /// For handlers that ask for their context.
+    pub(crate) facts: Option<CallFacts>,
     pub(crate) accepts: Accepts,
     pub(crate) session: Option<Session>,
     pub(crate) running: Option<RunningCall>,
@@ -43,12 +47,9 @@ pub(crate) struct StartCall {
 impl StartCall {
     /// Starts the call. What its handler does not ask for is neither moved nor made.
     pub(crate) fn start<'a>(self, shared: &'a Arc<Shared>, parts: &mut Parts) -> PendingCall<'a> {
-        let accepts = self.accepts;
-        let on_disconnect = self.tool.on_disconnect.unwrap_or(self.facts.policy.on_disconnect);
         let needs = &self.tool.needs;
         let queue = (needs.context && self.accepts.sse).then(|| Arc::new(Outbound::new(shared.config.queue)));
-        let revision = self.facts.revision;
-        let context = needs.context.then(|| Context::new(self.tool.name(), self.facts, queue.clone()));
+        let context = self.facts.map(|facts| Context::new(self.tool.name(), facts, queue.clone()));
         let call = Call {
             states: Arc::clone(&shared.server.states),
             arguments: self.arguments,
@@ -57,20 +58,30 @@ impl StartCall {
             context,
             tool: self.tool,
         };
-        let mut running = Running::start(call, revision, shared.config.tool_timeout, shared.lifespan.clone());
+        let mut running = Running::start(call, self.revision, shared.config.tool_timeout, shared.lifespan.clone());
         if let Some(seat) = &self.running {
             running.cancelled_by(seat.cancel.clone());
         }
         let held = Held { _running: self.running, _permit: self.permit, _share: self.share, _guard: self.guard };
-        let pulse = self.session.map(|session| Pulse::new(&shared.sessions, &session));
-        let work = Work { running, pulse, shared: Arc::clone(shared), id: self.id, revision, _held: held };
-        PendingCall::new(shared, work, queue, accepts, on_disconnect)
+        let session = self.session.map(|session| session.key);
+        let work = Work {
+            running,
+            session,
+            pulse: None,
+            shared: Arc::clone(shared),
+            id: self.id,
+            revision: self.revision,
+            _held: held,
+        };
+        PendingCall::new(shared, work, queue, self.accepts, self.on_disconnect)
     }
 }
 
 /// A running call that ends with the text of its answer. What it holds is given back when it is dropped.
 pub(crate) struct Work {
     running: Running,
+    /// The session that the call keeps alive while it runs.
+    session: Option<Key>,
     pulse: Option<Pulse>,
     shared: Arc<Shared>,
     id: RequestId,
@@ -91,9 +102,8 @@ impl Work {
         match Pin::new(&mut self.running).poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(self.encode(&outcome)),
             Poll::Pending => {
-                // A running call keeps its session alive.
-                if let Some(pulse) = &mut self.pulse {
-                    pulse.poll(cx);
+                if let Some(key) = self.session {
+                    self.pulse.get_or_insert_with(|| Pulse::new(&self.shared.sessions, key)).poll(cx);
                 }
                 Poll::Pending
             }

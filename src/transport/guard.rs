@@ -206,7 +206,8 @@ fn split_host(value: &[u8]) -> Option<(&str, Option<u16>)> {
 
 /// `localhost`, `127.0.0.0/8`, `[::1]`.
 fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
+    host == "127.0.0.1"
+        || host.eq_ignore_ascii_case("localhost")
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
         || host
             .strip_prefix('[')

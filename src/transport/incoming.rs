@@ -4,8 +4,6 @@
 //! «Backward Compatibility with Initialization-Based Versions»), and the rest belongs to the session it names, or to
 //! none.
 
-use bytes::Bytes;
-
 use super::headers::Head;
 use super::rejection::Rejection;
 use super::service::Shared;
@@ -18,7 +16,7 @@ use crate::protocol::meta::PROTOCOL_VERSION;
 use crate::protocol::method::Method;
 use crate::protocol::notifications::LogLevel;
 use crate::protocol::revision::{Era, Revision};
-use crate::protocol::stateless::RequestMeta;
+use crate::protocol::stateless::check_request_meta;
 use crate::protocol::text::Text;
 use crate::server::call::{CallPolicy, OnDisconnect};
 
@@ -32,8 +30,6 @@ pub(crate) struct Incoming {
     /// `None` for a method that the revision does not have.
     pub(crate) method: Option<Method>,
     pub(crate) session: Option<Session>,
-    /// `clientInfo`, as JSON text.
-    pub(crate) client_info: Option<Bytes>,
     pub(crate) policy: CallPolicy,
     /// Whether a client may answer the server's requests with messages of its own.
     pub(crate) takes_responses: bool,
@@ -46,12 +42,11 @@ pub(crate) async fn decide(
     shared: &Shared,
     head: &Head<'_>,
     principal: Option<&Principal>,
-    body: &Bytes,
     message: &Message<'_>,
     kind: &Kind,
 ) -> Result<Incoming, Box<Rejection>> {
     let in_header = version_header(head)?;
-    let in_meta = message.meta().and_then(|meta| meta.protocol_version.as_ref()).map(Text::as_str);
+    let in_meta = message.meta().protocol_version.as_ref().map(Text::as_str);
     let named = match (in_header, in_meta) {
         (Some(header), Some(meta)) if header != meta => {
             let text = format!(
@@ -68,7 +63,7 @@ pub(crate) async fn decide(
         (header, _) => header.map(|version| served(shared, version)).transpose()?,
     };
     match named.map(|revision| (revision, revision.era())) {
-        Some((revision, Era::Stateless)) => stateless(revision, head, body, message, kind),
+        Some((revision, Era::Stateless)) => stateless(revision, head, message, kind),
         Some((revision, Era::Session)) => session(shared, head, principal, message, Some(revision)).await,
         None => session(shared, head, principal, message, None).await,
     }
@@ -100,34 +95,22 @@ fn served(shared: &Shared, version: &str) -> Result<Revision, Box<Rejection>> {
 fn stateless(
     revision: Revision,
     head: &Head<'_>,
-    body: &Bytes,
     message: &Message<'_>,
     kind: &Kind,
 ) -> Result<Incoming, Box<Rejection>> {
     let method = Method::parse(message.method(), revision);
     let mut log_floor = None;
-    let mut client_info = None;
     // The revision defines neither metadata nor headers for a notification.
     if matches!(kind, Kind::Request(_)) {
-        let meta = message.meta().filter(|meta| meta.protocol_version.is_some()).ok_or_else(|| {
+        if message.meta().protocol_version.is_none() {
             let text = format!("params._meta[\"{PROTOCOL_VERSION}\"]: missing; expected the protocol version");
-            Rejection::bad_request(RpcError::invalid_params(text))
-        })?;
-        let meta = RequestMeta::read(meta).map_err(Rejection::bad_request)?;
+            return Err(Rejection::bad_request(RpcError::invalid_params(text)));
+        }
+        log_floor = check_request_meta(message.meta()).map_err(Rejection::bad_request)?;
         stateless::check_headers(head, message, method)?;
-        log_floor = meta.log_level;
-        client_info = meta.client_info.map(|json| body.slice_ref(json.as_bytes()));
     }
     let policy = CallPolicy { on_disconnect: OnDisconnect::Cancel, log_floor };
-    Ok(Incoming {
-        revision,
-        method,
-        session: None,
-        client_info,
-        policy,
-        takes_responses: false,
-        refuses_in_band: false,
-    })
+    Ok(Incoming { revision, method, session: None, policy, takes_responses: false, refuses_in_band: false })
 }
 
 async fn session(
@@ -167,7 +150,6 @@ async fn session(
     Ok(Incoming {
         revision,
         method: Method::parse(message.method(), revision),
-        client_info: session.as_ref().map(|session| session.record.client_info.clone()),
         session,
         policy,
         takes_responses: true,

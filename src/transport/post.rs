@@ -42,8 +42,9 @@ pub(crate) async fn receive<B: HttpBody>(
     let accepts = accept::check_post(head)?;
     let (body, share) = read::body(body, head, &shared.config.read).await?;
     let text = std::str::from_utf8(&body).map_err(|_| Rejection::not_utf8())?;
-    let (message, kind) = Message::parse(text).map_err(Rejection::malformed)?;
-    let incoming = incoming::decide(shared, head, principal.as_ref(), &body, &message, &kind).await;
+    let mut message = Message::default();
+    let kind = message.parse(text).map_err(Rejection::malformed)?;
+    let incoming = incoming::decide(shared, head, principal.as_ref(), &message, &kind).await;
     let id = match kind {
         Kind::Request(id) => id,
         Kind::Notification => {
@@ -148,15 +149,11 @@ impl Request<'_> {
         let arguments = self.message.params().arguments;
         Ok(Received::Call(StartCall {
             id: id.clone(),
-            tool,
+            facts: tool.needs.context.then(|| self.facts(&incoming)),
             arguments: arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes())),
-            facts: CallFacts {
-                revision: incoming.revision,
-                principal: self.principal,
-                client_info: incoming.client_info,
-                progress_token: self.message.meta().and_then(|meta| meta.progress_token.0.to_request_id()),
-                policy: incoming.policy,
-            },
+            revision: incoming.revision,
+            on_disconnect: tool.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
+            tool,
             accepts: self.accepts,
             session: incoming.session,
             running,
@@ -164,6 +161,22 @@ impl Request<'_> {
             guard,
             share: self.share,
         }))
+    }
+
+    /// What the handler's context tells of the call.
+    fn facts(&self, incoming: &Incoming) -> CallFacts {
+        let meta = self.message.meta();
+        let client_info = match &incoming.session {
+            Some(session) => Some(session.record.client_info()),
+            None => meta.client_info.map(|info| self.body.slice_ref(info.0.as_bytes())),
+        };
+        CallFacts {
+            revision: incoming.revision,
+            principal: self.principal.clone(),
+            client_info,
+            progress_token: meta.progress_token.0.to_request_id(),
+            policy: incoming.policy,
+        }
     }
 
     fn reply(&self, answer: Bytes) -> Received {

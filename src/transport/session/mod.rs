@@ -121,7 +121,7 @@ impl SessionRoom {
         let key = Key::session(id, principal.map(Principal::id));
         let stored = self.store.get(key, Some(self.settings.idle)).await;
         let stored = stored.map_err(|error| Rejection::store(&error))?.ok_or_else(Rejection::no_such_session)?;
-        match Record::decode(&stored.value) {
+        match Record::decode(stored.value) {
             Some(record) if record.is_owned_by(principal) => Ok(Session { id, key, record, version: stored.version }),
             _ => Err(Rejection::no_such_session()),
         }
@@ -132,14 +132,16 @@ impl SessionRoom {
         let key = session.key;
         let (mut record, mut version) = (session.record.clone(), session.version);
         for _ in 0..WRITE_ATTEMPTS {
-            record.log_level = Some(level);
-            let written = self.store.put(key, record.encode(), self.settings.idle, Expect::Version(version)).await;
+            let written = self
+                .store
+                .put(key, record.with_level(level).encode(), self.settings.idle, Expect::Version(version))
+                .await;
             if written.map_err(|error| Rejection::store(&error))? {
                 return Ok(());
             }
             let stored = self.store.get(key, None).await.map_err(|error| Rejection::store(&error))?;
             let stored = stored.ok_or_else(Rejection::no_such_session)?;
-            record = Record::decode(&stored.value).ok_or_else(Rejection::no_such_session)?;
+            record = Record::decode(stored.value).ok_or_else(Rejection::no_such_session)?;
             version = stored.version;
         }
         Err(Rejection::invalid("the session is being changed by other requests; send this one again"))

@@ -1,6 +1,5 @@
 //! `initialize`: a session begins.
 
-use bytes::Bytes;
 use http::{HeaderValue, Response};
 use uuid::Uuid;
 
@@ -48,7 +47,7 @@ pub(crate) async fn initialize(
     let mut response = reply::message(shared.server.encoder.initialize(id, revision), accepts);
     let room = &shared.sessions;
     if room.settings.enabled {
-        let record = Record::new(revision, principal, Bytes::copy_from_slice(asked.client_info.as_bytes()));
+        let record = Record::new(revision, principal, asked.client_info);
         // 122 random bits from the system's generator.
         let session = Uuid::new_v4().as_u128();
         let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Session, SessionRoom};
+use super::SessionRoom;
 use crate::store::{Key, Store};
 
 /// Touches a session in the store at each beat, while it is polled.
@@ -27,14 +27,8 @@ enum State {
 }
 
 impl Pulse {
-    pub(crate) fn new(room: &SessionRoom, session: &Session) -> Self {
-        Self {
-            store: Arc::clone(&room.store),
-            key: session.key,
-            idle: room.settings.idle,
-            beat: room.beat,
-            state: State::New,
-        }
+    pub(crate) fn new(room: &SessionRoom, key: Key) -> Self {
+        Self { store: Arc::clone(&room.store), key, idle: room.settings.idle, beat: room.beat, state: State::New }
     }
 
     /// Goes on, and sees to it that `cx` is woken for the next beat.

@@ -4,7 +4,7 @@
 //! format 1 | revision | log level or 255 | 1 + owner's length or 0, u32 | owner | client's name as JSON
 //! ```
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::auth::Principal;
 use crate::protocol::notifications::LogLevel;
@@ -18,51 +18,59 @@ const NO_LEVEL: u8 = 255;
 pub(crate) struct Record {
     pub(crate) revision: Revision,
     pub(crate) log_level: Option<LogLevel>,
-    /// The id of the principal that opened it; `None` if it was opened by nobody in particular.
-    owner: Option<Bytes>,
-    /// `clientInfo`, as JSON text.
-    pub(crate) client_info: Bytes,
+    /// Whether it was opened by somebody in particular.
+    owned: bool,
+    /// Where the owner's id ends in `value`, and the client's name begins.
+    owner_end: usize,
+    /// The whole record as it was stored.
+    value: Bytes,
 }
 
+/// Where the owner's id begins.
+const OWNER: usize = 7;
+
 impl Record {
-    pub(crate) fn new(revision: Revision, owner: Option<&Principal>, client_info: Bytes) -> Self {
-        let owner = owner.map(|owner| Bytes::copy_from_slice(owner.id().as_bytes()));
-        Self { revision, log_level: None, owner, client_info }
+    pub(crate) fn new(revision: Revision, owner: Option<&Principal>, client_info: &str) -> Self {
+        let owner_id = owner.map_or("", Principal::id);
+        let mut value = BytesMut::with_capacity(OWNER + owner_id.len() + client_info.len());
+        value.put_slice(&[FORMAT, u8::try_from(revision.index()).expect("there are five revisions"), NO_LEVEL]);
+        let length = u32::try_from(owner_id.len()).unwrap_or(u32::MAX - 1);
+        value.put_u32(if owner.is_some() { length + 1 } else { 0 });
+        value.put_slice(owner_id.as_bytes());
+        value.put_slice(client_info.as_bytes());
+        let owner_end = OWNER + owner_id.len();
+        Self { revision, log_level: None, owned: owner.is_some(), owner_end, value: value.freeze() }
     }
 
     pub(crate) fn is_owned_by(&self, principal: Option<&Principal>) -> bool {
-        self.owner.as_deref() == principal.map(|principal| principal.id().as_bytes())
+        let owner = self.owned.then(|| &self.value[OWNER..self.owner_end]);
+        owner == principal.map(|principal| principal.id().as_bytes())
     }
 
+    /// `clientInfo`, as JSON text.
+    pub(crate) fn client_info(&self) -> Bytes {
+        self.value.slice(self.owner_end..)
+    }
+
+    pub(crate) fn with_level(&self, level: LogLevel) -> Self {
+        let mut value = BytesMut::from(&self.value[..]);
+        value[2] = level as u8;
+        Self { log_level: Some(level), value: value.freeze(), ..*self }
+    }
+
+    /// The record, to be stored.
     pub(crate) fn encode(&self) -> Bytes {
-        let owner = self.owner.as_deref();
-        let mut out = BytesMut::with_capacity(8 + owner.map_or(0, <[u8]>::len) + self.client_info.len());
-        out.put_u8(FORMAT);
-        out.put_u8(u8::try_from(self.revision.index()).expect("there are five revisions"));
-        out.put_u8(self.log_level.map_or(NO_LEVEL, |level| level as u8));
-        out.put_u32(owner.map_or(0, |owner| 1 + u32::try_from(owner.len()).unwrap_or(u32::MAX - 1)));
-        out.put_slice(owner.unwrap_or_default());
-        out.put_slice(&self.client_info);
-        out.freeze()
+        self.value.clone()
     }
 
     /// `None` for what this version did not write.
-    pub(crate) fn decode(value: &Bytes) -> Option<Self> {
-        let mut rest = value.clone();
-        if rest.len() < 7 || rest.get_u8() != FORMAT {
-            return None;
-        }
-        let revision = *Revision::ALL.get(usize::from(rest.get_u8()))?;
-        let log_level = match rest.get_u8() {
-            NO_LEVEL => None,
-            index => Some(LogLevel::from_index(index)?),
-        };
-        let owner = match usize::try_from(rest.get_u32()).ok()? {
-            0 => None,
-            length if length - 1 <= rest.len() => Some(rest.split_to(length - 1)),
-            _ => return None,
-        };
-        Some(Self { revision, log_level, owner, client_info: rest })
+    pub(crate) fn decode(value: Bytes) -> Option<Self> {
+        let [FORMAT, revision, level, a, b, c, d, ..] = value[..] else { return None };
+        let revision = *Revision::ALL.get(usize::from(revision))?;
+        let log_level = if level == NO_LEVEL { None } else { Some(LogLevel::from_index(level)?) };
+        let owner = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
+        let owner_end = OWNER + owner.saturating_sub(1);
+        (owner_end <= value.len()).then_some(Self { revision, log_level, owned: owner > 0, owner_end, value })
     }
 }
 
@@ -72,15 +80,17 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
-        let info = Bytes::from_static(b"{\"name\":\"c\"}");
-        let mut record = Record::new(Revision::V2025_06_18, Some(&Principal::new("alice")), info.clone());
-        record.log_level = Some(LogLevel::Emergency);
-        assert_eq!(Record::decode(&record.encode()), Some(record.clone()));
+        let info = "{\"name\":\"c\"}";
+        let record = Record::new(Revision::V2025_06_18, Some(&Principal::new("alice")), info);
+        assert_eq!(Record::decode(record.encode()), Some(record.clone()));
+        let louder = record.with_level(LogLevel::Emergency);
+        assert_eq!(Record::decode(louder.encode()).and_then(|record| record.log_level), Some(LogLevel::Emergency));
+        assert_eq!(louder.client_info(), info);
         assert!(record.is_owned_by(Some(&Principal::new("alice"))));
         assert!(!record.is_owned_by(Some(&Principal::new("bob"))));
         assert!(!record.is_owned_by(None));
         let anonymous = Record::new(Revision::V2025_06_18, None, info);
-        assert_eq!(Record::decode(&anonymous.encode()), Some(anonymous.clone()));
+        assert_eq!(Record::decode(anonymous.encode()), Some(anonymous.clone()));
         assert!(!anonymous.is_owned_by(Some(&Principal::new(""))));
         assert!(anonymous.is_owned_by(None));
     }
@@ -90,7 +100,7 @@ mod tests {
         for bad in
             [&b""[..], b"\x01\x00\xff\x00\x00\x00", b"\x02\x00\xff\x00\x00\x00\x00", b"\x01\x00\xff\x00\x00\x00\x09a"]
         {
-            assert_eq!(Record::decode(&Bytes::from_static(bad)), None);
+            assert_eq!(Record::decode(Bytes::from_static(bad)), None);
         }
     }
 }

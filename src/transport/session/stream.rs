@@ -29,7 +29,7 @@ pub(crate) async fn open(
     let Some(guard) = shared.lifespan.enter_stream() else { return Err(Rejection::draining()) };
     let stream = ListenStream {
         seat: shared.sessions.live.take_seat(session.id),
-        pulse: Pulse::new(&shared.sessions, &session),
+        pulse: Pulse::new(&shared.sessions, session.key),
         keep_alive: KeepAlive::new(shared.config.keep_alive),
         drain: Box::pin(shared.lifespan.drain_begun()),
         guard: Some(guard),

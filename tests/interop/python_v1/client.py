@@ -41,8 +41,10 @@ async def exercise(client, recorder, revision, checks):
 
     await client.send_ping()
     checks.ok(True, "ping is answered")
-    common.check_tools(checks, common.wire(await client.list_tools()))
-    await common.check_calls(checks, call, f"v1-{revision}")
+    # Structured output began with 2025-06-18.
+    structured = revision >= "2025-06-18"
+    common.check_tools(checks, common.wire(await client.list_tools()), structured)
+    await common.check_calls(checks, call, f"v1-{revision}", structured)
     await common.check_unknown_tool(checks, call, McpError)
     await common.check_progress(checks, recorder, call)
     await client.send_ping()
