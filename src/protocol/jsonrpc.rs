@@ -20,7 +20,7 @@ const SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 const JSONRPC_FAULT: &str = "jsonrpc: expected the string \"2.0\"";
 
 /// The id of a request, echoed with the JSON type it came with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RequestId {
     Signed(i64),
     Unsigned(u64),

@@ -50,8 +50,8 @@ impl Revision {
         }
     }
 
-    pub(crate) fn parse(date: &str) -> Option<Self> {
-        Self::ALL.into_iter().rev().find(|revision| revision.as_str() == date)
+    pub(crate) fn parse(date: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().rev().find(|revision| revision.as_str().as_bytes() == date)
     }
 
     pub(crate) const fn era(self) -> Era {
@@ -105,7 +105,7 @@ impl Revisions {
     /// (2025-11-25, basic/lifecycle, «Version Negotiation»).
     pub(crate) fn negotiate(self, asked: &str) -> Option<Revision> {
         let newest = self.newest_session()?;
-        Some(match Revision::parse(asked) {
+        Some(match Revision::parse(asked.as_bytes()) {
             Some(revision) if revision <= newest && self.contains(revision) => revision,
             _ => newest,
         })

@@ -177,9 +177,16 @@ impl StoreError {
     }
 }
 
-/// Ids are random already: their own bits are the hash.
+/// Hashes what contains a random id of this server's own making: the id's bits are the hash, and whatever else there is
+/// only has to tell the few entries of one id apart.
 #[derive(Debug, Default)]
 pub(crate) struct RandomId(u64);
+
+impl RandomId {
+    fn add(&mut self, bits: u64) {
+        self.0 = self.0.rotate_left(5) ^ bits;
+    }
+}
 
 impl Hasher for RandomId {
     fn finish(&self) -> u64 {
@@ -187,17 +194,19 @@ impl Hasher for RandomId {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
+        bytes.iter().for_each(|byte| self.add(u64::from(*byte)));
     }
 
     fn write_u128(&mut self, id: u128) {
         // The shard is picked by the low bits, so the high half leads.
-        self.0 ^= (id >> 64) as u64 ^ (id as u64).rotate_left(32);
+        self.add((id >> 64) as u64 ^ (id as u64).rotate_left(32));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.add(number);
     }
 
     fn write_isize(&mut self, kind: isize) {
-        self.0 ^= kind.cast_unsigned() as u64;
+        self.add(kind.cast_unsigned() as u64);
     }
 }

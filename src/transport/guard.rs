@@ -59,51 +59,64 @@ impl Default for Guard {
 
 /// Checks a request.
 pub(crate) fn check(guard: &Guard, head: &Head<'_>, authority: Option<&Authority>) -> Result<(), Box<Rejection>> {
-    let host = check_host(&guard.hosts, head, authority)?;
+    let host = find_host(head, authority)?;
+    if !guard.hosts.allow(host) {
+        return Err(Rejection::host(host));
+    }
     match head.origin.value {
         None => Ok(()),
-        Some(value) => check_origin(&guard.origins, value, head.origin.duplicate, host),
+        Some(value) if !head.origin.duplicate && guard.origins.allow(value, host) => Ok(()),
+        Some(value) => Err(Rejection::origin(value)),
     }
 }
 
-/// Answers what follows the scheme in the request's URL, for the comparison with its origin.
-fn check_host<'a>(hosts: &Hosts, head: &Head<'a>, authority: Option<&'a Authority>) -> Result<&'a str, Box<Rejection>> {
-    if head.host.duplicate {
-        return Err(Rejection::host_ambiguous());
-    }
-    // HTTP/2 has `:authority` in place of `Host`; a server may get both, which must agree (RFC 9113, 8.3.1).
-    let host = match (head.host.value, authority) {
+/// What follows the scheme in the request's URL. HTTP/2 has `:authority` in place of `Host`; a server may get both, which
+/// must agree (RFC 9113, 8.3.1).
+fn find_host<'a>(head: &Head<'a>, authority: Option<&'a Authority>) -> Result<&'a [u8], Box<Rejection>> {
+    match (head.host.value, authority) {
+        _ if head.host.duplicate => Err(Rejection::host_ambiguous()),
         (Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority.as_str().as_bytes()) => {
-            return Err(Rejection::host_ambiguous());
+            Err(Rejection::host_ambiguous())
         }
-        (Some(host), _) => host,
-        (None, Some(authority)) => authority.as_str().as_bytes(),
-        (None, None) => return Err(Rejection::host_missing()),
-    };
-    let allowed = match split_host(host) {
-        None => false,
-        Some((name, port)) => match hosts {
-            Hosts::Any => true,
-            Hosts::Loopback => is_loopback(name),
-            Hosts::Listed(list) => list.iter().any(|pattern| pattern.matches(name, port)),
-        },
-    };
-    match std::str::from_utf8(host) {
-        Ok(host) if allowed => Ok(host),
-        _ => Err(Rejection::host(host)),
+        (Some(host), _) => Ok(host),
+        (None, Some(authority)) => Ok(authority.as_str().as_bytes()),
+        (None, None) => Err(Rejection::host_missing()),
     }
 }
 
-fn check_origin(origins: &Origins, value: &[u8], duplicate: bool, host: &str) -> Result<(), Box<Rejection>> {
-    let allowed = !duplicate
-        && match (parse_origin(value), origins) {
-            (_, Origins::Any) => true,
+impl Hosts {
+    fn allow(&self, host: &[u8]) -> bool {
+        match self {
+            Self::Loopback if is_usual_loopback(host) => true,
+            _ => split_host(host).is_some_and(|(name, port)| match self {
+                Self::Any => true,
+                Self::Loopback => is_loopback(name),
+                Self::Listed(list) => list.iter().any(|pattern| pattern.matches(name, port)),
+            }),
+        }
+    }
+}
+
+impl Origins {
+    fn allow(&self, value: &[u8], host: &[u8]) -> bool {
+        match (parse_origin(value), self) {
+            (_, Self::Any) => true,
             (None, _) => false,
             (Some(origin), _) if origin.is_at(host) => true,
-            (Some(origin), Origins::Loopback) => is_loopback(origin.host),
-            (Some(origin), Origins::Listed(list)) => list.iter().any(|pattern| pattern.matches(&origin)),
-        };
-    if allowed { Ok(()) } else { Err(Rejection::origin(value)) }
+            (Some(origin), Self::Loopback) => is_loopback(origin.host),
+            (Some(origin), Self::Listed(list)) => list.iter().any(|pattern| pattern.matches(&origin)),
+        }
+    }
+}
+
+/// What every request of a local client says, told without parsing.
+fn is_usual_loopback(host: &[u8]) -> bool {
+    let port = host.strip_prefix(b"127.0.0.1").or_else(|| host.strip_prefix(b"localhost"));
+    match port {
+        Some([b':', digits @ ..]) => (1..=4).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit),
+        Some(rest) => rest.is_empty(),
+        None => false,
+    }
 }
 
 impl HostPattern {
@@ -154,8 +167,8 @@ struct Origin<'a> {
 impl Origin<'_> {
     /// Whether this is the origin of the request's own host. The scheme is unknown behind a proxy that ends TLS, so only
     /// a missing port is taken for the scheme's own.
-    fn is_at(&self, host: &str) -> bool {
-        split_host(host.as_bytes()).is_some_and(|(name, port)| {
+    fn is_at(&self, host: &[u8]) -> bool {
+        split_host(host).is_some_and(|(name, port)| {
             self.host.eq_ignore_ascii_case(name) && port.or_else(|| default_port(self.scheme)) == Some(self.port)
         })
     }
@@ -206,8 +219,7 @@ fn split_host(value: &[u8]) -> Option<(&str, Option<u16>)> {
 
 /// `localhost`, `127.0.0.0/8`, `[::1]`.
 fn is_loopback(host: &str) -> bool {
-    host == "127.0.0.1"
-        || host.eq_ignore_ascii_case("localhost")
+    host.eq_ignore_ascii_case("localhost")
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
         || host
             .strip_prefix('[')

@@ -48,7 +48,7 @@ pub(crate) async fn decide(
     let in_header = version_header(head)?;
     let in_meta = message.meta().protocol_version.as_ref().map(Text::as_str);
     let named = match (in_header, in_meta) {
-        (Some(header), Some(meta)) if header != meta => {
+        (Some(header), Some(meta)) if header != meta.as_bytes() => {
             let text = format!(
                 "Header mismatch: MCP-Protocol-Version is not what the body has in `_meta[\"{PROTOCOL_VERSION}\"]`"
             );
@@ -69,27 +69,20 @@ pub(crate) async fn decide(
     }
 }
 
-/// The version that the header names. A header that names none at all is refused with the text that an unknown one gets.
-fn version_header<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Box<Rejection>> {
+/// The version that the header names, without the white space around it.
+fn version_header<'a>(head: &Head<'a>) -> Result<Option<&'a [u8]>, Box<Rejection>> {
     if head.protocol_version.duplicate {
         let text = "Header mismatch: MCP-Protocol-Version is there more than once; send it once";
         return Err(Rejection::header_mismatch(text));
     }
-    match head.protocol_version.text() {
-        None => Ok(None),
-        Some(Ok(version)) => Ok(Some(version)),
-        Some(Err(_)) => {
-            let text = "Header mismatch: MCP-Protocol-Version has characters that a header must not have";
-            Err(Rejection::header_mismatch(text))
-        }
-    }
+    Ok(head.protocol_version.value.map(<[u8]>::trim_ascii))
 }
 
-fn served(shared: &Shared, version: &str) -> Result<Revision, Box<Rejection>> {
+fn served(shared: &Shared, version: &[u8]) -> Result<Revision, Box<Rejection>> {
     let revisions = shared.config.revisions;
     Revision::parse(version)
         .filter(|revision| revisions.contains(*revision))
-        .ok_or_else(|| Rejection::unsupported_version(version, revisions))
+        .ok_or_else(|| Rejection::unsupported_version(&String::from_utf8_lossy(version), revisions))
 }
 
 fn stateless(
@@ -139,8 +132,8 @@ async fn session(
             None
         }
     };
-    if let Some(session) = &session {
-        check_session_version(shared, session, head)?;
+    if let (Some(session), Some(named)) = (&session, named) {
+        check_negotiated(session, named)?;
     }
     let assumed = if shared.config.revisions.contains(Revision::ASSUMED) { Revision::ASSUMED } else { newest };
     let revision = session.as_ref().map_or(named.unwrap_or(assumed), |session| session.record.revision);
@@ -157,13 +150,19 @@ async fn session(
     })
 }
 
-/// 2025-11-25, basic/transports, «Protocol Version Header»: the header, if it is there, names what was negotiated.
+/// Checks the version that a GET or DELETE of a session names, if it names one.
 pub(crate) fn check_session_version(shared: &Shared, session: &Session, head: &Head<'_>) -> Result<(), Box<Rejection>> {
-    let Some(version) = version_header(head)? else { return Ok(()) };
+    match version_header(head)? {
+        Some(version) => check_negotiated(session, served(shared, version)?),
+        None => Ok(()),
+    }
+}
+
+/// 2025-11-25, basic/transports, «Protocol Version Header»: what the header names is what was negotiated.
+fn check_negotiated(session: &Session, named: Revision) -> Result<(), Box<Rejection>> {
     let negotiated = session.record.revision;
-    if served(shared, version)? == negotiated {
+    if named == negotiated {
         return Ok(());
     }
-    let text = format!("MCP-Protocol-Version: this session speaks {negotiated}, as initialize agreed");
-    Err(Rejection::invalid(text))
+    Err(Rejection::invalid(format!("MCP-Protocol-Version: this session speaks {negotiated}, as initialize agreed")))
 }

@@ -57,10 +57,17 @@ pub(crate) async fn receive<B: HttpBody>(
             return Err(Rejection::invalid(text));
         }
     };
-    let request = Request { shared, principal, accepts, body: &body, share, message: &message };
+    let request = Request { shared, accepts, body: &body, message: &message, id: &id };
     let answered = match incoming {
-        Ok(incoming) => request.answer(incoming, &id).await,
         Err(rejection) => Err(rejection),
+        Ok(incoming) => match request.dispatch(&incoming) {
+            Ok(Answer::Ready(answer)) => Ok(request.reply(answer)),
+            Ok(Answer::Call(tool)) => request.call(incoming, tool, principal, share),
+            // Boxed, since they are rare and every call's future would have room for them.
+            Ok(Answer::Initialize) => Box::pin(request.initialize(principal)).await,
+            Ok(Answer::SetLevel) => Box::pin(request.set_level(&incoming)).await,
+            Err(rejection) => Err(rejection),
+        },
     };
     answered.map_err(|rejection| rejection.of(Some(&id)))
 }
@@ -69,7 +76,7 @@ fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
     match (Notification::parse(message.method()), &incoming.session) {
         (Notification::Cancelled, Some(session)) => {
             if let Some(id) = message.params().request_id.to_request_id() {
-                shared.sessions.live.cancel_call(session.id, &id);
+                shared.sessions.live.cancel_call(session.id, id);
             }
         }
         // That the client came back has kept its session alive already.
@@ -79,26 +86,15 @@ fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
 
 struct Request<'a> {
     shared: &'a Arc<Shared>,
-    principal: Option<Principal>,
     accepts: Accepts,
     body: &'a Bytes,
-    share: Share,
     message: &'a Message<'a>,
+    id: &'a RequestId,
 }
 
 impl Request<'_> {
-    async fn answer(self, incoming: Incoming, id: &RequestId) -> Result<Received, Box<Rejection>> {
-        match self.dispatch(&incoming, id)? {
-            Answer::Ready(answer) => Ok(self.reply(answer)),
-            Answer::Call(tool) => self.call(incoming, id, tool),
-            // Boxed, since they are rare and every call's future would have room for them.
-            Answer::Initialize => Box::pin(self.initialize(id)).await,
-            Answer::SetLevel => Box::pin(self.set_level(&incoming, id)).await,
-        }
-    }
-
-    fn dispatch(&self, incoming: &Incoming, id: &RequestId) -> Result<Answer, Box<Rejection>> {
-        let in_band = |error| Ok(Answer::Ready(encode::error(Some(id), &error)));
+    fn dispatch(&self, incoming: &Incoming) -> Result<Answer, Box<Rejection>> {
+        let in_band = |error| Ok(Answer::Ready(encode::error(Some(self.id), &error)));
         let Some(method) = incoming.method else {
             if incoming.refuses_in_band {
                 let text = rejection::unknown_method_text(self.message.method());
@@ -109,47 +105,54 @@ impl Request<'_> {
         if method != Method::Ping && self.shared.lifespan.is_draining() {
             return Err(Rejection::draining());
         }
-        let answer = self.shared.server.dispatch(method, id, incoming.revision, self.message.params());
+        let answer = self.shared.server.dispatch(method, self.id, incoming.revision, self.message.params());
         // In band, with 200: a client could take a 400 for a server of another era.
         answer.or_else(in_band)
     }
 
-    async fn initialize(&self, id: &RequestId) -> Result<Received, Box<Rejection>> {
+    async fn initialize(&self, principal: Option<Principal>) -> Result<Received, Box<Rejection>> {
         let params = self.message.params();
-        open::initialize(self.shared, self.principal.as_ref(), id, params, self.accepts).await.map(Received::Reply)
+        let opened = open::initialize(self.shared, principal.as_ref(), self.id, params, self.accepts).await;
+        opened.map(Received::Reply)
     }
 
-    async fn set_level(&self, incoming: &Incoming, id: &RequestId) -> Result<Received, Box<Rejection>> {
+    async fn set_level(&self, incoming: &Incoming) -> Result<Received, Box<Rejection>> {
         let level = match &self.message.params().level {
             Some(level) => parse_log_level(level.as_str(), "params.level"),
             None => Err(RpcError::invalid_params("params.level: missing; expected a log level such as info")),
         };
         let level = match level {
             Ok(level) => level,
-            Err(error) => return Ok(self.reply(encode::error(Some(id), &error))),
+            Err(error) => return Ok(self.reply(encode::error(Some(self.id), &error))),
         };
         // Without a session there is nothing that could remember it, and nothing that it would apply to.
         if let Some(session) = &incoming.session {
             self.shared.sessions.set_level(session, level).await?;
         }
-        Ok(self.reply(self.shared.server.encoder.empty(id, incoming.revision)))
+        Ok(self.reply(self.shared.server.encoder.empty(self.id, incoming.revision)))
     }
 
-    fn call(self, incoming: Incoming, id: &RequestId, tool: Arc<Tool>) -> Result<Received, Box<Rejection>> {
+    fn call(
+        &self,
+        incoming: Incoming,
+        tool: Arc<Tool>,
+        principal: Option<Principal>,
+        share: Share,
+    ) -> Result<Received, Box<Rejection>> {
         let shared = self.shared;
         let guard = shared.lifespan.enter_call().ok_or_else(Rejection::draining)?;
         let permit = shared.permits.take().ok_or_else(Rejection::too_many_calls)?;
         let running = match &incoming.session {
             None => None,
-            Some(session) => match shared.sessions.live.begin_call(session.id, id.clone()) {
+            Some(session) => match shared.sessions.live.begin_call(session.id, self.id.clone()) {
                 Some(running) => Some(running),
                 None => return Err(Rejection::invalid("id: a request with this id is still running in this session")),
             },
         };
         let arguments = self.message.params().arguments;
         Ok(Received::Call(StartCall {
-            id: id.clone(),
-            facts: tool.needs.context.then(|| self.facts(&incoming)),
+            id: self.id.clone(),
+            facts: tool.needs.context.then(|| self.facts(&incoming, principal)),
             arguments: arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes())),
             revision: incoming.revision,
             on_disconnect: tool.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
@@ -159,12 +162,12 @@ impl Request<'_> {
             running,
             permit,
             guard,
-            share: self.share,
+            share,
         }))
     }
 
     /// What the handler's context tells of the call.
-    fn facts(&self, incoming: &Incoming) -> CallFacts {
+    fn facts(&self, incoming: &Incoming, principal: Option<Principal>) -> CallFacts {
         let meta = self.message.meta();
         let client_info = match &incoming.session {
             Some(session) => Some(session.record.client_info()),
@@ -172,7 +175,7 @@ impl Request<'_> {
         };
         CallFacts {
             revision: incoming.revision,
-            principal: self.principal.clone(),
+            principal,
             client_info,
             progress_token: meta.progress_token.0.to_request_id(),
             policy: incoming.policy,

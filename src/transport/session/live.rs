@@ -1,6 +1,7 @@
 //! What of a session runs in this process: its calls, so that they can be cancelled, and its one open stream.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
@@ -18,18 +19,16 @@ pub(crate) struct LiveSessions {
     shards: Box<[Mutex<Shard>; SHARDS]>,
 }
 
-type Shard = HashMap<u128, Live, BuildHasherDefault<RandomId>>;
-
 #[derive(Debug, Default)]
-struct Live {
-    calls: Vec<(RequestId, CancelHandle)>,
-    stream: Option<CancelHandle>,
+struct Shard {
+    calls: HashMap<CallKey, CancelHandle, BuildHasherDefault<RandomId>>,
+    streams: HashMap<u128, CancelHandle, BuildHasherDefault<RandomId>>,
 }
 
-impl Live {
-    fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.stream.is_none()
-    }
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct CallKey {
+    session: u128,
+    id: RequestId,
 }
 
 impl LiveSessions {
@@ -40,21 +39,17 @@ impl LiveSessions {
     /// Counts a call in. `None` if one with this id is running, which must neither be misrouted nor dropped (2025-11-25,
     /// basic/index, «Requests»: an id is used once in a session).
     pub(crate) fn begin_call(self: &Arc<Self>, session: u128, id: RequestId) -> Option<RunningCall> {
-        let mut shard = self.shard(session);
-        let live = shard.entry(session).or_default();
-        if live.calls.iter().any(|(running, _)| *running == id) {
-            return None;
-        }
-        let cancel = CancelHandle::default();
-        live.calls.push((id, cancel.clone()));
-        Some(RunningCall { live: Arc::clone(self), session, cancel })
+        let key = CallKey { session, id };
+        let cancel = match self.shard(session).calls.entry(key.clone()) {
+            Entry::Occupied(_) => return None,
+            Entry::Vacant(free) => free.insert(CancelHandle::default()).clone(),
+        };
+        Some(RunningCall { live: Arc::clone(self), key, cancel })
     }
 
     /// Cancels a call, if it is running here.
-    pub(crate) fn cancel_call(&self, session: u128, id: &RequestId) {
-        let shard = self.shard(session);
-        let calls = shard.get(&session).map_or(&[][..], |live| &live.calls);
-        if let Some((_, cancel)) = calls.iter().find(|(running, _)| running == id) {
+    pub(crate) fn cancel_call(&self, session: u128, id: RequestId) {
+        if let Some(cancel) = self.shard(session).calls.get(&CallKey { session, id }) {
             cancel.cancel();
         }
     }
@@ -62,7 +57,7 @@ impl LiveSessions {
     /// Takes the seat of the session's one stream; whoever sat there has to leave.
     pub(crate) fn take_seat(self: &Arc<Self>, session: u128) -> StreamSeat {
         let taken = CancelHandle::default();
-        let before = self.shard(session).entry(session).or_default().stream.replace(taken.clone());
+        let before = self.shard(session).streams.insert(session, taken.clone());
         if let Some(before) = before {
             before.cancel();
         }
@@ -71,22 +66,10 @@ impl LiveSessions {
 
     /// Ends everything of a session that has been terminated.
     pub(crate) fn end(&self, session: u128) {
-        let Some(live) = self.shard(session).remove(&session) else { return };
-        for (_, cancel) in live.calls {
-            cancel.cancel();
-        }
-        if let Some(stream) = live.stream {
+        let shard = self.shard(session);
+        shard.calls.iter().filter(|(key, _)| key.session == session).for_each(|(_, cancel)| cancel.cancel());
+        if let Some(stream) = shard.streams.get(&session) {
             stream.cancel();
-        }
-    }
-
-    fn update(&self, session: u128, change: impl FnOnce(&mut Live)) {
-        let mut shard = self.shard(session);
-        if let Some(live) = shard.get_mut(&session) {
-            change(live);
-            if live.is_empty() {
-                shard.remove(&session);
-            }
         }
     }
 
@@ -101,13 +84,13 @@ impl LiveSessions {
 #[derive(Debug)]
 pub(crate) struct RunningCall {
     live: Arc<LiveSessions>,
-    session: u128,
+    key: CallKey,
     pub(crate) cancel: CancelHandle,
 }
 
 impl Drop for RunningCall {
     fn drop(&mut self) {
-        self.live.update(self.session, |live| live.calls.retain(|(_, cancel)| !cancel.is(&self.cancel)));
+        self.live.shard(self.key.session).calls.remove(&self.key);
     }
 }
 
@@ -128,11 +111,10 @@ impl StreamSeat {
 
 impl Drop for StreamSeat {
     fn drop(&mut self) {
-        self.live.update(self.session, |live| {
-            if live.stream.as_ref().is_some_and(|stream| stream.is(&self.taken)) {
-                live.stream = None;
-            }
-        });
+        let mut shard = self.live.shard(self.session);
+        if shard.streams.get(&self.session).is_some_and(|stream| stream.is(&self.taken)) {
+            shard.streams.remove(&self.session);
+        }
     }
 }
 
@@ -149,8 +131,9 @@ mod tests {
         let seat = live.take_seat(1);
         let later = live.take_seat(1);
         drop((call, other, seat));
-        assert!(live.shard(1).contains_key(&1), "the later stream still sits");
+        assert!(live.shard(1).streams.contains_key(&1), "the later stream still sits");
         drop(later);
-        assert!(live.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
+        let empty = |shard: &Shard| shard.calls.is_empty() && shard.streams.is_empty();
+        assert!(live.shards.iter().all(|shard| empty(&shard.lock().unwrap())));
     }
 }
