@@ -132,24 +132,26 @@ impl Lifespan {
     /// Waits for SIGINT or SIGTERM, and begins the drain: for a web server's own graceful shutdown. Open streams never
     /// end by themselves, so they must end inside this, before the server waits for its connections. It also ends when
     /// somebody else has begun the drain.
-    pub async fn until_signal(&self) {
+    pub fn until_signal(&self) -> impl Future<Output = ()> + Send + use<> {
         self.shared.signals.store(true, Ordering::Relaxed);
-        self.until(signal()).await;
+        self.until(signal())
     }
 
     /// Waits for `future`, whatever it comes to, and begins the drain: [`until_signal`](Self::until_signal) for hosts
     /// that know better when to end.
-    pub async fn until<F: Future>(&self, future: F) {
-        tokio::select! {
-            _ = future => {}
-            () = self.shared.drain.cancelled() => {}
-        }
-        self.begin();
+    pub fn until<F: Future + Send>(&self, future: F) -> impl Future<Output = ()> + Send + use<F> {
         let lifespan = self.clone();
-        // The deadline must come even if nobody drives.
-        self.adopt(async move {
-            lifespan.shutdown().await;
-        });
+        async move {
+            tokio::select! {
+                _ = future => {}
+                () = lifespan.shared.drain.cancelled() => {}
+            }
+            lifespan.begin();
+            // The deadline must come even if nobody drives.
+            lifespan.clone().adopt(async move {
+                lifespan.shutdown().await;
+            });
+        }
     }
 
     /// Runs a web server to its end: gives up on it one second after the drain's deadline, since a socket that nobody
@@ -220,9 +222,22 @@ impl Lifespan {
         }
     }
 
-    /// Counts a call in, unless the drain has begun.
-    pub(crate) fn enter_call(&self) -> Option<CallGuard> {
-        self.count_in(&self.shared.calls).then(|| CallGuard { lifespan: self.clone() })
+    /// Counts a call in, until [`leave_call`](Self::leave_call). Answers `false` if the drain has begun.
+    pub(crate) fn enter_call(&self) -> bool {
+        self.count_in(&self.shared.calls)
+    }
+
+    /// Counts a call out that was counted in.
+    pub(crate) fn leave_call(&self) {
+        let shared = &self.shared;
+        if self.is_draining() {
+            let outcome = if shared.cut.is_cancelled() { &shared.calls_cut } else { &shared.calls_finished };
+            outcome.fetch_add(1, Ordering::AcqRel);
+        }
+        shared.calls.fetch_sub(1, Ordering::SeqCst);
+        if self.is_draining() {
+            shared.changed.notify_waiters();
+        }
     }
 
     /// Counts a stream in, unless the drain has begun.
@@ -249,26 +264,6 @@ impl Lifespan {
     /// Resolves when what still runs has to stop.
     pub(crate) fn cut(&self) -> WaitForCancellationFutureOwned {
         self.shared.cut.clone().cancelled_owned()
-    }
-}
-
-/// A call that counts as running.
-#[derive(Debug)]
-pub(crate) struct CallGuard {
-    lifespan: Lifespan,
-}
-
-impl Drop for CallGuard {
-    fn drop(&mut self) {
-        let shared = &self.lifespan.shared;
-        if self.lifespan.is_draining() {
-            let outcome = if shared.cut.is_cancelled() { &shared.calls_cut } else { &shared.calls_finished };
-            outcome.fetch_add(1, Ordering::AcqRel);
-        }
-        shared.calls.fetch_sub(1, Ordering::AcqRel);
-        if self.lifespan.is_draining() {
-            shared.changed.notify_waiters();
-        }
     }
 }
 

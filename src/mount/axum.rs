@@ -75,9 +75,8 @@ impl Lifespan {
                 tracing::debug!(%error, "TCP_NODELAY could not be set");
             }
         });
-        let lifespan = self.clone();
         let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(async move { lifespan.until_signal().await });
+            .with_graceful_shutdown(self.until_signal());
         self.drive(server).await
     }
 }

@@ -39,7 +39,6 @@ pub(crate) struct Running {
     tool: Arc<Tool>,
     timeout: Duration,
     cancel: Option<CancelHandle>,
-    lifespan: Lifespan,
     pending: Option<Pin<Box<Waits>>>,
     span: Span,
     began: Option<Instant>,
@@ -57,7 +56,8 @@ pin_project_lite::pin_project! {
 }
 
 impl Running {
-    pub(crate) fn start(call: Call, revision: Revision, timeout: Duration, lifespan: Lifespan) -> Self {
+    /// Starts the handler of a call, which `cancel` may end.
+    pub(crate) fn start(call: Call, revision: Revision, timeout: Duration, cancel: Option<CancelHandle>) -> Self {
         let tool = Arc::clone(&call.tool);
         let span = tracing::info_span!(
             "tools/call",
@@ -70,15 +70,24 @@ impl Running {
         let end = call.context.as_ref().map(super::context::Context::end_guard);
         let timeout = tool.timeout.unwrap_or(timeout);
         let handler = tool.handler.call(call);
-        Self { handler, tool, timeout, cancel: None, lifespan, pending: None, span, began, _end: end }
+        Self { handler, tool, timeout, cancel, pending: None, span, began, _end: end }
     }
 
-    /// Lets `cancel` end the call.
-    pub(crate) fn cancelled_by(&mut self, cancel: CancelHandle) {
-        self.cancel = Some(cancel);
+    /// Goes on with the call, which a shutdown of `lifespan` may cut.
+    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>, lifespan: &Lifespan) -> Poll<Outcome> {
+        if self.span.is_disabled() {
+            return self.poll_outcome(cx, lifespan);
+        }
+        let span = self.span.clone();
+        let _entered = span.enter();
+        let poll = self.poll_outcome(cx, lifespan);
+        if let Poll::Ready(outcome) = &poll {
+            self.record(outcome);
+        }
+        poll
     }
 
-    fn poll_outcome(&mut self, cx: &mut TaskContext<'_>) -> Poll<Outcome> {
+    fn poll_outcome(&mut self, cx: &mut TaskContext<'_>, lifespan: &Lifespan) -> Poll<Outcome> {
         // Registered before the handler runs, so that a cancellation in between is not missed.
         if self.cancel.as_ref().is_some_and(|cancel| cancel.poll(cx)) {
             return Poll::Ready(Outcome::Cancelled);
@@ -87,7 +96,7 @@ impl Running {
             let result = outcome.unwrap_or_else(|panic| masked(self.tool.name(), &panic_text(&*panic)));
             return Poll::Ready(Outcome::Result(result));
         }
-        let (timeout, lifespan) = (self.timeout, &self.lifespan);
+        let timeout = self.timeout;
         let waits = self.pending.get_or_insert_with(|| {
             let timeout = sleep_until(Instant::now() + timeout);
             Box::pin(Waits { timeout, cut: lifespan.cut() })
@@ -116,20 +125,6 @@ impl Running {
         self.span.record("outcome", name);
         self.span.record("duration_ms", began.elapsed().as_secs_f64() * 1e3);
         tracing::debug!(parent: &self.span, "done");
-    }
-}
-
-impl Future for Running {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Outcome> {
-        let span = self.span.clone();
-        let _entered = span.enter();
-        let poll = self.poll_outcome(cx);
-        if let Poll::Ready(outcome) = &poll {
-            self.record(outcome);
-        }
-        poll
     }
 }
 

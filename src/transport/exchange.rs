@@ -1,7 +1,5 @@
 //! A call on its way: what it was asked with, what it holds, and how its outcome is written.
 
-use std::future::Future as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
@@ -11,11 +9,10 @@ use http::request::Parts;
 use super::accept::Accepts;
 use super::pending::PendingCall;
 use super::read::Share;
-use super::service::{Permit, Shared};
-use super::session::Session;
-use super::session::live::RunningCall;
+use super::rejection::Rejection;
+use super::service::Shared;
+use super::session::live::CallKey;
 use super::session::pulse::Pulse;
-use crate::lifespan::CallGuard;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
@@ -23,13 +20,14 @@ use crate::protocol::revision::Revision;
 use crate::server::call::{Call, CallFacts, OnDisconnect};
 use crate::server::context::Context;
 use crate::server::outbound::Outbound;
-use crate::server::run::{Outcome, Running};
+use crate::server::run::{CancelHandle, Outcome, Running};
 use crate::server::tool::Tool;
 use crate::store::Key;
 
 /// A call that has passed every check.
 pub(crate) struct StartCall {
-    pub(crate) id: RequestId,
+    pub(crate) seat: Seat,
+    pub(crate) cancel: Option<CancelHandle>,
     pub(crate) tool: Arc<Tool>,
     pub(crate) arguments: Option<Bytes>,
     pub(crate) revision: Revision,
@@ -37,11 +35,7 @@ pub(crate) struct StartCall {
     /// For handlers that ask for their context.
     pub(crate) facts: Option<CallFacts>,
     pub(crate) accepts: Accepts,
-    pub(crate) session: Option<Session>,
-    pub(crate) running: Option<RunningCall>,
-    pub(crate) permit: Permit,
-    pub(crate) guard: CallGuard,
-    pub(crate) share: Share,
+    pub(crate) session: Option<Key>,
 }
 
 impl StartCall {
@@ -58,52 +52,78 @@ impl StartCall {
             context,
             tool: self.tool,
         };
-        let mut running = Running::start(call, self.revision, shared.config.tool_timeout, shared.lifespan.clone());
-        if let Some(seat) = &self.running {
-            running.cancelled_by(seat.cancel.clone());
-        }
-        let held = Held { _running: self.running, _permit: self.permit, _share: self.share, _guard: self.guard };
-        let session = self.session.map(|session| session.key);
-        let work = Work {
-            running,
-            session,
-            pulse: None,
-            shared: Arc::clone(shared),
-            id: self.id,
-            revision: self.revision,
-            _held: held,
-        };
+        let running = Running::start(call, self.revision, shared.config.tool_timeout, self.cancel);
+        let work = Work { running, session: self.session, pulse: None, revision: self.revision, seat: self.seat };
         PendingCall::new(shared, work, queue, self.accepts, self.on_disconnect)
     }
 }
 
-/// A running call that ends with the text of its answer. What it holds is given back when it is dropped.
+/// What a call holds while it runs: its place among the calls of the server and of its session, and its body's share of
+/// the budget. All of it is given back when it is dropped.
+pub(crate) struct Seat {
+    shared: Arc<Shared>,
+    id: RequestId,
+    session: Option<u128>,
+    body_bytes: usize,
+}
+
+impl Seat {
+    /// Takes a place, or says why there is none. In a session the call can be cancelled from elsewhere.
+    pub(crate) fn take(
+        shared: &Arc<Shared>,
+        id: RequestId,
+        session: Option<u128>,
+        share: Share<'_>,
+    ) -> Result<(Self, Option<CancelHandle>), Box<Rejection>> {
+        if !shared.lifespan.enter_call() {
+            return Err(Rejection::draining());
+        }
+        if !shared.permits.take() {
+            shared.lifespan.leave_call();
+            return Err(Rejection::too_many_calls());
+        }
+        let mut seat = Self { shared: Arc::clone(shared), id, session: None, body_bytes: share.into_bytes() };
+        let Some(session) = session else { return Ok((seat, None)) };
+        let begun = shared.sessions.live.begin_call(CallKey { session, id: seat.id.clone() });
+        let Some(cancel) = begun else {
+            return Err(Rejection::invalid("id: a request with this id is still running in this session"));
+        };
+        seat.session = Some(session);
+        Ok((seat, Some(cancel)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        if let Some(session) = self.session {
+            shared.sessions.live.end_call(&CallKey { session, id: self.id.clone() });
+        }
+        shared.config.read.budget.give_back(self.body_bytes);
+        shared.permits.give_back();
+        // Last, so that a drain goes on when all else is given back.
+        shared.lifespan.leave_call();
+    }
+}
+
+/// A running call that ends with the text of its answer.
 pub(crate) struct Work {
     running: Running,
     /// The session that the call keeps alive while it runs.
     session: Option<Key>,
     pulse: Option<Pulse>,
-    shared: Arc<Shared>,
-    id: RequestId,
     revision: Revision,
-    _held: Held,
-}
-
-struct Held {
-    _running: Option<RunningCall>,
-    _permit: Permit,
-    _share: Share,
-    /// Last, so that a drain goes on when all else is given back.
-    _guard: CallGuard,
+    /// Last, so that it is given back when the handler is gone.
+    seat: Seat,
 }
 
 impl Work {
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Bytes> {
-        match Pin::new(&mut self.running).poll(cx) {
+        match self.running.poll(cx, &self.seat.shared.lifespan) {
             Poll::Ready(outcome) => Poll::Ready(self.encode(&outcome)),
             Poll::Pending => {
                 if let Some(key) = self.session {
-                    self.pulse.get_or_insert_with(|| Pulse::new(&self.shared.sessions, key)).poll(cx);
+                    self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key)).poll(cx);
                 }
                 Poll::Pending
             }
@@ -111,9 +131,9 @@ impl Work {
     }
 
     fn encode(&self, outcome: &Outcome) -> Bytes {
-        let fail = |text| encode::error(Some(&self.id), &RpcError::new(ErrorCode::Internal, text));
+        let fail = |text| encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, text));
         match outcome {
-            Outcome::Result(result) => self.shared.server.encoder.call(&self.id, self.revision, result),
+            Outcome::Result(result) => self.seat.shared.server.encoder.call(&self.seat.id, self.revision, result),
             Outcome::Cancelled => fail("the request was cancelled by its client"),
             Outcome::Cut => fail("the server is shutting down and could not wait for this call any longer"),
         }

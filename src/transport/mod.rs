@@ -87,10 +87,15 @@ where
     let sessions = shared.config.serves_sessions();
     let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));
     match parts.method {
-        Method::POST => match post::receive(shared, principal(), &head, body).await? {
-            Received::Reply(response) => Ok(Accepted::Reply(response)),
-            Received::Call(call) => Ok(Accepted::Call(call.start(shared, parts))),
-        },
+        Method::POST => {
+            let principal = principal();
+            let accepts = accept::check_post(&head)?;
+            let (body, share) = read::body(body, &head, &shared.config.read).await?;
+            match post::receive(shared, principal, &head, accepts, &body, share).await? {
+                Received::Reply(response) => Ok(Accepted::Reply(response)),
+                Received::Call(call) => Ok(Accepted::Call(call.start(shared, parts))),
+            }
+        }
         Method::GET if sessions => {
             session::stream::open(shared, principal().as_ref(), &head).await.map(Accepted::Reply)
         }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
-use http_body::Body as HttpBody;
 
-use super::accept::{self, Accepts};
+use super::accept::Accepts;
 use super::body::Body;
-use super::exchange::StartCall;
+use super::exchange::{Seat, StartCall};
 use super::headers::Head;
 use super::incoming::{self, Incoming};
-use super::read::{self, Share};
+use super::read::Share;
 use super::rejection::{self, Rejection};
 use super::reply;
 use super::service::Shared;
+use super::session::live::CallKey;
 use super::session::open;
 use crate::auth::Principal;
 use crate::protocol::encode;
@@ -32,16 +32,16 @@ pub(crate) enum Received {
     Call(StartCall),
 }
 
-/// A request's way from its body to its answer, or to the handler that has to give it.
-pub(crate) async fn receive<B: HttpBody>(
+/// A message's way to its answer, or to the handler that has to give it.
+pub(crate) async fn receive(
     shared: &Arc<Shared>,
     principal: Option<Principal>,
     head: &Head<'_>,
-    body: B,
+    accepts: Accepts,
+    body: &Bytes,
+    share: Share<'_>,
 ) -> Result<Received, Box<Rejection>> {
-    let accepts = accept::check_post(head)?;
-    let (body, share) = read::body(body, head, &shared.config.read).await?;
-    let text = std::str::from_utf8(&body).map_err(|_| Rejection::not_utf8())?;
+    let text = std::str::from_utf8(body).map_err(|_| Rejection::not_utf8())?;
     let mut message = Message::default();
     let kind = message.parse(text).map_err(Rejection::malformed)?;
     let incoming = incoming::decide(shared, head, principal.as_ref(), &message, &kind).await;
@@ -57,12 +57,12 @@ pub(crate) async fn receive<B: HttpBody>(
             return Err(Rejection::invalid(text));
         }
     };
-    let request = Request { shared, accepts, body: &body, message: &message, id: &id };
+    let request = Request { shared, accepts, body, message: &message, id: &id };
     let answered = match incoming {
         Err(rejection) => Err(rejection),
         Ok(incoming) => match request.dispatch(&incoming) {
             Ok(Answer::Ready(answer)) => Ok(request.reply(answer)),
-            Ok(Answer::Call(tool)) => request.call(incoming, tool, principal, share),
+            Ok(Answer::Call(tool)) => request.call(&incoming, tool, principal, share),
             // Boxed, since they are rare and every call's future would have room for them.
             Ok(Answer::Initialize) => Box::pin(request.initialize(principal)).await,
             Ok(Answer::SetLevel) => Box::pin(request.set_level(&incoming)).await,
@@ -76,7 +76,7 @@ fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
     match (Notification::parse(message.method()), &incoming.session) {
         (Notification::Cancelled, Some(session)) => {
             if let Some(id) = message.params().request_id.to_request_id() {
-                shared.sessions.live.cancel_call(session.id, id);
+                shared.sessions.live.cancel_call(&CallKey { session: session.id, id });
             }
         }
         // That the client came back has kept its session alive already.
@@ -134,35 +134,24 @@ impl Request<'_> {
 
     fn call(
         &self,
-        incoming: Incoming,
+        incoming: &Incoming,
         tool: Arc<Tool>,
         principal: Option<Principal>,
-        share: Share,
+        share: Share<'_>,
     ) -> Result<Received, Box<Rejection>> {
-        let shared = self.shared;
-        let guard = shared.lifespan.enter_call().ok_or_else(Rejection::draining)?;
-        let permit = shared.permits.take().ok_or_else(Rejection::too_many_calls)?;
-        let running = match &incoming.session {
-            None => None,
-            Some(session) => match shared.sessions.live.begin_call(session.id, self.id.clone()) {
-                Some(running) => Some(running),
-                None => return Err(Rejection::invalid("id: a request with this id is still running in this session")),
-            },
-        };
+        let session = incoming.session.as_ref();
+        let (seat, cancel) = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
         let arguments = self.message.params().arguments;
         Ok(Received::Call(StartCall {
-            id: self.id.clone(),
-            facts: tool.needs.context.then(|| self.facts(&incoming, principal)),
+            seat,
+            cancel,
+            facts: tool.needs.context.then(|| self.facts(incoming, principal)),
             arguments: arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes())),
             revision: incoming.revision,
             on_disconnect: tool.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
             tool,
             accepts: self.accepts,
-            session: incoming.session,
-            running,
-            permit,
-            guard,
-            share,
+            session: session.map(|session| session.key),
         }))
     }
 

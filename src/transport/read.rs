@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use super::headers::Head;
 use super::rejection::Rejection;
 
 /// How large a body may be, how long it may take, and how much all of them may hold.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct ReadLimits {
     pub(crate) bytes: usize,
     pub(crate) deadline: Duration,
@@ -23,32 +22,30 @@ pub(crate) struct ReadLimits {
 }
 
 /// Bytes that all bodies may hold together.
-#[derive(Clone, Debug)]
-pub(crate) struct Budget {
-    left: Arc<AtomicUsize>,
-}
+#[derive(Debug)]
+pub(crate) struct Budget(AtomicUsize);
 
 impl Budget {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { left: Arc::new(AtomicUsize::new(bytes)) }
+        Self(AtomicUsize::new(bytes))
     }
 
-    fn share(&self) -> Share {
-        Share { budget: self.clone(), bytes: 0 }
+    pub(crate) fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::AcqRel);
     }
 }
 
 /// What one body holds of the budget, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Share {
-    budget: Budget,
+pub(crate) struct Share<'a> {
+    budget: &'a Budget,
     bytes: usize,
 }
 
-impl Share {
+impl Share<'_> {
     fn grow(&mut self, bytes: usize) -> Result<(), Box<Rejection>> {
         let take = |left: usize| left.checked_sub(bytes);
-        match self.budget.left.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take) {
+        match self.budget.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take) {
             Ok(_) => {
                 self.bytes += bytes;
                 Ok(())
@@ -56,16 +53,27 @@ impl Share {
             Err(_) => Err(Rejection::body_budget()),
         }
     }
+
+    /// How many bytes it holds, for the caller to give back.
+    pub(crate) fn into_bytes(mut self) -> usize {
+        std::mem::take(&mut self.bytes)
+    }
 }
 
-impl Drop for Share {
+impl Drop for Share<'_> {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.bytes, Ordering::AcqRel);
+        if self.bytes > 0 {
+            self.budget.give_back(self.bytes);
+        }
     }
 }
 
 /// Reads a body to its end. A body of one frame is not copied.
-pub(crate) async fn body<B>(body: B, head: &Head<'_>, limits: &ReadLimits) -> Result<(Bytes, Share), Box<Rejection>>
+pub(crate) async fn body<'a, B>(
+    body: B,
+    head: &Head<'_>,
+    limits: &'a ReadLimits,
+) -> Result<(Bytes, Share<'a>), Box<Rejection>>
 where
     B: Body,
 {
@@ -74,7 +82,7 @@ where
     if announced.is_some_and(|bytes| bytes > limits.bytes as u64) {
         return Err(Rejection::body_too_large(limits.bytes));
     }
-    let mut share = limits.budget.share();
+    let mut share = Share { budget: &limits.budget, bytes: 0 };
     let mut first: Option<Bytes> = None;
     let mut rest: Option<BytesMut> = None;
     let mut deadline = Deadline { after: limits.deadline, sleep: None };

@@ -69,29 +69,22 @@ pub(crate) struct Shared {
     pub(crate) permits: Permits,
 }
 
-/// How many calls may run at a time.
+/// How many more calls may run at a time.
 #[derive(Debug)]
-pub(crate) struct Permits(Arc<AtomicUsize>);
+pub(crate) struct Permits(AtomicUsize);
 
 impl Permits {
     pub(crate) fn new(calls: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(calls)))
+        Self(AtomicUsize::new(calls))
     }
 
-    /// Takes one, or `None` if all are taken.
-    pub(crate) fn take(&self) -> Option<Permit> {
+    /// Takes one, if there is one.
+    pub(crate) fn take(&self) -> bool {
         let take = |left: usize| left.checked_sub(1);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take).ok()?;
-        Some(Permit(Arc::clone(&self.0)))
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take).is_ok()
     }
-}
 
-/// The right to run a call.
-#[derive(Debug)]
-pub(crate) struct Permit(Arc<AtomicUsize>);
-
-impl Drop for Permit {
-    fn drop(&mut self) {
+    pub(crate) fn give_back(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
 }

@@ -25,10 +25,11 @@ struct Shard {
     streams: HashMap<u128, CancelHandle, BuildHasherDefault<RandomId>>,
 }
 
+/// A call of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct CallKey {
-    session: u128,
-    id: RequestId,
+pub(crate) struct CallKey {
+    pub(crate) session: u128,
+    pub(crate) id: RequestId,
 }
 
 impl LiveSessions {
@@ -36,20 +37,22 @@ impl LiveSessions {
         Self { shards: Box::new(std::array::from_fn(|_| Mutex::default())) }
     }
 
-    /// Counts a call in. `None` if one with this id is running, which must neither be misrouted nor dropped (2025-11-25,
-    /// basic/index, «Requests»: an id is used once in a session).
-    pub(crate) fn begin_call(self: &Arc<Self>, session: u128, id: RequestId) -> Option<RunningCall> {
-        let key = CallKey { session, id };
-        let cancel = match self.shard(session).calls.entry(key.clone()) {
-            Entry::Occupied(_) => return None,
-            Entry::Vacant(free) => free.insert(CancelHandle::default()).clone(),
-        };
-        Some(RunningCall { live: Arc::clone(self), key, cancel })
+    /// Counts a call in, until [`end_call`](Self::end_call). `None` if one with this id is running, which must neither be
+    /// misrouted nor dropped (2025-11-25, basic/index, «Requests»: an id is used once in a session).
+    pub(crate) fn begin_call(&self, key: CallKey) -> Option<CancelHandle> {
+        match self.shard(key.session).calls.entry(key) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(free) => Some(free.insert(CancelHandle::default()).clone()),
+        }
+    }
+
+    pub(crate) fn end_call(&self, key: &CallKey) {
+        self.shard(key.session).calls.remove(key);
     }
 
     /// Cancels a call, if it is running here.
-    pub(crate) fn cancel_call(&self, session: u128, id: RequestId) {
-        if let Some(cancel) = self.shard(session).calls.get(&CallKey { session, id }) {
+    pub(crate) fn cancel_call(&self, key: &CallKey) {
+        if let Some(cancel) = self.shard(key.session).calls.get(key) {
             cancel.cancel();
         }
     }
@@ -77,20 +80,6 @@ impl LiveSessions {
         let index = session as usize % SHARDS;
         // No code that can panic runs under the lock, so what a poisoned one holds is whole.
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A call of a session while it runs.
-#[derive(Debug)]
-pub(crate) struct RunningCall {
-    live: Arc<LiveSessions>,
-    key: CallKey,
-    pub(crate) cancel: CancelHandle,
-}
-
-impl Drop for RunningCall {
-    fn drop(&mut self) {
-        self.live.shard(self.key.session).calls.remove(&self.key);
     }
 }
 
@@ -125,12 +114,15 @@ mod tests {
     #[test]
     fn nothing_is_kept_of_a_session_where_nothing_runs() {
         let live = Arc::new(LiveSessions::new());
-        let call = live.begin_call(1, RequestId::Signed(1)).unwrap();
-        assert!(live.begin_call(1, RequestId::Signed(1)).is_none());
-        let other = live.begin_call(2, RequestId::Signed(1)).unwrap();
+        let [call, other] = [1, 2].map(|session| CallKey { session, id: RequestId::Signed(1) });
+        assert!(live.begin_call(call.clone()).is_some());
+        assert!(live.begin_call(call.clone()).is_none());
+        assert!(live.begin_call(other.clone()).is_some());
         let seat = live.take_seat(1);
         let later = live.take_seat(1);
-        drop((call, other, seat));
+        live.end_call(&call);
+        live.end_call(&other);
+        drop(seat);
         assert!(live.shard(1).streams.contains_key(&1), "the later stream still sits");
         drop(later);
         let empty = |shard: &Shard| shard.calls.is_empty() && shard.streams.is_empty();
