@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// How long a drain waits for calls by default.
@@ -99,9 +99,10 @@ impl Lifespan {
         Self::default()
     }
 
-    /// How long a drain waits for running calls before it cancels them. Default: 10 s.
+    /// How long a drain waits for running calls before it cancels them. Default: 10 s; at most a year.
     #[must_use]
     pub fn grace(self, grace: Duration) -> Self {
+        let grace = grace.min(Duration::from_secs(365 * 24 * 3600));
         self.shared.grace_ms.store(millis(grace), Ordering::Relaxed);
         self
     }
@@ -109,23 +110,31 @@ impl Lifespan {
     /// Whether the drain has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.shared.draining.load(Ordering::Acquire)
+        self.shared.draining.load(Ordering::SeqCst)
     }
 
     /// Ends the service: new sessions, streams and calls get 503, open streams end at once, running calls may finish
     /// until the deadline and are cancelled and answered with an error then. May be called more than once.
     pub async fn shutdown(&self) -> DrainReport {
         self.begin();
-        let (began, deadline) = *self.shared.deadline.get().expect("`begin` has set it");
-        if timeout_at(deadline, self.empty()).await.is_err() {
-            self.shared.cut.cancel();
-            let _ = timeout_at(deadline + PATIENCE, self.empty()).await;
+        let (_, deadline) = *self.shared.deadline.get().expect("`begin` has set it");
+        tokio::select! {
+            () = self.empty() => {}
+            () = sleep_until(deadline) => self.shared.cut.cancel(),
+            // Somebody is in a hurry.
+            () = self.shared.cut.cancelled() => {}
         }
+        let _ = timeout(PATIENCE, self.empty()).await;
+        self.report()
+    }
+
+    fn report(&self) -> DrainReport {
+        let began = self.shared.deadline.get().map(|(began, _)| *began);
         DrainReport {
             finished: self.shared.calls_finished.load(Ordering::Acquire),
             cut: self.shared.calls_cut.load(Ordering::Acquire),
             streams: self.shared.streams_ended.load(Ordering::Acquire),
-            elapsed: began.elapsed(),
+            elapsed: began.map_or(Duration::ZERO, |began| began.elapsed()),
         }
     }
 
@@ -165,25 +174,30 @@ impl Lifespan {
         S: IntoFuture<Output = Result<T, E>>,
     {
         let server = server.into_future();
+        let to_the_end = async {
+            server.await?;
+            // The connections are gone; calls of sessions may still run.
+            Ok(self.shutdown().await)
+        };
         tokio::select! {
-            result = server => { result?; }
+            report = to_the_end => report,
             () = self.overdue() => {
-                tracing::warn!("connections were still open one second after the deadline: giving up on them");
+                tracing::warn!("something was still open one second after the deadline: giving up on it");
+                Ok(self.report())
             }
         }
-        Ok(self.shutdown().await)
     }
 
+    /// Resolves one second after the deadline, or after a second signal.
     async fn overdue(&self) {
         self.shared.drain.cancelled().await;
         let (_, deadline) = *self.shared.deadline.get().expect("set before the token is cancelled");
         tokio::select! {
-            () = sleep_until(deadline + PATIENCE) => {}
-            () = self.second_signal() => {
-                self.shared.cut.cancel();
-                tokio::time::sleep(PATIENCE).await;
-            }
+            () = sleep_until(deadline) => {}
+            () = self.second_signal() => {}
         }
+        self.shared.cut.cancel();
+        tokio::time::sleep(PATIENCE).await;
     }
 
     async fn second_signal(&self) {
@@ -208,7 +222,7 @@ impl Lifespan {
     async fn empty(&self) {
         loop {
             let changed = self.shared.changed.notified();
-            if self.shared.calls.load(Ordering::Acquire) == 0 && self.shared.streams.load(Ordering::Acquire) == 0 {
+            if self.shared.calls.load(Ordering::SeqCst) == 0 && self.shared.streams.load(Ordering::SeqCst) == 0 {
                 return;
             }
             changed.await;
@@ -250,7 +264,7 @@ impl Lifespan {
         // Looked at after counting, so that a drain either sees the count or is seen here.
         let accepted = !self.is_draining();
         if !accepted {
-            count.fetch_sub(1, Ordering::AcqRel);
+            count.fetch_sub(1, Ordering::SeqCst);
             self.shared.changed.notify_waiters();
         }
         accepted
@@ -279,7 +293,7 @@ impl Drop for StreamGuard {
         if self.lifespan.is_draining() {
             shared.streams_ended.fetch_add(1, Ordering::AcqRel);
         }
-        shared.streams.fetch_sub(1, Ordering::AcqRel);
+        shared.streams.fetch_sub(1, Ordering::SeqCst);
         if self.lifespan.is_draining() {
             shared.changed.notify_waiters();
         }
@@ -293,19 +307,26 @@ async fn signal() {
         Ok(mut terminate) => {
             tokio::select! {
                 _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+                () = interrupt() => {}
             }
         }
         Err(error) => {
             tracing::warn!(%error, "SIGTERM cannot be watched; SIGINT still ends the server");
-            let _ = tokio::signal::ctrl_c().await;
+            interrupt().await;
         }
     }
 }
 
 #[cfg(not(unix))]
 async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
+    interrupt().await;
+}
+
+async fn interrupt() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::warn!(%error, "SIGINT cannot be watched");
+        std::future::pending::<()>().await;
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

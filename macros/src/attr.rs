@@ -11,11 +11,12 @@ use syn::{
 
 use crate::errors::Errors;
 
-const ALLOWED: &str = "`name`, `title`, `description`, `read_only`, `destructive`, `idempotent`, `open_world`, \
-                       `timeout`, `on_disconnect`, `companion`";
+const ALLOWED: &str = "`name`, `title`, `description`, `icon`, `read_only`, `destructive`, `idempotent`, \
+                       `open_world`, `timeout`, `on_disconnect`, `companion`";
 const TIMEOUT: &str = "a timeout is a text such as \"500ms\", \"30s\" or \"2m\", or a whole number of seconds";
-/// The bounds and characters of a name are those of SEP-986, where they are a SHOULD: clients refuse what lies beyond.
-const LONGEST_NAME: usize = 64;
+/// The bounds and characters of a name are those of the specification (2026-07-28, server/tools, «Tool Names»), where
+/// they are a SHOULD. A name beyond them would be at the mercy of each client and model.
+const LONGEST_NAME: usize = 128;
 
 /// What the user wrote in the parentheses; `None` is what they left out.
 #[derive(Default)]
@@ -23,6 +24,7 @@ pub(crate) struct Attributes {
     pub(crate) name: Option<LitStr>,
     pub(crate) title: Option<LitStr>,
     pub(crate) description: Option<LitStr>,
+    pub(crate) icons: Vec<LitStr>,
     pub(crate) read_only: Option<bool>,
     pub(crate) destructive: Option<bool>,
     pub(crate) idempotent: Option<bool>,
@@ -65,6 +67,10 @@ impl Attributes {
             "name" => once(&mut self.name, &key, tool_name(&key, input)?),
             "title" => once(&mut self.title, &key, text(&key, input)?),
             "description" => once(&mut self.description, &key, text(&key, input)?),
+            "icon" => {
+                self.icons.push(text(&key, input)?);
+                Ok(())
+            }
             "read_only" => once(&mut self.read_only, &key, flag(&key, input)?),
             "destructive" => once(&mut self.destructive, &key, flag(&key, input)?),
             "idempotent" => once(&mut self.idempotent, &key, flag(&key, input)?),
@@ -79,13 +85,13 @@ impl Attributes {
 
 /// Says why `name` cannot be the name of a tool.
 pub(crate) fn check_name(name: &str) -> std::result::Result<(), String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     if name.is_empty() {
         return Err("a tool's name cannot be empty".to_owned());
     }
     if let Some(c) = name.chars().find(|&c| !allowed(c)) {
         return Err(format!(
-            "a tool's name may hold only ASCII letters, digits, `_`, `-`, `.` and `/`, not {c:?}; \
+            "a tool's name may hold only ASCII letters, digits, `_`, `-` and `.`, not {c:?}; \
              give another with `name = \"..\"`"
         ));
     }
@@ -219,13 +225,16 @@ mod tests {
     #[test]
     fn every_argument_is_read() {
         let (attributes, errors) = parse(quote! {
-            name = "web.search", title = "Search", description = "Find pages", read_only, destructive = false,
-            idempotent = true, open_world, timeout = "30s", on_disconnect = "cancel", companion = search_tool,
+            name = "web.search", title = "Search", description = "Find pages", icon = "https://example.com/a.png",
+            icon = "data:b", read_only, destructive = false, idempotent = true, open_world, timeout = "30s",
+            on_disconnect = "cancel", companion = search_tool,
         });
         assert_eq!(errors, [""; 0]);
         assert_eq!(attributes.name.map(|text| text.value()).as_deref(), Some("web.search"));
         assert_eq!(attributes.title.map(|text| text.value()).as_deref(), Some("Search"));
         assert_eq!(attributes.description.map(|text| text.value()).as_deref(), Some("Find pages"));
+        let icons: Vec<_> = attributes.icons.iter().map(LitStr::value).collect();
+        assert_eq!(icons, ["https://example.com/a.png", "data:b"]);
         assert_eq!(attributes.read_only, Some(true));
         assert_eq!(attributes.destructive, Some(false));
         assert_eq!(attributes.idempotent, Some(true));
@@ -265,10 +274,10 @@ mod tests {
 
     #[test]
     fn names_are_checked() {
-        for good in ["a", "add_2", "web.search", "files/read-all", &"x".repeat(64)] {
+        for good in ["a", "getUser", "DATA_EXPORT_v2", "admin.tools.list", "read-all", ".", &"x".repeat(128)] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
-        for bad in ["", "two words", "größe", "a:b", "\n", &"x".repeat(65)] {
+        for bad in ["", "two words", "größe", "a:b", "a,b", "files/read", "\n", &"x".repeat(129)] {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
         let (attributes, errors) = parse(quote!(name = "two words"));

@@ -29,16 +29,21 @@ pub(crate) fn tool(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let description = description(&attributes, &function, &mut errors);
 
     let companion = attributes.companion.as_ref().unwrap_or(&function.signature.ident);
+    let conditions = function.conditions();
     let source = match errors.into_compile_errors() {
         // No type can be declared among methods, so that the errors can only stand alone.
         Some(errors) if function.is_method() => return quote!(#function #errors),
-        Some(errors) => source(companion, &errors),
+        Some(errors) => {
+            let source = source(companion, &errors);
+            quote!(#conditions #source)
+        }
         None => {
             let body = body(&function, &parameters, &attributes, &name, &description);
             let arguments = arguments_struct(&parameters, &name);
             let source = source(companion, &body);
             // `deprecated`: a deprecated tool is still one, and the call below is not its author's.
             quote! {
+                #conditions
                 #[allow(deprecated)]
                 const _: () = { #arguments #source };
             }
@@ -82,9 +87,10 @@ fn description(attributes: &Attributes, function: &Function, errors: &mut Errors
 
 /// The type that `tools![..]` names. Braces keep it out of the namespace of values, where the function is.
 fn companion_struct(companion: &Ident, function: &Function, name: &str) -> TokenStream {
-    let visibility = &function.visibility;
+    let (conditions, visibility) = (function.conditions(), &function.visibility);
     let documentation = format!("The tool `{name}`, for `tools![..]`.");
     quote! {
+        #conditions
         #[doc = #documentation]
         #[allow(non_camel_case_types)]
         #[derive(::core::fmt::Debug)]
@@ -164,6 +170,10 @@ fn body(
 /// A method call for everything the attribute says; what it leaves out keeps `Tool`'s default.
 fn settings(attributes: &Attributes) -> TokenStream {
     let title = attributes.title.as_ref().map(|text| quote!(.title(#text)));
+    let icons = (!attributes.icons.is_empty()).then(|| {
+        let icons = &attributes.icons;
+        quote!(.icons([#(::mcp_mount::Icon::new(#icons)),*]))
+    });
     let read_only = attributes.read_only.map(|yes| quote!(.read_only(#yes)));
     let destructive = attributes.destructive.map(|yes| quote!(.destructive(#yes)));
     let idempotent = attributes.idempotent.map(|yes| quote!(.idempotent(#yes)));
@@ -176,12 +186,12 @@ fn settings(attributes: &Attributes) -> TokenStream {
         OnDisconnect::Finish => quote!(.on_disconnect(::mcp_mount::OnDisconnect::Finish)),
         OnDisconnect::Cancel => quote!(.on_disconnect(::mcp_mount::OnDisconnect::Cancel)),
     });
-    quote!(#title #read_only #destructive #idempotent #open_world #timeout #on_disconnect)
+    quote!(#title #icons #read_only #destructive #idempotent #open_world #timeout #on_disconnect)
 }
 
 /// `web.search_pages` becomes `WebSearchPages`.
 fn pascal_case(name: &str) -> String {
-    name.split(['_', '-', '.', '/'])
+    name.split(['_', '-', '.'])
         .filter_map(|word| {
             let mut letters = word.chars();
             let first = letters.next()?.to_ascii_uppercase();
@@ -240,9 +250,9 @@ mod tests {
     #[test]
     fn every_setting_is_passed_on() {
         let output = expand(
-            r#"name = "web.search", title = "Search", description = "Find", read_only, destructive = false,
-               idempotent, open_world = true, timeout = "1500ms", on_disconnect = "finish",
-               companion = search_tool"#,
+            r#"name = "web.search", title = "Search", description = "Find", icon = "https://example.com/a.png",
+               read_only, destructive = false, idempotent, open_world = true, timeout = "1500ms",
+               on_disconnect = "finish", companion = search_tool, icon = "data:b""#,
             "fn search(q: String) {}",
         );
         assert_has(&output, "struct search_tool {}");
@@ -250,10 +260,33 @@ mod tests {
         assert_has(&output, r#"rename = "WebSearchArguments""#);
         assert_has(
             &output,
-            r#".title("Search").read_only(true).destructive(false).idempotent(true).open_world(true)
+            r#".title("Search")
+               .icons([::mcp_mount::Icon::new("https://example.com/a.png"), ::mcp_mount::Icon::new("data:b")])
+               .read_only(true).destructive(false).idempotent(true).open_world(true)
                .timeout(::core::time::Duration::new(1u64, 500000000u32))
                .on_disconnect(::mcp_mount::OnDisconnect::Finish)"#,
         );
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_set() {
+        let output = expand(r#"description = "Tick""#, "fn tick() {}");
+        assert_has(&output, "async move { tick() }) }");
+    }
+
+    #[test]
+    fn conditions_stand_on_everything() {
+        let item = "/// Add.\n #[cfg(unix)] #[cold] #[cfg(feature = \"x\")] fn add(a: u8) {}";
+        let conditions = "#[cfg(unix)] #[cfg(feature = \"x\")]";
+        let output = expand("", item);
+        assert_has(&output, &format!("{conditions} #[doc = \"The tool `add`, for `tools![..]`.\"]"));
+        assert_has(&output, &format!("{conditions} #[allow(deprecated)] const _: () ="));
+        assert_has(&output, "#[cfg(unix)] #[cold] #[cfg(feature = \"x\")] fn add");
+        assert_eq!(output.matches("#[cfg(").count(), 6);
+        // What is configured away is not judged either.
+        let output = expand("nam", item);
+        assert_has(&output, &format!("{conditions} impl ::mcp_mount::__private::ToolSource for add"));
+        assert_eq!(output.matches("#[cfg(").count(), 6);
     }
 
     #[test]
@@ -311,7 +344,7 @@ mod tests {
 
     #[test]
     fn titles_are_pascal_case() {
-        assert_eq!(pascal_case("web.search_pages/v2-x"), "WebSearchPagesV2X");
+        assert_eq!(pascal_case("web.search_pages.v2-x"), "WebSearchPagesV2X");
         assert_eq!(pascal_case("_"), "");
     }
 }

@@ -27,9 +27,11 @@ mod params;
 /// # Parameters
 ///
 /// A parameter is an *extractor*, filled by the server, when the last segment of its type's path is `Args<..>`,
-/// `State<..>`, `Extension<..>`, `Json<..>`, `Headers` or `Context`, or when it carries `#[extract]`. Every other
-/// parameter is an *argument*, sent by the client. `#[arg]` makes an argument of a type that only happens to have an
-/// extractor's name.
+/// `State<..>`, `Extension<..>`, `Headers` or `Context`, or when it carries `#[extract]`. Every other parameter is an
+/// *argument*, sent by the client. `#[arg]` makes an argument of a type that only happens to have an extractor's name.
+///
+/// `Json<..>` is what a tool returns: as a parameter it is refused, unless `#[arg]` or `#[extract]` says that it is
+/// another type of that name.
 ///
 /// An argument is a plain name of an owned type (`query: String`, not `&str`) that implements serde's `Deserialize`
 /// and schemars' `JsonSchema`. It may carry a doc comment, `#[serde(..)]` and `#[schemars(..)]`, which act as on the
@@ -40,14 +42,15 @@ mod params;
 ///
 /// # Arguments of the attribute
 ///
-/// All are optional, and each may be given once. A flag is written `read_only`, or `read_only = false` to say no; a
-/// flag that is left out is not sent.
+/// All are optional, and each but `icon` may be given only once. A flag is written `read_only`, or `read_only = false`
+/// to say no; a flag that is left out is not sent.
 ///
 /// | argument | value | what it sets |
 /// |---|---|---|
-/// | `name = ".."` | 1 to 64 of `A-Z a-z 0-9 _ - . /` | the tool's name, instead of the function's |
+/// | `name = ".."` | 1 to 128 of `A-Z a-z 0-9 _ - .` | the tool's name, instead of the function's |
 /// | `title = ".."` | text | the name for people |
 /// | `description = ".."` | text | the description, instead of the doc comment |
+/// | `icon = ".."` | an `https:` or `data:` URI | a picture for the tool; may be given several times |
 /// | `read_only` | flag | the tool changes nothing (`readOnlyHint`) |
 /// | `destructive` | flag | the tool may delete or overwrite (`destructiveHint`) |
 /// | `idempotent` | flag | a second call with the same arguments changes nothing more (`idempotentHint`) |
@@ -56,10 +59,15 @@ mod params;
 /// | `on_disconnect = ".."` | `"finish"` or `"cancel"` | what becomes of a call whose client goes away |
 /// | `companion = ..` | an identifier | the companion's name, when a module or type already has the function's |
 ///
+/// # Conditional tools
+///
+/// A `#[cfg]` on the function, above `#[tool]` or below, holds for its companion too: a tool that is configured away
+/// leaves nothing behind.
+///
 /// # What it refuses
 ///
-/// Methods (write a free function and take `State<T>`), generic functions, `impl Trait` parameters, borrowed
-/// arguments, `unsafe` and `extern` functions, and parameters under `#[cfg]`.
+/// Methods (write a free function and take `State<T>`), generic functions, `impl Trait` and `Json<..>` parameters,
+/// borrowed arguments, `unsafe` and `extern` functions, and parameters under `#[cfg]`.
 #[proc_macro_attribute]
 pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::tool(arguments.into(), &item.into()).into()

@@ -3,8 +3,8 @@
 use std::mem;
 
 use syn::{
-    Attribute, FnArg, Ident, Lifetime, Meta, Pat, PatIdent, PatType, PathArguments, Signature, Type, TypeImplTrait,
-    TypeReference,
+    Attribute, FnArg, Ident, Lifetime, Meta, Pat, PatIdent, PatType, PathArguments, PathSegment, Signature, Type,
+    TypeImplTrait, TypeReference,
     visit::{self, Visit},
 };
 
@@ -12,6 +12,7 @@ use crate::errors::Errors;
 
 /// What `tool_fn` accepts.
 const MOST_EXTRACTORS: usize = 8;
+const JSON: &str = "`Json` is what a tool returns; take arguments as plain parameters or as `Args<T>`";
 const IMPL_TRAIT: &str = "a tool's parameter needs a type with a name, since no client could choose one";
 
 /// One parameter, as the wrapper needs it.
@@ -60,6 +61,10 @@ fn read_one(parameter: &mut PatType, errors: &mut Errors) -> Option<Parameter> {
     if is_extractor {
         check_extractor(&ty, &marks, errors);
         return Some(Parameter { ty, role: Role::Extractor });
+    }
+    if !marks.arg && is_json(&ty) {
+        errors.at(&ty, JSON);
+        return None;
     }
     Owned { errors }.visit_type(&ty);
     let Some(name) = plain_name(&parameter.pat) else {
@@ -116,23 +121,33 @@ impl Marks {
 /// The name of the extractor that `ty` is by its last path segment. Without the `<..>` (or with them, where there
 /// should be none) it is somebody's own type of the same name: `state: State` may well be the state of a country.
 fn known_extractor(ty: &Type) -> Option<String> {
-    let path = match ty {
-        Type::Path(path) => &path.path,
-        // A type that came through a `macro_rules!`, or in parentheses.
-        Type::Group(group) => return known_extractor(&group.elem),
-        Type::Paren(paren) => return known_extractor(&paren.elem),
-        _ => return None,
-    };
-    let last = path.segments.last()?;
+    let last = last_segment(ty)?;
     let name = last.ident.to_string();
     let known = match last.arguments {
-        PathArguments::AngleBracketed(_) => {
-            matches!(name.as_str(), "Args" | "State" | "Extension" | "Json")
-        }
+        PathArguments::AngleBracketed(_) => matches!(name.as_str(), "Args" | "State" | "Extension"),
         PathArguments::None => matches!(name.as_str(), "Headers" | "Context"),
         PathArguments::Parenthesized(_) => false,
     };
     known.then_some(name)
+}
+
+/// Whether this is `Json<..>`, which is an extractor in axum, but not here.
+fn is_json(ty: &Type) -> bool {
+    if let Type::Reference(reference) = ty {
+        return is_json(&reference.elem);
+    }
+    last_segment(ty)
+        .is_some_and(|last| last.ident == "Json" && matches!(last.arguments, PathArguments::AngleBracketed(_)))
+}
+
+fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) => path.path.segments.last(),
+        // A type that came through a `macro_rules!`, or in parentheses.
+        Type::Group(group) => last_segment(&group.elem),
+        Type::Paren(paren) => last_segment(&paren.elem),
+        _ => None,
+    }
 }
 
 /// The name in `x` and `mut x`; nothing else is plain.

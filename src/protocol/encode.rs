@@ -68,18 +68,18 @@ impl Encoder {
         }
     }
 
-    /// The answer to `tools/call`.
-    pub(crate) fn call(&self, id: &RequestId, revision: Revision, result: &CallToolResult) -> Bytes {
+    /// The answer to `tools/call`; `wraps` is [`ToolDefinition::wraps_output`].
+    pub(crate) fn call(&self, id: &RequestId, revision: Revision, result: &CallToolResult, wraps: bool) -> Bytes {
         let tail = &self.tails[revision.index()];
         let mut out = start(id, estimate(result) + tail.len());
         out.put_slice(br#""content":"#);
-        write_content(&mut out, &result.content);
+        write_content(&mut out, &result.content, revision);
         if let Some(structured) = &result.structured
             && revision >= Revision::V2025_06_18
         {
             out.put_slice(br#","structuredContent":"#);
-            // The schema of these revisions knows objects only.
-            let wrap = revision < Revision::V2026_07_28 && !structured.get().starts_with('{');
+            // Earlier revisions know objects only, whether there is a schema or not.
+            let wrap = revision < Revision::V2026_07_28 && (wraps || !structured.get().starts_with('{'));
             out.put_slice(if wrap { br#"{"result":"# } else { b"" });
             out.put_slice(structured.get().as_bytes());
             out.put_slice(if wrap { b"}" } else { b"" });
@@ -145,21 +145,33 @@ fn estimate(result: &CallToolResult) -> usize {
     content + result.structured.as_ref().map_or(0, |structured| structured.get().len() + 32) + 64
 }
 
-fn write_content(out: &mut BytesMut, content: &[Content]) {
+fn write_content(out: &mut BytesMut, content: &[Content], revision: Revision) {
     out.put_u8(b'[');
     for (index, block) in content.iter().enumerate() {
         if index > 0 {
             out.put_u8(b',');
         }
-        if let Content::Text { text, annotations: None } = block {
-            out.put_slice(br#"{"type":"text","text":"#);
-            write_string(out, text);
-            out.put_u8(b'}');
-        } else {
-            serde_json::to_writer((&mut *out).writer(), block).expect("content has string keys, so it is JSON");
+        match block {
+            Content::Text { text, annotations: None } => write_text(out, text),
+            // What a revision does not have yet is told in words.
+            Content::Audio { mime_type, .. } if revision < Revision::V2025_03_26 => {
+                write_text(out, &format!("[audio, {mime_type}]"));
+            }
+            Content::ResourceLink { uri, name, .. } if revision < Revision::V2025_06_18 => {
+                write_text(out, &format!("{name}: {uri}"));
+            }
+            block => {
+                serde_json::to_writer((&mut *out).writer(), block).expect("content has string keys, so it is JSON");
+            }
         }
     }
     out.put_u8(b']');
+}
+
+fn write_text(out: &mut BytesMut, text: &str) {
+    out.put_slice(br#"{"type":"text","text":"#);
+    write_string(out, text);
+    out.put_u8(b'}');
 }
 
 fn tail(identity: &Identity, revision: Revision) -> Bytes {
@@ -244,7 +256,7 @@ mod tests {
     #[test]
     fn structured_content_that_is_no_object_is_wrapped_for_the_session_era() {
         let result = CallToolResult::text("3").structured(&3).unwrap();
-        let of = |revision| value(&encoder().call(&RequestId::Signed(1), revision, &result))["result"].clone();
+        let of = |revision| value(&encoder().call(&RequestId::Signed(1), revision, &result, false))["result"].clone();
         assert_eq!(of(Revision::V2026_07_28)["structuredContent"], 3);
         assert_eq!(of(Revision::V2025_11_25)["structuredContent"], json!({ "result": 3 }));
         assert!(of(Revision::V2025_03_26).get("structuredContent").is_none());

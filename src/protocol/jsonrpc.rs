@@ -104,11 +104,14 @@ impl<'de> Visitor<'de> for IdVisitor {
         Ok(Id::Unsigned(number))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "an integral value within 2^53 fits an i64")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be integral within 2^53")]
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        // JSON has one kind of number: 1.0 is the integer 1.
-        let integral = number.fract() == 0.0 && number.abs() <= SAFE_INTEGER;
-        Ok(if integral { Id::Signed(number as i64) } else { Id::Invalid })
+        // JSON has one kind of number: 1.0 is the integer 1, and the same id.
+        Ok(match number {
+            _ if number.fract() != 0.0 || number.abs() > SAFE_INTEGER => Id::Invalid,
+            _ if number < 0.0 => Id::Signed(number as i64),
+            _ => Id::Unsigned(number as u64),
+        })
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
@@ -345,7 +348,7 @@ mod tests {
             RequestId::from_json(id).unwrap().write(&mut out);
             assert_eq!(std::str::from_utf8(&out).unwrap(), id);
         }
-        assert_eq!(RequestId::from_json("1.0").unwrap(), RequestId::Signed(1));
+        assert_eq!(RequestId::from_json("1.0").unwrap(), RequestId::Unsigned(1));
         for id in ["null", "true", "1.5", "{}", "[1]", "1e400", "123456789012345678901234567890"] {
             let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
             assert!(matches!(refused(&text).1, -32600 | -32700), "{id}");

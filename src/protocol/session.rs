@@ -1,5 +1,7 @@
 //! What exists only up to 2025-11-25: the handshake that opens a session.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::error::RpcError;
@@ -53,4 +55,41 @@ pub(crate) fn client_info(json: &str) -> Option<Implementation> {
         let name: ClientName<'_> = serde_json::from_str(json).ok()?;
         Some(Implementation { name: name._name.as_str().to_owned(), ..Implementation::default() })
     })
+}
+
+/// How much of what a client says of itself is kept as it is: bytes.
+const KEPT_WHOLE: usize = 1024;
+
+/// How much of each text is kept of a longer one: characters.
+const KEPT_TEXT: usize = 200;
+
+/// What a client says of itself, short enough to be kept with each of many sessions. Its pictures are the first to go.
+pub(crate) fn to_keep(json: &str) -> Cow<'_, str> {
+    if json.len() <= KEPT_WHOLE {
+        return Cow::Borrowed(json);
+    }
+    let shorten = |text: String| text.chars().take(KEPT_TEXT).collect::<String>();
+    let info = client_info(json).unwrap_or_default();
+    let kept = Implementation {
+        name: shorten(info.name),
+        title: info.title.map(shorten),
+        version: shorten(info.version),
+        ..Implementation::default()
+    };
+    Cow::Owned(serde_json::to_string(&kept).expect("string keys, so it is JSON"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded_and_keeps_the_name() {
+        let small = r#"{"name":"c","version":"1","icons":[{"src":"data:,x"}]}"#;
+        assert_eq!(to_keep(small), small);
+        let pictures = format!(r#"{{"name":"c","version":"1","icons":[{{"src":"data:,{}"}}]}}"#, "x".repeat(5000));
+        assert_eq!(to_keep(&pictures), r#"{"name":"c","version":"1"}"#);
+        let long = format!(r#"{{"name":"{}"}}"#, "n".repeat(5000));
+        assert!(to_keep(&long).len() < 300);
+    }
 }

@@ -39,19 +39,21 @@ impl ToolDefinition {
         if revision < Revision::V2025_11_25 {
             known.icons.clear();
         }
-        if revision < Revision::V2026_07_28 {
+        if revision < Revision::V2026_07_28 && self.wraps_output() {
             known.output_schema = known.output_schema.map(wrap_schema);
         }
         known
     }
+
+    /// Whether `structuredContent` stands in `{"result": ..}` before 2026-07-28, when it had to be an object and its
+    /// schema to say so. Decided by the schema alone, so that every value of it is wrapped or none.
+    pub(crate) fn wraps_output(&self) -> bool {
+        self.output_schema.as_ref().is_some_and(|schema| schema.get("type").is_none_or(|kind| kind != "object"))
+    }
 }
 
-/// Before 2026-07-28 `structuredContent` is an object and so is its schema: another type stands in `{"result": ..}`.
 fn wrap_schema(mut schema: Value) -> Value {
-    if schema.get("type").is_some_and(|kind| kind == "object") {
-        return schema;
-    }
-    // References count from the root of the document, where the definitions must stay.
+    // References count from the root of the document, where the definitions must stay; the root itself moves.
     let definitions = schema.as_object_mut().and_then(|schema| schema.remove("$defs"));
     let mut wrapped = serde_json::json!({
         "type": "object",
@@ -61,7 +63,25 @@ fn wrap_schema(mut schema: Value) -> Value {
     if let Some(definitions) = definitions {
         wrapped["$defs"] = definitions;
     }
+    move_root(&mut wrapped);
     wrapped
+}
+
+fn move_root(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(target) if name == "$ref" && target == "#" => {
+                        "#/properties/result".clone_into(target);
+                    }
+                    other => move_root(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(move_root),
+        _ => {}
+    }
 }
 
 /// Hints about what a tool does, for display and approval; not to be trusted (2026-07-28, server/tools).
@@ -117,6 +137,13 @@ impl CallToolResult {
     /// A failure that the model is to see and may correct (`isError`).
     pub fn error(text: impl Into<String>) -> Self {
         Self { is_error: true, ..Self::text(text) }
+    }
+
+    /// The same result as a failure (`isError`).
+    #[must_use]
+    pub fn failed(mut self) -> Self {
+        self.is_error = true;
+        self
     }
 
     /// Adds `structuredContent`: any JSON value in 2026-07-28; for earlier revisions a value that is not an object is

@@ -1,5 +1,6 @@
 //! One call of a tool: what a handler's extractors read from.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,8 +14,7 @@ use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::notifications::LogLevel;
 use crate::protocol::revision::Revision;
 
-/// A call on its way to the handler.
-#[derive(Debug)]
+/// A call on its way to the handler: what [`FromCall`](crate::FromCall) reads from.
 pub struct Call {
     pub(crate) tool: Arc<Tool>,
     /// `arguments` as it was sent, a slice of the request's body.
@@ -28,8 +28,35 @@ pub struct Call {
     pub(crate) context: Option<Context>,
 }
 
+impl Call {
+    /// The tool's name.
+    #[must_use]
+    pub fn tool(&self) -> &str {
+        self.tool.name()
+    }
+
+    /// The headers of the HTTP request, if [`Needs::headers`](crate::Needs::headers) was asked for.
+    #[must_use]
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.headers.as_ref()
+    }
+
+    /// The extensions of the HTTP request, if [`Needs::extensions`](crate::Needs::extensions) was asked for.
+    #[must_use]
+    pub fn extensions(&self) -> Option<&Extensions> {
+        self.extensions.as_ref()
+    }
+}
+
+impl fmt::Debug for Call {
+    /// Without arguments and headers, which are the caller's and may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("tool", &self.tool.name()).finish_non_exhaustive()
+    }
+}
+
 /// What a call's era and request mean for everybody who must not know the era.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct CallFacts {
     pub(crate) revision: Revision,
     pub(crate) principal: Option<Principal>,

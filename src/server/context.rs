@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -45,19 +44,11 @@ struct Shared {
     /// `None` where the client cannot be told anything before the answer.
     outbound: Option<Arc<Outbound>>,
     ended: CancellationToken,
-    /// The bits of the last progress, which the next one must exceed.
-    last_progress: AtomicU64,
 }
 
 impl Context {
     pub(crate) fn new(tool: &str, facts: CallFacts, outbound: Option<Arc<Outbound>>) -> Self {
-        let shared = Shared {
-            tool: tool.to_owned(),
-            facts,
-            outbound,
-            ended: CancellationToken::new(),
-            last_progress: AtomicU64::new(f64::NEG_INFINITY.to_bits()),
-        };
+        let shared = Shared { tool: tool.to_owned(), facts, outbound, ended: CancellationToken::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -80,11 +71,11 @@ impl Context {
     /// leaves the server: no secrets.
     pub async fn log<T: Serialize + Sync>(&self, level: LogLevel, data: T) {
         let Some(outbound) = &self.shared.outbound else { return };
-        if self.shared.facts.policy.log_floor.is_none_or(|floor| level < floor) {
+        if self.is_cancelled() || self.shared.facts.policy.log_floor.is_none_or(|floor| level < floor) {
             return;
         }
         match notifications::message(level, &self.shared.tool, &data) {
-            Ok(message) => outbound.send(message).await,
+            Ok(message) => outbound.send(message, None).await,
             Err(error) => tracing::warn!(%error, tool = self.tool(), "a log message could not be written as JSON"),
         }
     }
@@ -151,13 +142,6 @@ impl Context {
     pub(crate) fn end_guard(&self) -> tokio_util::sync::DropGuard {
         self.shared.ended.clone().drop_guard()
     }
-
-    /// Whether `progress` is greater than all before it, and the greatest now.
-    fn advance(&self, progress: f64) -> bool {
-        let advance = |last| (progress > f64::from_bits(last)).then_some(progress.to_bits());
-        progress.is_finite()
-            && self.shared.last_progress.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance).is_ok()
-    }
 }
 
 impl fmt::Debug for Context {
@@ -192,11 +176,12 @@ impl Progress<'_> {
     async fn send(self) {
         let shared = &self.context.shared;
         let (Some(outbound), Some(token)) = (&shared.outbound, &shared.facts.progress_token) else { return };
-        if shared.ended.is_cancelled() || !self.context.advance(self.progress) {
+        if shared.ended.is_cancelled() || !self.progress.is_finite() {
             return;
         }
         let total = self.total.filter(|total| total.is_finite());
-        outbound.send(notifications::progress(token, self.progress, total, self.message.as_deref())).await;
+        let message = notifications::progress(token, self.progress, total, self.message.as_deref());
+        outbound.send(message, Some(self.progress)).await;
     }
 }
 

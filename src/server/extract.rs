@@ -18,6 +18,27 @@ use super::schema;
 ///
 /// [`needs`](Self::needs) says what it reads, so that a plain call moves nothing it does not use, and so that a missing
 /// state is found when the server is built.
+///
+/// ```
+/// use mcp_mount::{Call, FromCall, Needs, Refusal};
+///
+/// struct Tenant(String);
+///
+/// impl FromCall for Tenant {
+///     fn needs(needs: &mut Needs) {
+///         needs.headers();
+///     }
+///
+///     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
+///         let tenant = call.headers().and_then(|headers| headers.get("x-tenant"));
+///         let tenant = tenant.and_then(|tenant| tenant.to_str().ok());
+///         tenant.map(|tenant| Self(tenant.to_owned())).ok_or_else(|| Refusal::new("the header x-tenant is missing"))
+///     }
+/// }
+/// # let _ = mcp_mount::tool_fn("tenant", "Name the tenant", |Tenant(name): Tenant| async move { name });
+/// ```
+///
+/// In a `#[tool]` function such a parameter is marked with `#[extract]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something a tool's handler can ask for",
     label = "not an extractor",
@@ -47,6 +68,18 @@ pub struct Needs {
     pub(crate) input_schema: Option<Value>,
 }
 
+impl Needs {
+    /// Asks for the headers of the HTTP request: [`Call::headers`].
+    pub fn headers(&mut self) {
+        self.headers = true;
+    }
+
+    /// Asks for the extensions of the HTTP request: [`Call::extensions`].
+    pub fn extensions(&mut self) {
+        self.extensions = true;
+    }
+}
+
 /// A state that must be given when the server is built.
 #[derive(Debug)]
 pub(crate) struct StateNeed {
@@ -57,6 +90,13 @@ pub(crate) struct StateNeed {
 /// Why a parameter cannot be had. Its text reaches the caller.
 #[derive(Debug)]
 pub struct Refusal(pub(crate) String);
+
+impl Refusal {
+    /// A refusal that says why.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
 
 /// A tool's arguments, read into `T`.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +35,8 @@ struct State {
     queue: VecDeque<Bytes>,
     bytes: usize,
     end: End,
+    /// The greatest progress that was sent.
+    progress: f64,
     reader: Option<Waker>,
     /// Since when something waits that nobody has read.
     unread: Option<Instant>,
@@ -65,20 +67,29 @@ pub(crate) enum Read {
 
 impl Outbound {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        let state = State { queue: VecDeque::new(), bytes: 0, end: End::Open, reader: None, unread: None };
+        let state = State {
+            queue: VecDeque::new(),
+            bytes: 0,
+            end: End::Open,
+            progress: f64::NEG_INFINITY,
+            reader: None,
+            unread: None,
+        };
         Self { state: Mutex::new(state), room: Notify::new(), gone: Notify::new(), limits }
     }
 
-    /// Sends a message, waiting for room if the queue is full. A queue that nobody has read for too long is cut.
-    pub(crate) async fn send(&self, message: Bytes) {
+    /// Sends a message, waiting for room if the queue is full. A queue that nobody has read for too long is cut. A
+    /// message of `progress` that does not exceed what was sent before it is dropped, whoever was faster.
+    pub(crate) async fn send(&self, message: Bytes, progress: Option<f64>) {
         loop {
             let room = self.room.notified();
             let patience = {
                 let mut state = self.lock();
-                if state.end != End::Open {
+                if state.end != End::Open || progress.is_some_and(|progress| progress <= state.progress) {
                     return;
                 }
                 if self.has_room(&state, message.len()) {
+                    state.progress = progress.unwrap_or(state.progress);
                     state.push(message);
                     return;
                 }
@@ -99,9 +110,14 @@ impl Outbound {
         }
     }
 
-    /// Whether something waits.
-    pub(crate) fn has_messages(&self) -> bool {
-        !self.lock().queue.is_empty()
+    /// Resolves when something waits, without taking it.
+    pub(crate) fn poll_message(&self, cx: &TaskContext<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.queue.is_empty() {
+            state.wait(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 
     /// Takes all that waits.
@@ -112,7 +128,7 @@ impl Outbound {
     }
 
     /// Reads all that waits, or waits for more.
-    pub(crate) fn poll_read(&self, cx: &Context<'_>) -> Poll<Read> {
+    pub(crate) fn poll_read(&self, cx: &TaskContext<'_>) -> Poll<Read> {
         let mut state = self.lock();
         match state.end {
             End::Cut => return Poll::Ready(Read::Cut),
@@ -121,9 +137,7 @@ impl Outbound {
             End::Open | End::Answered => {}
         }
         if state.queue.is_empty() {
-            if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
-                state.reader = Some(cx.waker().clone());
-            }
+            state.wait(cx);
             return Poll::Pending;
         }
         let last = state.end == End::Answered;
@@ -201,7 +215,15 @@ impl Outbound {
 }
 
 impl State {
+    fn wait(&mut self, cx: &TaskContext<'_>) {
+        if !self.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            self.reader = Some(cx.waker().clone());
+        }
+    }
+
     fn push(&mut self, message: Bytes) {
+        // From now on somebody has to read.
+        self.unread.get_or_insert_with(Instant::now);
         self.bytes += message.len();
         self.queue.push_back(message);
         if let Some(reader) = self.reader.take() {
@@ -238,7 +260,7 @@ mod tests {
             let queue = Arc::clone(&queue);
             async move {
                 for text in ["one", "two", "three", "four"] {
-                    queue.send(message(text)).await;
+                    queue.send(message(text), None).await;
                 }
                 queue.finish(message("answer"));
             }
@@ -262,19 +284,27 @@ mod tests {
         let queue = queue();
         let began = Instant::now();
         for text in ["one", "two", "three"] {
-            queue.send(message(text)).await;
+            queue.send(message(text), None).await;
         }
         assert_eq!(began.elapsed(), Duration::from_secs(30));
         queue.watch().await;
         assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
-        queue.send(message("dropped")).await;
-        assert!(!queue.has_messages());
+        queue.send(message("dropped"), None).await;
+        assert!(queue.take().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_never_goes_back() {
+        let queue = queue();
+        queue.send(message("6"), Some(6.0)).await;
+        queue.send(message("5"), Some(5.0)).await;
+        assert_eq!(queue.take(), [message("6")]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_single_message_that_nobody_reads_is_cut_too() {
         let queue = queue();
-        queue.send(message("one")).await;
+        queue.send(message("one"), None).await;
         let began = Instant::now();
         queue.watch().await;
         assert_eq!(began.elapsed(), Duration::from_secs(30));
@@ -284,14 +314,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_comes_back_in_time_keeps_its_stream() {
         let queue = queue();
-        queue.send(message("one")).await;
-        queue.send(message("two")).await;
+        queue.send(message("one"), None).await;
+        queue.send(message("two"), None).await;
         let late = async {
             tokio::time::sleep(Duration::from_secs(29)).await;
             poll_fn(|cx| queue.poll_read(cx)).await
         };
-        let (read, ()) = tokio::join!(late, queue.send(message("three")));
+        let (read, ()) = tokio::join!(late, queue.send(message("three"), None));
         assert_eq!(read, Read::Messages { messages: [message("one"), message("two")].into(), last: false });
-        assert!(queue.has_messages());
+        assert_eq!(queue.take(), [message("three")]);
     }
 }

@@ -1,6 +1,7 @@
 //! A running call: the handler under its timeout, its panic guard and whatever may cancel it.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,9 @@ use crate::lifespan::Lifespan;
 use crate::protocol::revision::Revision;
 use crate::protocol::tools::CallToolResult;
 
+/// The longest that anything waits: a year. A clock that is moved further may overflow.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How a call ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -35,7 +39,8 @@ pub(crate) enum Outcome {
 ///
 /// What a handler that ends at its first poll does not need is made later: the clock and the wait for a shutdown.
 pub(crate) struct Running {
-    handler: Pin<Box<dyn Future<Output = HandlerOutcome> + Send>>,
+    /// `None` once it has ended.
+    handler: Option<Pin<Box<dyn Future<Output = HandlerOutcome> + Send>>>,
     tool: Arc<Tool>,
     timeout: Duration,
     cancel: Option<CancelHandle>,
@@ -68,9 +73,13 @@ impl Running {
         );
         let began = (!span.is_disabled()).then(Instant::now);
         let end = call.context.as_ref().map(super::context::Context::end_guard);
-        let timeout = tool.timeout.unwrap_or(timeout);
-        let handler = tool.handler.call(call);
+        let timeout = tool.timeout.unwrap_or(timeout).min(LONGEST_WAIT);
+        let handler = Some(tool.handler.call(call));
         Self { handler, tool, timeout, cancel, pending: None, span, began, _end: end }
+    }
+
+    pub(crate) fn tool(&self) -> &Tool {
+        &self.tool
     }
 
     /// Goes on with the call, which a shutdown of `lifespan` may cut.
@@ -82,7 +91,7 @@ impl Running {
         let _entered = span.enter();
         let poll = self.poll_outcome(cx, lifespan);
         if let Poll::Ready(outcome) = &poll {
-            self.record(outcome);
+            self.record(Some(outcome));
         }
         poll
     }
@@ -92,7 +101,8 @@ impl Running {
         if self.cancel.as_ref().is_some_and(|cancel| cancel.poll(cx)) {
             return Poll::Ready(Outcome::Cancelled);
         }
-        if let Poll::Ready(outcome) = self.handler.as_mut().poll(cx) {
+        let Some(handler) = &mut self.handler else { return Poll::Pending };
+        if let Poll::Ready(outcome) = handler.as_mut().poll(cx) {
             let result = outcome.unwrap_or_else(|panic| masked(self.tool.name(), &panic_text(&*panic)));
             return Poll::Ready(Outcome::Result(result));
         }
@@ -114,17 +124,29 @@ impl Running {
         CallToolResult::error(format!("the tool `{tool}` did not finish within its timeout of {timeout_ms} ms"))
     }
 
-    fn record(&self, outcome: &Outcome) {
-        let Some(began) = self.began else { return };
+    fn record(&mut self, outcome: Option<&Outcome>) {
+        let Some(began) = self.began.take() else { return };
         let name = match outcome {
-            Outcome::Result(result) if result.is_error => "error",
-            Outcome::Result(_) => "ok",
-            Outcome::Cancelled => "cancelled",
-            Outcome::Cut => "cut",
+            Some(Outcome::Result(result)) if result.is_error => "error",
+            Some(Outcome::Result(_)) => "ok",
+            Some(Outcome::Cancelled) => "cancelled",
+            Some(Outcome::Cut) => "cut",
+            None => "abandoned",
         };
         self.span.record("outcome", name);
         self.span.record("duration_ms", began.elapsed().as_secs_f64() * 1e3);
         tracing::debug!(parent: &self.span, "done");
+    }
+}
+
+impl Drop for Running {
+    /// A handler that is dropped before its end may panic in its own `Drop`, which must not tear down the connection.
+    fn drop(&mut self) {
+        self.record(None);
+        let handler = self.handler.take();
+        if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(handler))) {
+            tracing::error!(tool = self.tool.name(), cause = panic_text(&*panic), "the handler panicked when dropped");
+        }
     }
 }
 

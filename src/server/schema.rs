@@ -25,6 +25,9 @@ pub(crate) fn no_arguments() -> Value {
 fn root<T: JsonSchema>(settings: SchemaSettings) -> Value {
     let generator: SchemaGenerator = settings.with(|settings| settings.inline_subschemas = true).into();
     let mut schema = generator.into_root_schema_for::<T>().to_value();
+    if schema == Value::Bool(true) {
+        schema = Value::Object(serde_json::Map::new()); // any value, as an object
+    }
     if let Some(schema) = schema.as_object_mut() {
         schema.remove("$schema");
         schema.remove("title");
@@ -58,11 +61,32 @@ fn is_number(kind: &Value) -> bool {
 
 /// Why a schema cannot be a tool's `inputSchema`, if it cannot.
 pub(crate) fn input_fault(schema: &Value) -> Option<&'static str> {
-    match schema.get("type") {
-        Some(kind) if kind == "object" => external_reference(schema).then_some(
-            "has a `$ref` to another document, which no client or server may follow: put the definition into `$defs`",
-        ),
-        _ => Some("must have `\"type\": \"object\"` at its top: take the arguments as a struct, `Args<MyArgs>`"),
+    if schema.get("type").is_none_or(|kind| kind != "object") {
+        return Some("must have `\"type\": \"object\"` at its top: take the arguments as a struct, `Args<MyArgs>`");
+    }
+    if has_member(schema, "x-mcp-header") {
+        // Listed and not enforced, a header could say one thing to a gateway and the body another to the handler.
+        return Some("has an `x-mcp-header`, which this version does not enforce yet: leave it out");
+    }
+    external_reference(schema).then_some(EXTERNAL_REFERENCE)
+}
+
+/// Why a schema cannot be a tool's `outputSchema`, if it cannot.
+pub(crate) fn output_fault(schema: &Value) -> Option<&'static str> {
+    if !schema.is_object() {
+        return Some("must be a JSON object");
+    }
+    external_reference(schema).then_some(EXTERNAL_REFERENCE)
+}
+
+const EXTERNAL_REFERENCE: &str =
+    "has a `$ref` to another document, which no client or server may follow: put the definition into `$defs`";
+
+fn has_member(schema: &Value, member: &str) -> bool {
+    match schema {
+        Value::Object(members) => members.iter().any(|(name, value)| name == member || has_member(value, member)),
+        Value::Array(items) => items.iter().any(|item| has_member(item, member)),
+        _ => false,
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Tool {
     pub(crate) handler: ErasedHandler,
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_disconnect: Option<OnDisconnect>,
+    /// [`ToolDefinition::wraps_output`], looked at by every call.
+    pub(crate) wraps_output: bool,
 }
 
 /// A tool from an async function or closure; its parameters are extractors, see [`Handler`].
@@ -49,7 +51,14 @@ pub fn tool_fn<P, H: Handler<P>>(name: impl Into<String>, description: impl Into
         annotations: ToolAnnotations::default(),
         icons: Vec::new(),
     };
-    Tool { definition, needs: needs.into(), handler: ErasedHandler::new(handler), timeout: None, on_disconnect: None }
+    Tool {
+        wraps_output: definition.wraps_output(),
+        definition,
+        needs: needs.into(),
+        handler: ErasedHandler::new(handler),
+        timeout: None,
+        on_disconnect: None,
+    }
 }
 
 impl Tool {
@@ -132,6 +141,7 @@ impl Tool {
     #[must_use]
     pub fn output_schema(mut self, schema: Value) -> Self {
         self.definition.output_schema = Some(schema);
+        self.wraps_output = self.definition.wraps_output();
         self
     }
 
@@ -155,21 +165,24 @@ pub(crate) fn fault(tool: &Tool) -> Option<String> {
     let definition = &tool.definition;
     if !is_name(&definition.name) {
         return Some(format!(
-            "the name {:?} is not allowed: 1 to 64 characters of A-Z a-z 0-9 _ - . /",
+            "the name {:?} is not allowed: 1 to 128 characters of A-Z a-z 0-9 _ - .",
             definition.name
         ));
     }
     if let Some(fault) = schema::input_fault(&definition.input_schema) {
         return Some(format!("tool `{}`: its input schema {fault}", definition.name));
     }
+    if let Some(fault) = definition.output_schema.as_ref().and_then(schema::output_fault) {
+        return Some(format!("tool `{}`: its output schema {fault}", definition.name));
+    }
     let unsafe_icon = definition.icons.iter().find(|icon| !is_safe_icon(icon))?;
     Some(format!("tool `{}`: the icon {:?} is neither `https:` nor `data:`", definition.name, unsafe_icon.src()))
 }
 
-/// 2026-07-28, server/tools, «Tool Names»: one to 64 characters that are safe in a header and in a model's function name.
+/// 2026-07-28, server/tools, «Tool Names».
 fn is_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
-    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (1..=128).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 /// Clients must not load other schemes (2026-07-28, basic/index, «icons»).

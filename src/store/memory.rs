@@ -73,21 +73,23 @@ impl Memory {
         self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).is_ok()
     }
 
-    /// Removes what has expired, and finds what has been left alone the longest.
-    fn sweep(&self, now: u64) -> Option<(Key, u64)> {
+    /// Removes what has expired, and finds what has been left alone the longest, and when the next one expires.
+    fn sweep(&self, now: u64) -> (Option<(Key, u64)>, u64) {
         let mut oldest: Option<(Key, u64)> = None;
+        let mut expiry = u64::MAX;
         for shard in self.shards.iter() {
             let mut shard = lock(shard);
             let before = shard.len();
             shard.retain(|_, entry| entry.expires > now);
             self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
             for (key, entry) in shard.iter() {
+                expiry = expiry.min(entry.expires);
                 if oldest.is_none_or(|(_, touched)| entry.touched < touched) {
                     oldest = Some((*key, entry.touched));
                 }
             }
         }
-        oldest
+        (oldest, expiry)
     }
 
     fn insert(&self, key: Key, entry: Entry) {
@@ -101,13 +103,14 @@ impl Memory {
         if now < self.full_until.load(Ordering::Relaxed) {
             return Reserved::Full(Duration::from_millis(self.full_until.load(Ordering::Relaxed).saturating_sub(now)));
         }
-        let oldest = self.sweep(now);
+        let (oldest, expiry) = self.sweep(now);
         if self.claim(cap.max) {
             return Reserved::Free;
         }
         let Some((key, touched)) = oldest else { return Reserved::Full(cap.idle) };
-        let free_at = touched.saturating_add(millis(cap.idle));
-        if free_at > now {
+        let idle_at = touched.saturating_add(millis(cap.idle));
+        if idle_at > now {
+            let free_at = idle_at.min(expiry);
             self.full_until.store(free_at, Ordering::Relaxed);
             return Reserved::Full(Duration::from_millis(free_at - now));
         }

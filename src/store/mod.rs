@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::Hasher;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,8 +35,26 @@ pub trait Store: Send + Sync + 'static {
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved>;
 }
 
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
+        (**self).get(key, touch)
+    }
+
+    fn put(&self, key: Key, value: Bytes, ttl: Duration, expect: Expect) -> StoreFuture<'_, bool> {
+        (**self).put(key, value, ttl, expect)
+    }
+
+    fn take(&self, key: Key) -> StoreFuture<'_, Option<Stored>> {
+        (**self).take(key)
+    }
+
+    fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved> {
+        (**self).reserve(key, value, ttl, cap)
+    }
+}
+
 /// The name of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Key {
     /// What kind of value it is.
@@ -48,6 +67,13 @@ impl Key {
     /// The record of a session of this principal: a store cannot be asked for somebody else's by the session's id alone.
     pub(crate) fn session(id: u128, principal: Option<&str>) -> Self {
         Self { kind: Kind::Session, id: id ^ principal.map_or(0, fingerprint) }
+    }
+}
+
+impl fmt::Debug for Key {
+    /// Without the id, which opens a session to whoever has it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
@@ -68,13 +94,20 @@ pub enum Kind {
 }
 
 /// A value, and how often it has been written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {
     /// The value.
     pub value: Bytes,
     /// Another number after each write.
     pub version: u64,
+}
+
+impl fmt::Debug for Stored {
+    /// Without the value, which is personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored").field("bytes", &self.value.len()).field("version", &self.version).finish()
+    }
 }
 
 impl Stored {

@@ -1,12 +1,12 @@
 //! The builder: everything a server can be told, each setting with one safe default.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::config::{FindPrincipal, Limits, Settings};
 use super::guard::{Guard, HostPattern, Hosts, OriginPattern, Origins};
 use super::service::{McpService, Permits, Shared};
 use super::session::live::LiveSessions;
+use super::session::open::EVICTABLE_AFTER;
 use super::session::{SessionRoom, Sessions};
 use crate::auth::Principal;
 use crate::error::BuildError;
@@ -195,9 +195,9 @@ impl Mcp {
             return Err(BuildError::setting("revisions: the list is empty; leave the call out to serve all"));
         }
         self.limits.check()?;
-        if self.sessions.enabled && (self.sessions.max == 0 || self.sessions.idle < Duration::from_secs(1)) {
-            let text =
-                "sessions: max is zero or idle is less than a second; `Sessions::disabled()` serves without sessions";
+        if self.sessions.enabled && self.sessions.is_unusable() {
+            let text = "sessions: max or initialize_within is zero, or idle is less than a second; `Sessions::disabled()` serves \
+                        without sessions";
             return Err(BuildError::setting(text));
         }
         let calls_in_flight = self.limits.calls_in_flight;
@@ -212,8 +212,8 @@ impl Mcp {
             settings: self.sessions,
             store: self.store.unwrap_or_else(|| Arc::new(Memory::new())),
             live: Arc::new(LiveSessions::new()),
-            // Twice within the idle time at least, however short that is.
-            beat: config.keep_alive.min(self.sessions.idle / 2),
+            // Twice within the idle time at least, and twice before a live session could be taken for an idle one.
+            beat: config.keep_alive.min(self.sessions.idle / 2).min(EVICTABLE_AFTER / 2),
         };
         let shared = Shared {
             server: self.server.build(self.revisions)?,

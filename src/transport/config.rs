@@ -11,6 +11,7 @@ use crate::auth::Principal;
 use crate::error::BuildError;
 use crate::protocol::revision::Revisions;
 use crate::server::outbound::QueueLimits;
+use crate::server::run::LONGEST_WAIT;
 
 /// Finds the principal among what the host's middleware put into the request.
 pub(crate) type FindPrincipal = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;
@@ -29,9 +30,14 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Whether any revision of the session era is served.
+    pub(crate) fn serves_sessions_era(&self) -> bool {
+        self.revisions.newest_session().is_some()
+    }
+
     /// Whether GET and DELETE mean anything here.
     pub(crate) fn serves_sessions(&self) -> bool {
-        self.sessions && self.revisions.newest_session().is_some()
+        self.sessions && self.serves_sessions_era()
     }
 }
 
@@ -173,17 +179,19 @@ impl Limits {
     }
 
     pub(crate) fn into_config(self, settings: Settings) -> Config {
+        // «Never» is written as `Duration::MAX`, which no clock can be moved by.
+        let soon = |duration: Duration| duration.min(LONGEST_WAIT);
         Config {
             revisions: settings.revisions,
             guard: settings.guard,
             read: ReadLimits {
                 bytes: self.body_bytes,
-                deadline: self.body_deadline,
+                deadline: soon(self.body_deadline),
                 budget: Budget::new(self.body_budget),
             },
-            queue: QueueLimits { events: self.stream_events, bytes: self.stream_bytes, stall: self.stream_stall },
-            keep_alive: self.keep_alive,
-            silence: self.silence,
+            queue: QueueLimits { events: self.stream_events, bytes: self.stream_bytes, stall: soon(self.stream_stall) },
+            keep_alive: soon(self.keep_alive),
+            silence: soon(self.silence),
             tool_timeout: self.tool_timeout,
             sessions: settings.sessions,
             principal: settings.principal,

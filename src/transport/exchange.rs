@@ -123,7 +123,8 @@ impl Work {
             Poll::Ready(outcome) => Poll::Ready(self.encode(&outcome)),
             Poll::Pending => {
                 if let Some(key) = self.session {
-                    self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key)).poll(cx);
+                    // A call of a session that has ended meanwhile runs to its end all the same.
+                    let _ = self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key)).poll(cx);
                 }
                 Poll::Pending
             }
@@ -133,7 +134,10 @@ impl Work {
     fn encode(&self, outcome: &Outcome) -> Bytes {
         let fail = |text| encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, text));
         match outcome {
-            Outcome::Result(result) => self.seat.shared.server.encoder.call(&self.seat.id, self.revision, result),
+            Outcome::Result(result) => {
+                let wraps = self.running.tool().wraps_output;
+                self.seat.shared.server.encoder.call(&self.seat.id, self.revision, result, wraps)
+            }
             Outcome::Cancelled => fail("the request was cancelled by its client"),
             Outcome::Cut => fail("the server is shutting down and could not wait for this call any longer"),
         }

@@ -62,7 +62,12 @@ pub(crate) async fn decide(
         }
         (header, _) => header.map(|version| served(shared, version)).transpose()?,
     };
+    // `initialize` selects the session era, unless its `_meta` says otherwise.
+    let opens = in_meta.is_none() && message.method() == Method::Initialize.as_str();
     match named.map(|revision| (revision, revision.era())) {
+        Some((_, Era::Stateless)) if opens && shared.config.serves_sessions_era() => {
+            session(shared, head, principal, message, None).await
+        }
         Some((revision, Era::Stateless)) => stateless(revision, head, message, kind),
         Some((revision, Era::Session)) => session(shared, head, principal, message, Some(revision)).await,
         None => session(shared, head, principal, message, None).await,

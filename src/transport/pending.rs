@@ -57,7 +57,12 @@ impl<'a> PendingCall<'a> {
         match poll_fn(|cx| self.poll_first(cx)).await {
             First::Answer(answer) => {
                 self.work = None;
-                match self.queue.as_deref().map(Outbound::take) {
+                let said = self.queue.take().map(|queue| {
+                    let said = queue.take();
+                    queue.close();
+                    said
+                });
+                match said {
                     Some(said) if !said.is_empty() => reply::events(said.into_iter().chain([answer])),
                     _ => reply::message(answer, self.accepts),
                 }
@@ -71,7 +76,7 @@ impl<'a> PendingCall<'a> {
         if let Poll::Ready(answer) = work.poll(cx) {
             return Poll::Ready(First::Answer(answer));
         }
-        if self.queue.as_ref().is_some_and(|queue| queue.has_messages()) {
+        if self.queue.as_ref().is_some_and(|queue| queue.poll_message(cx).is_ready()) {
             return Poll::Ready(First::Stream);
         }
         if !self.accepts.sse {
@@ -96,9 +101,9 @@ impl Drop for PendingCall<'_> {
     /// The client went away before the reply began.
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
+        let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
+        queue.close();
         if self.on_disconnect == OnDisconnect::Finish {
-            let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
-            queue.close();
             self.shared.lifespan.adopt(run(work, queue, OnDisconnect::Finish));
         }
     }

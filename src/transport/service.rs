@@ -48,7 +48,10 @@ impl McpService {
     /// ```
     #[must_use]
     pub fn on_path(&self, path: &str) -> Self {
-        let path = path.trim_end_matches('/');
+        let path = match path.trim_matches('/') {
+            "" => String::new(),
+            path => format!("/{path}"),
+        };
         Self { shared: Arc::clone(&self.shared), path: Some(path.into()) }
     }
 }

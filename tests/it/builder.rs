@@ -37,9 +37,9 @@ fn mistakes_are_found_when_it_is_built() {
     refused("a name twice", mcp().tool(tool("echo")).tool(tool("echo")), &["tools", "`echo`"]);
     let many = vec![tool("a"), tool("b"), tool("a")];
     refused("a name twice in a list", mcp().tools(many), &["tools", "`a`"]);
-    let long = "x".repeat(65);
-    for name in ["", "two words", "é", "a\nb", "a,b", long.as_str()] {
-        refused("a tool's name", mcp().tool(tool(name)), &["tools", "64"]);
+    let long = "x".repeat(129);
+    for name in ["", "a/b", "two words", "é", "a\nb", "a,b", long.as_str()] {
+        refused("a tool's name", mcp().tool(tool(name)), &["tools", "128"]);
     }
     let needy = || tool_fn("needy", "Needs state", |State(_): State<Database>| async { "text" });
     refused("a missing state", mcp().tool(needy()), &["needy", "Database", ".state("]);
@@ -88,7 +88,7 @@ fn a_full_configuration_builds_outside_a_runtime() {
         .instructions("Use it.")
         .website_url("https://example.com")
         .icons([Icon::new("data:image/png;base64,AAAA")])
-        .tools([tool("a"), tool("b.c/d-e_f")])
+        .tools([tool("a"), tool("b.c_d-e_f")])
         .revisions(Revision::ALL)
         .store(Memory::new())
         .build();

@@ -31,7 +31,7 @@ fn subtract(a: i64, b: Option<i64>) -> i64 {
 }
 
 /// Search the shop.
-#[tool(name = "shop/search", title = "Search", read_only, idempotent, destructive = false, open_world)]
+#[tool(name = "shop.search", title = "Search", read_only, idempotent, destructive = false, open_world)]
 async fn search(query: String, #[serde(default)] limit: u32) -> String {
     format!("{query} {limit}")
 }
@@ -135,7 +135,7 @@ async fn names_and_descriptions_come_from_the_function() {
     assert!(description.starts_with("Add two numbers."), "{description}");
     assert!(description.contains("The second paragraph"), "{description}");
     assert_eq!(listed("multiply").await["description"], json!("Multiply two numbers."));
-    let search = listed("shop/search").await;
+    let search = listed("shop.search").await;
     assert_eq!(search["title"], json!("Search"));
     let hints = json!({"readOnlyHint": true, "idempotentHint": true, "destructiveHint": false, "openWorldHint": true});
     assert_eq!(search["annotations"], hints);
@@ -152,7 +152,7 @@ async fn parameters_are_the_schema() {
     assert_eq!(schema["required"], json!(["a", "b"]));
     let schema = listed("subtract").await["inputSchema"].clone();
     assert_eq!(schema["required"], json!(["a"]), "an Option may be left out");
-    let schema = listed("shop/search").await["inputSchema"].clone();
+    let schema = listed("shop.search").await["inputSchema"].clone();
     assert_eq!(schema["required"], json!(["query"]), "so may what has a default");
     let schema = listed("whole").await["inputSchema"].clone();
     assert_eq!(schema["properties"]["count"]["description"], json!("How many."));
@@ -173,8 +173,8 @@ async fn calls() {
         ("subtract", json!({"a": 5, "b": 3}), "2"),
         ("subtract", json!({"a": 5}), "4"),
         ("subtract", json!({"a": 5, "b": null}), "4"),
-        ("shop/search", json!({"query": "tea"}), "tea 0"),
-        ("shop/search", json!({"query": "tea", "limit": 7}), "tea 7"),
+        ("shop.search", json!({"query": "tea"}), "tea 0"),
+        ("shop.search", json!({"query": "tea", "limit": 7}), "tea 7"),
         ("whole", json!({"count": 200}), "200"),
         ("multiply", json!({"a": 2, "b": 3.5}), "7"),
         ("clash", json!({}), "clashed"),
@@ -201,7 +201,7 @@ async fn bad_arguments_name_the_path() {
         ("add", json!({"a": "one", "b": 2}), ["arguments.a", "f64"]),
         ("add", json!({"a": 1}), ["arguments", "`b`"]),
         ("whole", json!({"count": 256}), ["arguments.count", "u8"]),
-        ("shop/search", json!({"query": "tea", "limit": -1}), ["arguments.limit", "u32"]),
+        ("shop.search", json!({"query": "tea", "limit": -1}), ["arguments.limit", "u32"]),
     ] {
         let text = modern_call(tool, arguments.clone()).to(&mcp).await.tool_error();
         for expected in says {

@@ -40,12 +40,31 @@ fn only_error(tokens: TokenStream) -> String {
 fn the_last_segment_of_the_path_decides() {
     let extractors = roles(quote!(fn f(
         State(db): State<Db>, mcp_mount::Args(_): mcp_mount::Args<()>, user: x::Extension<User>,
-        Json(body): axum::Json<T>, headers: Headers, ctx: mcp_mount::Context
+        headers: Headers, ctx: mcp_mount::Context
     )));
-    assert_eq!(extractors, ["E"; 6]);
-    let arguments = roles(quote!(fn f(s: State, a: Args, h: Headers<u8>, c: Context<u8>, v: Vec<State<u8>>)));
-    assert_eq!(arguments, ["s", "a", "h", "c", "v"]);
+    assert_eq!(extractors, ["E"; 5]);
+    let arguments =
+        roles(quote!(fn f(s: State, a: Args, h: Headers<u8>, c: Context<u8>, v: Vec<State<u8>>, p: Principal)));
+    assert_eq!(arguments, ["s", "a", "h", "c", "v", "p"]);
     assert_eq!(roles(quote!(fn f(mut a: u8, r#type: (State)))), ["a", "r#type"]);
+}
+
+#[test]
+fn json_is_for_results() {
+    for tokens in [
+        quote!(Json(body): Json<T>),
+        quote!(body: axum::Json<T>),
+        quote!(#[serde(default)] body: (Json<T>)),
+        quote!(body: &Json<T>),
+    ] {
+        assert_eq!(
+            only_error(quote!(fn f(Args(a): Args<A>, #tokens))),
+            "`Json` is what a tool returns; take arguments as plain parameters or as `Args<T>`",
+            "{tokens}"
+        );
+    }
+    // Without `<..>`, or with a mark, it is somebody's own type.
+    assert_eq!(roles(quote!(fn f(a: Json, #[arg] b: sqlx::Json<T>, #[extract] Json(c): Json<T>))), ["a", "b", "E"]);
 }
 
 #[test]

@@ -83,6 +83,12 @@ impl Sessions {
     }
 }
 
+impl Sessions {
+    pub(crate) fn is_unusable(&self) -> bool {
+        self.max == 0 || self.initialize_within.is_zero() || self.idle < Duration::from_secs(1)
+    }
+}
+
 impl Default for Sessions {
     fn default() -> Self {
         Self::new()

@@ -6,9 +6,8 @@ use uuid::Uuid;
 use super::format_id;
 use super::record::Record;
 use crate::auth::Principal;
-use crate::protocol::error::RpcError;
 use crate::protocol::jsonrpc::{Params, RequestId};
-use crate::protocol::session::InitializeParams;
+use crate::protocol::session::{InitializeParams, to_keep};
 use crate::store::{Cap, Key, Reserved};
 use crate::transport::accept::Accepts;
 use crate::transport::body::Body;
@@ -20,10 +19,7 @@ use crate::transport::service::Shared;
 const SESSION_ID: &str = "mcp-session-id";
 
 /// How long a session must have been left alone before it may give way to a new one: two beats of a live one.
-const EVICTABLE_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// How much a client may say of itself, which is kept as long as its session: bytes.
-const LONGEST_CLIENT_INFO: usize = 16 * 1024;
+pub(crate) const EVICTABLE_AFTER: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Answers `initialize`, with a new session unless sessions are disabled.
 pub(crate) async fn initialize(
@@ -37,17 +33,13 @@ pub(crate) async fn initialize(
     let Some(revision) = shared.config.revisions.negotiate(asked.protocol_version) else {
         return Err(Rejection::unsupported_version(asked.protocol_version, shared.config.revisions));
     };
-    if asked.client_info.len() > LONGEST_CLIENT_INFO {
-        let text = format!("params.clientInfo: longer than {LONGEST_CLIENT_INFO} bytes");
-        return Err(Rejection::bad_request(RpcError::invalid_params(text)));
-    }
     if shared.lifespan.is_draining() {
         return Err(Rejection::draining());
     }
     let mut response = reply::message(shared.server.encoder.initialize(id, revision), accepts);
     let room = &shared.sessions;
     if room.settings.enabled {
-        let record = Record::new(revision, principal, asked.client_info);
+        let record = Record::new(revision, principal, &to_keep(asked.client_info));
         // 122 random bits from the system's generator.
         let session = Uuid::new_v4().as_u128();
         let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);

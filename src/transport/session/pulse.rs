@@ -23,7 +23,7 @@ pub(crate) struct Pulse {
 enum State {
     New,
     Waiting(Pin<Box<Sleep>>),
-    Touching(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Touching(Pin<Box<dyn Future<Output = bool> + Send>>),
 }
 
 impl Pulse {
@@ -31,30 +31,39 @@ impl Pulse {
         Self { store: Arc::clone(&room.store), key, idle: room.settings.idle, beat: room.beat, state: State::New }
     }
 
-    /// Goes on, and sees to it that `cx` is woken for the next beat.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
+    /// Goes on, and sees to it that `cx` is woken for the next beat. Resolves when the session is gone.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match &mut self.state {
                 State::New => self.state = State::Waiting(Box::pin(sleep_until(Instant::now() + self.beat))),
                 State::Waiting(sleep) => {
                     if sleep.as_mut().poll(cx).is_pending() {
-                        return;
+                        return Poll::Pending;
                     }
                     self.state = State::Touching(Box::pin(touch(Arc::clone(&self.store), self.key, self.idle)));
                 }
                 State::Touching(touch) => match touch.as_mut().poll(cx) {
-                    Poll::Pending => return,
-                    Poll::Ready(()) => self.state = State::New,
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(true) => self.state = State::New,
+                    Poll::Ready(false) => {
+                        self.state = State::New;
+                        return Poll::Ready(());
+                    }
                 },
             }
         }
     }
 }
 
-async fn touch(store: Arc<dyn Store>, key: Key, idle: Duration) {
-    if let Err(error) = store.get(key, Some(idle)).await {
-        // The session has its idle time left to be touched again.
-        tracing::debug!(%error, "a session could not be touched");
+/// Answers whether the session is there.
+async fn touch(store: Arc<dyn Store>, key: Key, idle: Duration) -> bool {
+    match store.get(key, Some(idle)).await {
+        Ok(stored) => stored.is_some(),
+        Err(error) => {
+            // The session has its idle time left to be touched again.
+            tracing::debug!(%error, "a session could not be touched");
+            true
+        }
     }
 }
 

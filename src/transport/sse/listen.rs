@@ -39,7 +39,11 @@ impl ListenStream {
             self.guard = None;
             return Poll::Ready(Some(event::retry(RETRY)));
         }
-        self.pulse.poll(cx);
+        // Ended elsewhere, or between this stream's own look-up and its taking the seat.
+        if self.pulse.poll(cx).is_ready() {
+            self.guard = None;
+            return Poll::Ready(None);
+        }
         self.keep_alive.poll(cx).map(|()| Some(event::KEEP_ALIVE))
     }
 
