@@ -14,8 +14,9 @@ use super::fill::{InPlace, fill};
 use super::meta::Meta;
 use super::text::{Object, ObjectText, Text};
 
-/// The largest integer that a JSON number keeps in every client (2^53 - 1).
-const SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+/// The largest integer that is read exactly when it is written with a fraction, as `5.0`. Without one every 64-bit
+/// integer is.
+const LARGEST_FLOAT: f64 = 1e15;
 
 const JSONRPC_FAULT: &str = "jsonrpc: expected the string \"2.0\"";
 
@@ -104,11 +105,11 @@ impl<'de> Visitor<'de> for IdVisitor {
         Ok(Id::Unsigned(number))
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be integral within 2^53")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be integral within 1e15")]
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
         // JSON has one kind of number: 1.0 is the integer 1, and the same id.
         Ok(match number {
-            _ if number.fract() != 0.0 || number.abs() > SAFE_INTEGER => Id::Invalid,
+            _ if number.fract() != 0.0 || number.abs() > LARGEST_FLOAT => Id::Invalid,
             _ if number < 0.0 => Id::Signed(number as i64),
             _ => Id::Unsigned(number as u64),
         })

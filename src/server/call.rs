@@ -19,7 +19,8 @@ pub struct Call {
     pub(crate) tool: Arc<Tool>,
     /// `arguments` as it was sent, a slice of the request's body.
     pub(crate) arguments: Option<Bytes>,
-    pub(crate) states: Arc<States>,
+    /// For handlers that ask for one.
+    pub(crate) states: Option<Arc<States>>,
     /// The request's headers, for handlers that ask for them.
     pub(crate) headers: Option<HeaderMap>,
     /// The request's extensions, for handlers that ask for them.

@@ -44,7 +44,7 @@ use super::schema;
     label = "not an extractor",
     note = "a handler's parameters are `Args<T>`, `State<T>`, `Extension<T>`, `Headers` and `Context`"
 )]
-pub trait FromCall: Sized + Send {
+pub trait FromCall: Sized + Send + 'static {
     /// Declares what is read from the call.
     fn needs(needs: &mut Needs) {
         let _ = needs;
@@ -114,7 +114,7 @@ impl Refusal {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Args<T>(pub T);
 
-impl<T: DeserializeOwned + JsonSchema + Send> FromCall for Args<T> {
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Args<T> {
     fn needs(needs: &mut Needs) {
         needs.input_schema = Some(schema::input::<T>());
     }
@@ -179,7 +179,7 @@ impl<T: Clone + Send + Sync + 'static> FromCall for State<T> {
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        call.states.get().map(Self).ok_or_else(|| {
+        call.states.as_ref().and_then(|states| states.get()).map(Self).ok_or_else(|| {
             let (tool, name) = (call.tool.name(), type_name::<T>());
             Refusal(format!("tool `{tool}`: there is no state of type `{name}`; add `.state(..)` to `Mcp`"))
         })

@@ -33,7 +33,7 @@ pub trait Handler<Parameters>: Clone + Send + Sync + 'static {
     fn output_schema() -> Option<Value>;
 
     #[doc(hidden)]
-    fn call(self, call: Call) -> impl Future<Output = CallToolResult> + Send;
+    fn call(self, call: Call) -> impl Future<Output = CallToolResult> + Send + 'static;
 }
 
 /// What became of a handler: its result, or the panic that ended it.
@@ -49,9 +49,9 @@ impl ErasedHandler {
     pub(crate) fn new<P, H: Handler<P>>(handler: H) -> Self {
         Self(Arc::new(move |call| {
             let handler = handler.clone();
-            // One allocation for all that a call runs. The extractors and the function's own start are inside the guard.
-            // Nothing of a panicked handler is seen again, so it need not be unwind safe.
-            Box::pin(AssertUnwindSafe(async move { handler.call(call).await }).catch_unwind())
+            // One allocation for all that a call runs. Nothing of it starts before it is polled inside the guard, and
+            // nothing of a panicked handler is seen again, so it need not be unwind safe.
+            Box::pin(AssertUnwindSafe(handler.call(call)).catch_unwind())
         }))
     }
 
@@ -72,8 +72,8 @@ macro_rules! handler {
         impl<Function, Running, Returned, $($parameter,)*> Handler<fn($($parameter,)*) -> Returned> for Function
         where
             Function: Fn($($parameter,)*) -> Running + Clone + Send + Sync + 'static,
-            Running: Future<Output = Returned> + Send,
-            Returned: IntoToolResult,
+            Running: Future<Output = Returned> + Send + 'static,
+            Returned: IntoToolResult + 'static,
             $($parameter: FromCall,)*
         {
             fn needs() -> Needs {

@@ -97,14 +97,17 @@ impl Running {
     }
 
     fn poll_outcome(&mut self, cx: &mut TaskContext<'_>, lifespan: &Lifespan) -> Poll<Outcome> {
-        // Registered before the handler runs, so that a cancellation in between is not missed.
-        if self.cancel.as_ref().is_some_and(|cancel| cancel.poll(cx)) {
+        if self.cancel.as_ref().is_some_and(CancelHandle::is_cancelled) {
             return Poll::Ready(Outcome::Cancelled);
         }
         let Some(handler) = &mut self.handler else { return Poll::Pending };
         if let Poll::Ready(outcome) = handler.as_mut().poll(cx) {
             let result = outcome.unwrap_or_else(|panic| masked(self.tool.name(), &panic_text(&*panic)));
             return Poll::Ready(Outcome::Result(result));
+        }
+        // Asked once more when it will wake this task, so that a cancellation in between is not missed.
+        if self.cancel.as_ref().is_some_and(|cancel| cancel.poll(cx)) {
+            return Poll::Ready(Outcome::Cancelled);
         }
         let timeout = self.timeout;
         let waits = self.pending.get_or_insert_with(|| {
@@ -177,6 +180,10 @@ impl CancelHandle {
     pub(crate) fn cancel(&self) {
         self.0.raised.store(true, Ordering::Release);
         self.0.waiter.wake();
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.raised.load(Ordering::Acquire)
     }
 
     /// Whether it was cancelled; if not, `cx` is woken when it is. One task at a time may wait.

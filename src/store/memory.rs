@@ -131,13 +131,12 @@ impl Store for Memory {
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
         let now = self.now();
         let mut shard = self.shard(key);
-        let Place::Occupied(mut place) = shard.entry(key) else { return StoreFuture::ready(None) };
-        if place.get().expires <= now {
-            place.remove();
+        let Some(entry) = shard.get_mut(&key) else { return StoreFuture::ready(None) };
+        if entry.expires <= now {
+            shard.remove(&key);
             self.count.fetch_sub(1, Ordering::Relaxed);
             return StoreFuture::ready(None);
         }
-        let entry = place.get_mut();
         if let Some(ttl) = touch {
             entry.touched = now;
             entry.expires = now.saturating_add(millis(ttl));

@@ -30,14 +30,9 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Whether any revision of the session era is served.
-    pub(crate) fn serves_sessions_era(&self) -> bool {
-        self.revisions.newest_session().is_some()
-    }
-
     /// Whether GET and DELETE mean anything here.
     pub(crate) fn serves_sessions(&self) -> bool {
-        self.sessions && self.serves_sessions_era()
+        self.sessions && self.revisions.newest_session().is_some()
     }
 }
 

@@ -45,7 +45,7 @@ impl StartCall {
         let queue = (needs.context && self.accepts.sse).then(|| Arc::new(Outbound::new(shared.config.queue)));
         let context = self.facts.map(|facts| Context::new(self.tool.name(), facts, queue.clone()));
         let call = Call {
-            states: Arc::clone(&shared.server.states),
+            states: (!needs.states.is_empty()).then(|| Arc::clone(&shared.server.states)),
             arguments: self.arguments,
             headers: needs.headers.then(|| std::mem::take(&mut parts.headers)),
             extensions: needs.extensions.then(|| std::mem::take(&mut parts.extensions)),
@@ -99,7 +99,9 @@ impl Drop for Seat {
         if let Some(session) = self.session {
             shared.sessions.live.end_call(&CallKey { session, id: self.id.clone() });
         }
-        shared.config.read.budget.give_back(self.body_bytes);
+        if self.body_bytes > 0 {
+            shared.config.read.budget.give_back(self.body_bytes);
+        }
         shared.permits.give_back();
         // Last, so that a drain goes on when all else is given back.
         shared.lifespan.leave_call();
@@ -123,8 +125,11 @@ impl Work {
             Poll::Ready(outcome) => Poll::Ready(self.encode(&outcome)),
             Poll::Pending => {
                 if let Some(key) = self.session {
-                    // A call of a session that has ended meanwhile runs to its end all the same.
-                    let _ = self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key)).poll(cx);
+                    let pulse = self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key));
+                    // The session was ended elsewhere, or while this call was on its way to its place.
+                    if pulse.poll(cx).is_ready() {
+                        return Poll::Ready(self.encode(&Outcome::Cancelled));
+                    }
                 }
                 Poll::Pending
             }

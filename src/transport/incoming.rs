@@ -37,14 +37,29 @@ pub(crate) struct Incoming {
     pub(crate) refuses_in_band: bool,
 }
 
+/// What is known of a message before its session has been looked up.
+pub(crate) enum Decision {
+    Incoming(Incoming),
+    Session(WantedSession),
+}
+
+/// The session that a message belongs to, if any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WantedSession {
+    /// The revision that the header names.
+    named: Option<Revision>,
+    /// The revision of a message without session and header.
+    assumed: Revision,
+    opens: bool,
+}
+
 /// Decides.
-pub(crate) async fn decide(
+pub(crate) fn decide(
     shared: &Shared,
     head: &Head<'_>,
-    principal: Option<&Principal>,
     message: &Message<'_>,
     kind: &Kind,
-) -> Result<Incoming, Box<Rejection>> {
+) -> Result<Decision, Box<Rejection>> {
     let in_header = version_header(head)?;
     let in_meta = message.meta().protocol_version.as_ref().map(Text::as_str);
     let named = match (in_header, in_meta) {
@@ -64,13 +79,21 @@ pub(crate) async fn decide(
     };
     // `initialize` selects the session era, unless its `_meta` says otherwise.
     let opens = in_meta.is_none() && message.method() == Method::Initialize.as_str();
-    match named.map(|revision| (revision, revision.era())) {
-        Some((_, Era::Stateless)) if opens && shared.config.serves_sessions_era() => {
-            session(shared, head, principal, message, None).await
+    let newest = shared.config.revisions.newest_session();
+    match (named, newest) {
+        (Some(revision), _) if revision.era() == Era::Stateless && !(opens && newest.is_some()) => {
+            stateless(revision, head, message, kind).map(Decision::Incoming)
         }
-        Some((revision, Era::Stateless)) => stateless(revision, head, message, kind),
-        Some((revision, Era::Session)) => session(shared, head, principal, message, Some(revision)).await,
-        None => session(shared, head, principal, message, None).await,
+        (named, Some(newest)) => {
+            let revisions = shared.config.revisions;
+            let assumed = if revisions.contains(Revision::ASSUMED) { Revision::ASSUMED } else { newest };
+            let named = named.filter(|revision| revision.era() == Era::Session);
+            Ok(Decision::Session(WantedSession { named, assumed, opens }))
+        }
+        (_, None) => {
+            let text = "Header mismatch: MCP-Protocol-Version is missing; this server speaks 2026-07-28 only";
+            Err(Rejection::header_mismatch(text))
+        }
     }
 }
 
@@ -111,48 +134,47 @@ fn stateless(
     Ok(Incoming { revision, method, session: None, policy, takes_responses: false, refuses_in_band: false })
 }
 
-async fn session(
-    shared: &Shared,
-    head: &Head<'_>,
-    principal: Option<&Principal>,
-    message: &Message<'_>,
-    named: Option<Revision>,
-) -> Result<Incoming, Box<Rejection>> {
-    let Some(newest) = shared.config.revisions.newest_session() else {
-        let text = "Header mismatch: MCP-Protocol-Version is missing; this server speaks 2026-07-28 only";
-        return Err(Rejection::header_mismatch(text));
-    };
-    let opens = message.method() == Method::Initialize.as_str();
-    let has_id = shared.sessions.settings.enabled && head.session_id.value.is_some();
-    let session = match (has_id, opens) {
-        (false, _) => None,
-        (true, false) => Some(shared.sessions.find(&head.session_id, principal).await?),
-        (true, true) => {
-            // A live session is never overwritten; an id of no session is not taken over, a new one is made.
-            if shared.sessions.find(&head.session_id, principal).await.is_ok() {
-                return Err(Rejection::invalid(
-                    "the session has been initialized; leave out Mcp-Session-Id to open another",
-                ));
-            }
-            None
+impl WantedSession {
+    /// Looks the session up, if the request names one.
+    pub(crate) async fn find(
+        self,
+        shared: &Shared,
+        head: &Head<'_>,
+        principal: Option<&Principal>,
+    ) -> Result<Option<Session>, Box<Rejection>> {
+        if !shared.sessions.settings.enabled || head.session_id.value.is_none() {
+            return Ok(None);
         }
-    };
-    if let (Some(session), Some(named)) = (&session, named) {
-        check_negotiated(session, named)?;
+        let found = shared.sessions.find(&head.session_id, principal).await;
+        match (found, self.opens) {
+            (found, false) => found.map(Some),
+            // A live session is never overwritten; an id of no session is not taken over, a new one is made.
+            (Ok(_), true) => {
+                Err(Rejection::invalid("the session has been initialized; leave out Mcp-Session-Id to open another"))
+            }
+            (Err(_), true) => Ok(None),
+        }
     }
-    let assumed = if shared.config.revisions.contains(Revision::ASSUMED) { Revision::ASSUMED } else { newest };
-    let revision = session.as_ref().map_or(named.unwrap_or(assumed), |session| session.record.revision);
-    let log_level = session.as_ref().and_then(|session| session.record.log_level);
-    let policy =
-        CallPolicy { on_disconnect: OnDisconnect::Finish, log_floor: Some(log_level.unwrap_or(DEFAULT_LOG_FLOOR)) };
-    Ok(Incoming {
-        revision,
-        method: Method::parse(message.method(), revision),
-        session,
-        policy,
-        takes_responses: true,
-        refuses_in_band: true,
-    })
+
+    /// The message, in its session or in none.
+    pub(crate) fn incoming(self, session: Option<Session>, message: &Message<'_>) -> Result<Incoming, Box<Rejection>> {
+        if let (Some(session), Some(named)) = (&session, self.named) {
+            check_negotiated(session, named)?;
+        }
+        let otherwise = self.named.unwrap_or(self.assumed);
+        let revision = session.as_ref().map_or(otherwise, |session| session.record.revision);
+        let log_level = session.as_ref().and_then(|session| session.record.log_level);
+        let policy =
+            CallPolicy { on_disconnect: OnDisconnect::Finish, log_floor: Some(log_level.unwrap_or(DEFAULT_LOG_FLOOR)) };
+        Ok(Incoming {
+            revision,
+            method: Method::parse(message.method(), revision),
+            session,
+            policy,
+            takes_responses: true,
+            refuses_in_band: true,
+        })
+    }
 }
 
 /// Checks the version that a GET or DELETE of a session names, if it names one.

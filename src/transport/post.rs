@@ -1,5 +1,7 @@
 //! POST: one message in, its answer out.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use super::accept::Accepts;
 use super::body::Body;
 use super::exchange::{Seat, StartCall};
 use super::headers::Head;
-use super::incoming::{self, Incoming};
+use super::incoming::{self, Decision, Incoming};
 use super::read::Share;
 use super::rejection::{self, Rejection};
 use super::reply;
@@ -44,32 +46,50 @@ pub(crate) async fn receive(
     let text = std::str::from_utf8(body).map_err(|_| Rejection::not_utf8())?;
     let mut message = Message::default();
     let kind = message.parse(text).map_err(Rejection::malformed)?;
-    let incoming = incoming::decide(shared, head, principal.as_ref(), &message, &kind).await;
-    let id = match kind {
-        Kind::Request(id) => id,
-        Kind::Notification => {
-            notify(shared, &incoming?, &message);
-            return Ok(Received::Reply(reply::accepted()));
-        }
-        Kind::Response if incoming?.takes_responses => return Ok(Received::Reply(reply::accepted())),
-        Kind::Response => {
-            let text = "2026-07-28 has no responses from clients; answers go with the request again";
-            return Err(Rejection::invalid(text));
-        }
+    let id = match &kind {
+        Kind::Request(id) => Some(id),
+        Kind::Notification | Kind::Response => None,
     };
-    let request = Request { shared, accepts, body, message: &message, id: &id };
-    let answered = match incoming {
+    let settled = match incoming::decide(shared, head, &message, &kind) {
         Err(rejection) => Err(rejection),
-        Ok(incoming) => match request.dispatch(&incoming) {
-            Ok(Answer::Ready(answer)) => Ok(request.reply(answer)),
-            Ok(Answer::Call(tool)) => request.call(&incoming, tool, principal, share),
-            // Boxed, since they are rare and every call's future would have room for them.
-            Ok(Answer::Initialize) => Box::pin(request.initialize(principal)).await,
-            Ok(Answer::SetLevel) => Box::pin(request.set_level(&incoming)).await,
+        Ok(Decision::Incoming(incoming)) => Ok(incoming),
+        Ok(Decision::Session(wanted)) => match wanted.find(shared, head, principal.as_ref()).await {
             Err(rejection) => Err(rejection),
+            Ok(session) => wanted.incoming(session, &message),
         },
     };
-    answered.map_err(|rejection| rejection.of(Some(&id)))
+    let settled = settled.and_then(|incoming| match id {
+        Some(id) => Request { shared, accepts, body, message: &message, id }.settle(incoming, principal, share),
+        None => without_answer(shared, &incoming, &message, &kind),
+    });
+    match settled {
+        Ok(Settled::Received(received)) => Ok(received),
+        Ok(Settled::Later(later)) => later.await.map_err(|rejection| rejection.of(id)),
+        Err(rejection) => Err(rejection.of(id)),
+    }
+}
+
+/// What a message comes to as soon as it is known whose it is.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
+enum Settled<'a> {
+    Received(Received),
+    /// Boxed, since it is rare and every call's future would have room for it.
+    Later(Pin<Box<dyn Future<Output = Result<Received, Box<Rejection>>> + Send + 'a>>),
+}
+
+fn without_answer<'a>(
+    shared: &Shared,
+    incoming: &Incoming,
+    message: &Message<'_>,
+    kind: &Kind,
+) -> Result<Settled<'a>, Box<Rejection>> {
+    if *kind == Kind::Notification {
+        notify(shared, incoming, message);
+    } else if !incoming.takes_responses {
+        let text = "2026-07-28 has no responses from clients; answers go with the request again";
+        return Err(Rejection::invalid(text));
+    }
+    Ok(Settled::Received(Received::Reply(reply::accepted())))
 }
 
 fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
@@ -92,7 +112,21 @@ struct Request<'a> {
     id: &'a RequestId,
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
+    fn settle(
+        self,
+        incoming: Incoming,
+        principal: Option<Principal>,
+        share: Share<'_>,
+    ) -> Result<Settled<'a>, Box<Rejection>> {
+        match self.dispatch(&incoming)? {
+            Answer::Ready(answer) => Ok(Settled::Received(self.reply(answer))),
+            Answer::Call(tool) => self.call(&incoming, tool, principal, share).map(Settled::Received),
+            Answer::Initialize => Ok(Settled::Later(Box::pin(async move { self.initialize(principal).await }))),
+            Answer::SetLevel => Ok(Settled::Later(Box::pin(async move { self.set_level(&incoming).await }))),
+        }
+    }
+
     fn dispatch(&self, incoming: &Incoming) -> Result<Answer, Box<Rejection>> {
         let in_band = |error| Ok(Answer::Ready(encode::error(Some(self.id), &error)));
         let Some(method) = incoming.method else {

@@ -21,6 +21,9 @@ pub(crate) struct ReadLimits {
     pub(crate) budget: Budget,
 }
 
+/// How large a body may be that does not count: bytes.
+const UNCOUNTED: usize = 4096;
+
 /// Bytes that all bodies may hold together.
 #[derive(Debug)]
 pub(crate) struct Budget(AtomicUsize);
@@ -43,11 +46,17 @@ pub(crate) struct Share<'a> {
 }
 
 impl Share<'_> {
-    fn grow(&mut self, bytes: usize) -> Result<(), Box<Rejection>> {
-        let take = |left: usize| left.checked_sub(bytes);
+    /// Holds `total` bytes from now on.
+    fn grow_to(&mut self, total: usize) -> Result<(), Box<Rejection>> {
+        // Small ones are bounded by the connections, which hold as much in their own buffers.
+        if total <= UNCOUNTED {
+            return Ok(());
+        }
+        let more = total - self.bytes;
+        let take = |left: usize| left.checked_sub(more);
         match self.budget.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take) {
             Ok(_) => {
-                self.bytes += bytes;
+                self.bytes = total;
                 Ok(())
             }
             Err(_) => Err(Rejection::body_budget()),
@@ -83,6 +92,7 @@ where
         return Err(Rejection::body_too_large(limits.bytes));
     }
     let mut share = Share { budget: &limits.budget, bytes: 0 };
+    let mut total = 0;
     let mut first: Option<Bytes> = None;
     let mut rest: Option<BytesMut> = None;
     let mut deadline = Deadline { after: limits.deadline, sleep: None };
@@ -97,10 +107,11 @@ where
         };
         let mut data = data;
         let bytes = data.remaining();
-        if share.bytes + bytes > limits.bytes {
+        total += bytes;
+        if total > limits.bytes {
             return Err(Rejection::body_too_large(limits.bytes));
         }
-        share.grow(bytes)?;
+        share.grow_to(total)?;
         let data = data.copy_to_bytes(bytes);
         match (&mut rest, first.take()) {
             (None, None) => first = Some(data),

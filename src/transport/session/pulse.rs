@@ -21,6 +21,7 @@ pub(crate) struct Pulse {
 }
 
 enum State {
+    /// To be touched at once: what runs must not outlive a session that ended while it was on its way.
     New,
     Waiting(Pin<Box<Sleep>>),
     Touching(Pin<Box<dyn Future<Output = bool> + Send>>),
@@ -35,16 +36,20 @@ impl Pulse {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match &mut self.state {
-                State::New => self.state = State::Waiting(Box::pin(sleep_until(Instant::now() + self.beat))),
+                State::New => {
+                    self.state = State::Touching(Box::pin(touch(Arc::clone(&self.store), self.key, self.idle)));
+                }
                 State::Waiting(sleep) => {
                     if sleep.as_mut().poll(cx).is_pending() {
                         return Poll::Pending;
                     }
-                    self.state = State::Touching(Box::pin(touch(Arc::clone(&self.store), self.key, self.idle)));
+                    self.state = State::New;
                 }
                 State::Touching(touch) => match touch.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(true) => self.state = State::New,
+                    Poll::Ready(true) => {
+                        self.state = State::Waiting(Box::pin(sleep_until(Instant::now() + self.beat)));
+                    }
                     Poll::Ready(false) => {
                         self.state = State::New;
                         return Poll::Ready(());

@@ -1,0 +1,266 @@
+//! Sessions whose end meets something else: a long interval, another process, a request on its way.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use mcp_mount::{
+    Limits, McpService, Memory, Sessions, Store, Tool,
+    stores::{Cap, Expect, Key, Reserved, StoreFuture, Stored},
+    tool_fn,
+};
+use serde_json::json;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    rig::{Probe, patient, rig_with, server_with, session},
+    support::{LATEST_SESSION, Live, Reply, call, initialize, message, pass, secs, soon},
+};
+
+/// The interval of sessions' signs of life, unless told otherwise.
+const BEAT: u64 = 15;
+
+#[tokio::test(start_paused = true)]
+async fn a_long_keep_alive_does_not_make_live_sessions_evictable() {
+    let limits = Limits::new().keep_alive(secs(60));
+    let rig = rig_with(|mcp| mcp.limits(limits).sessions(Sessions::new().max(1)));
+    let owner = session(&rig.mcp).await;
+    let mut stream = owner.get().open(&rig.mcp).await;
+    stream.listen(secs(45)).await;
+    let newcomer = initialize(LATEST_SESSION).to(&rig.mcp).await;
+    assert_eq!(newcomer.status, 503, "the one place is in use\n{newcomer}");
+    assert!(owner.is_alive().await);
+    stream.listen(secs(45)).await;
+    assert!(!stream.ended, "the stream is the session's still");
+    assert_eq!(owner.post(call("echo", json!({"text": "here"}))).to(&rig.mcp).await.text(), "here");
+    drop(stream);
+    pass(secs(31)).await;
+    let newcomer = initialize(LATEST_SESSION).to(&rig.mcp).await;
+    assert_eq!(newcomer.status, 200, "left alone, it gives way\n{newcomer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_keep_alive_does_not_make_running_calls_evictable() {
+    let probe = Probe::new();
+    let limits = patient().keep_alive(secs(60));
+    let mcp = server_with([probe.silent_tool()], |mcp| mcp.limits(limits).sessions(Sessions::new().max(1)));
+    let owner = session(&mcp).await;
+    let running = tokio::spawn(owner.post(call("wait", json!({}))).owned_to(&mcp));
+    probe.started().await;
+    pass(secs(45)).await;
+    let newcomer = initialize(LATEST_SESSION).to(&mcp).await;
+    assert_eq!(newcomer.status, 503, "the one place is in use\n{newcomer}");
+    probe.release();
+    assert_eq!(soon("the call", running).await.expect("no panic").text(), "done");
+    assert!(owner.is_alive().await);
+}
+
+/// A store that other processes use too: the test sees its keys, takes records out of it, and can make reading slow.
+#[derive(Clone, Default)]
+struct Elsewhere(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    memory: Memory,
+    keys: Mutex<Vec<Key>>,
+    /// Whether the next read is held back on its way to whoever asked.
+    hold: AtomicBool,
+    held: Gate,
+    release: Gate,
+}
+
+struct Gate(Semaphore);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
+}
+
+impl Gate {
+    fn open(&self) {
+        self.0.add_permits(1);
+    }
+
+    async fn pass(&self) {
+        self.0.acquire().await.expect("never closed").forget();
+    }
+}
+
+impl Elsewhere {
+    fn keys(&self) -> MutexGuard<'_, Vec<Key>> {
+        self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As another process would: nobody here is told.
+    async fn remove_all(&self) {
+        let keys = std::mem::take(&mut *self.keys());
+        assert!(!keys.is_empty(), "there is no session to remove");
+        for key in keys {
+            assert!(self.0.memory.take(key).await.expect("memory never fails").is_some(), "{key:?} was there");
+        }
+    }
+
+    fn hold_next_read(&self) {
+        self.0.hold.store(true, SeqCst);
+    }
+}
+
+impl Store for Elsewhere {
+    fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
+        if !self.0.hold.swap(false, SeqCst) {
+            return self.0.memory.get(key, touch);
+        }
+        StoreFuture::Boxed(Box::pin(async move {
+            let stored = self.0.memory.get(key, touch).await;
+            self.0.held.open();
+            self.0.release.pass().await;
+            stored
+        }))
+    }
+
+    fn put(&self, key: Key, value: Bytes, ttl: Duration, expect: Expect) -> StoreFuture<'_, bool> {
+        self.0.memory.put(key, value, ttl, expect)
+    }
+
+    fn take(&self, key: Key) -> StoreFuture<'_, Option<Stored>> {
+        self.0.memory.take(key)
+    }
+
+    fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved> {
+        self.keys().push(key);
+        self.0.memory.reserve(key, value, ttl, cap)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_with_a_session_that_ended_elsewhere() {
+    let store = Elsewhere::default();
+    let rig = rig_with(|mcp| mcp.store(store.clone()));
+    let session = session(&rig.mcp).await;
+    let mut stream = session.get().open(&rig.mcp).await;
+    stream.listen(secs(100)).await;
+    assert!(!stream.ended, "the session is there");
+    store.remove_all().await;
+    let begun = Instant::now();
+    assert!(stream.ends_within(secs(2 * 3600)).await, "the stream ends");
+    assert!(begun.elapsed() <= secs(BEAT + 1), "within one beat: {:?}", begun.elapsed());
+    assert!(!session.is_alive().await, "and nobody brought the session back");
+    let report = soon("the drain", rig.mcp.lifespan().shutdown()).await;
+    assert_eq!(report.streams, 0, "it is not counted as open any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_opens_while_its_session_ends_is_not_left_open() {
+    let store = Elsewhere::default();
+    let rig = rig_with(|mcp| mcp.store(store.clone()));
+    let session = session(&rig.mcp).await;
+    store.hold_next_read();
+    let ask = session.get();
+    let opening = tokio::spawn({
+        let mcp = rig.mcp.clone();
+        async move { ask.open(&mcp).await }
+    });
+    soon("the GET has found its session", store.0.held.pass()).await;
+    assert_eq!(session.delete().to(&rig.mcp).await.status, 204);
+    store.0.release.open();
+    let begun = Instant::now();
+    let mut stream = soon("an answer", opening).await.expect("no panic");
+    assert!(matches!(stream.status.as_u16(), 200 | 404), "{}", stream.status);
+    assert!(stream.ends_within(secs(2 * 3600)).await, "the stream of a session that is gone ends");
+    assert!(begun.elapsed() <= secs(BEAT + 1), "within one beat: {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_begins_while_its_session_ends_is_not_left_running() {
+    let (store, probe) = (Elsewhere::default(), Probe::new());
+    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.store(store.clone()).limits(patient()));
+    let session = session(&mcp).await;
+    store.hold_next_read();
+    let calling = tokio::spawn(session.post(call("stuck", json!({}))).owned_to(&mcp));
+    soon("the POST has found its session", store.0.held.pass()).await;
+    assert_eq!(session.delete().to(&mcp).await.status, 204);
+    store.0.release.open();
+    let begun = Instant::now();
+    let reply = soon("an answer", calling).await.expect("no panic");
+    assert!(begun.elapsed() <= secs(BEAT + 1), "within one beat: {:?}", begun.elapsed());
+    assert!(reply.json().get("error").is_some(), "{reply}");
+}
+
+/// Calls that run, counted.
+#[derive(Clone, Default)]
+struct Running(Arc<AtomicUsize>);
+
+struct Counted(Running);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, SeqCst);
+    }
+}
+
+impl Running {
+    fn tool(&self) -> Tool {
+        let running = self.clone();
+        tool_fn("stuck", "Never answer", move || {
+            let running = running.clone();
+            async move {
+                running.0.fetch_add(1, SeqCst);
+                let _counted = Counted(running);
+                std::future::pending::<&'static str>().await
+            }
+        })
+    }
+}
+
+/// One session; its stream, a call, a ping and its end, all at the same time.
+async fn race(mcp: &McpService, round: usize) -> (Live, Reply) {
+    let session = session(mcp).await;
+    let (get, post, delete) = (session.get(), session.post(call("stuck", json!({}))), session.delete());
+    let opened = {
+        let mcp = mcp.clone();
+        tokio::spawn(async move { get.open(&mcp).await })
+    };
+    let called = tokio::spawn(post.owned_to(mcp));
+    let pinged = tokio::spawn(session.post(message("ping", "ping", json!({}))).owned_to(mcp));
+    // Every round meets them at another place.
+    for _ in 0..round % 8 {
+        tokio::task::yield_now().await;
+    }
+    let deleted = tokio::spawn(delete.owned_to(mcp));
+    let bounded = Duration::from_secs(1);
+    let what = |what: &str| format!("round {round}: {what} was left open");
+    let deleted = timeout(bounded, deleted).await.unwrap_or_else(|_| panic!("{}", what("DELETE")));
+    assert_eq!(deleted.expect("no panic").status, 204, "round {round}");
+    let pinged = timeout(bounded, pinged).await.unwrap_or_else(|_| panic!("{}", what("a ping")));
+    assert!(matches!(pinged.expect("no panic").status.as_u16(), 200 | 404), "round {round}");
+    let called = timeout(bounded, called).await.unwrap_or_else(|_| panic!("{}", what("a call")));
+    let opened = timeout(bounded, opened).await.unwrap_or_else(|_| panic!("{}", what("GET")));
+    (opened.expect("no panic"), called.expect("no panic"))
+}
+
+/// On the real clock, so that the requests do meet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn delete_may_meet_anything_else_of_its_session() {
+    let running = Running::default();
+    let mcp = server_with([running.tool()], |mcp| mcp.limits(patient()));
+    for round in 0..200 {
+        let (mut stream, reply) = race(&mcp, round).await;
+        assert!(matches!(stream.status.as_u16(), 200 | 404), "round {round}: {}", stream.status);
+        assert!(stream.ends_within(Duration::from_secs(1)).await, "round {round}: the stream was left open");
+        assert!(reply.json().get("error").is_some(), "round {round}: the call ends with an error\n{reply}");
+    }
+    let begun = Instant::now();
+    while running.0.load(SeqCst) > 0 && begun.elapsed() < Duration::from_secs(1) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(running.0.load(SeqCst), 0, "calls that run on");
+}
