@@ -84,3 +84,8 @@ pub mod __private {
         fn tool() -> crate::Tool;
     }
 }
+
+/// The examples of the README, compiled.
+#[cfg(all(doctest, feature = "axum", feature = "macros"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
