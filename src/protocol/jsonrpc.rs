@@ -21,7 +21,7 @@ const LARGEST_FLOAT: f64 = 1e15;
 const JSONRPC_FAULT: &str = "jsonrpc: expected the string \"2.0\"";
 
 /// The id of a request, echoed with the JSON type it came with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RequestId {
     Signed(i64),
     Unsigned(u64),

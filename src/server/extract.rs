@@ -127,16 +127,15 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Args<T> {
 
 fn read_arguments<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
     // A derived struct would take an array for its fields in order.
-    if json.first() != Some(&b'{') {
-        return Err(Refusal("arguments: expected an object".into()));
-    }
-    serde_json::from_slice(json).map_err(|_| arguments_fault::<T>(json))
+    let json = std::str::from_utf8(json).ok().filter(|json| json.starts_with('{'));
+    let Some(json) = json else { return Err(Refusal("arguments: expected an object".into())) };
+    serde_json::from_str(json).map_err(|_| arguments_fault::<T>(json))
 }
 
 /// Reads once more to find the path, which costs too much to keep while all goes well.
 #[cold]
-fn arguments_fault<T: DeserializeOwned>(json: &[u8]) -> Refusal {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+fn arguments_fault<T: DeserializeOwned>(json: &str) -> Refusal {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Err(error) => {
             let path = error.path().to_string();

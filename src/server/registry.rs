@@ -1,6 +1,5 @@
 //! The tools that are served, in the order they were registered.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +11,8 @@ use crate::protocol::revision::Revision;
 /// Tools by name, and their list as each revision knows it.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    tools: HashMap<String, Arc<Tool>>,
+    /// By name. A binary search beats a hash of the name up to hundreds of tools.
+    tools: Vec<Arc<Tool>>,
     lists: [Bytes; Revision::ALL.len()],
 }
 
@@ -23,17 +23,17 @@ impl Registry {
     pub(crate) fn new(tools: Vec<Tool>) -> Result<Self, String> {
         let lists =
             Revision::ALL.map(|revision| encode::tool_list(tools.iter().map(|tool| &tool.definition), revision));
-        let mut by_name = HashMap::with_capacity(tools.len());
-        for tool in tools {
-            if let Some(twice) = by_name.insert(tool.name().to_owned(), Arc::new(tool)) {
-                return Err(twice.name().to_owned());
-            }
+        let mut tools: Vec<_> = tools.into_iter().map(Arc::new).collect();
+        tools.sort_by(|one, other| one.name().cmp(other.name()));
+        match tools.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
+            Some(pair) => Err(pair[0].name().to_owned()),
+            None => Ok(Self { tools, lists }),
         }
-        Ok(Self { tools: by_name, lists })
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<Tool>> {
-        self.tools.get(name)
+        let found = self.tools.binary_search_by(|tool| tool.name().cmp(name));
+        found.ok().map(|index| &self.tools[index])
     }
 
     pub(crate) fn list(&self, revision: Revision) -> &Bytes {

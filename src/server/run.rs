@@ -64,13 +64,7 @@ impl Running {
     /// Starts the handler of a call, which `cancel` may end.
     pub(crate) fn start(call: Call, revision: Revision, timeout: Duration, cancel: Option<CancelHandle>) -> Self {
         let tool = Arc::clone(&call.tool);
-        let span = tracing::info_span!(
-            "tools/call",
-            tool = tool.name(),
-            revision = revision.as_str(),
-            outcome = tracing::field::Empty,
-            duration_ms = tracing::field::Empty,
-        );
+        let span = span(&tool, revision);
         let began = (!span.is_disabled()).then(Instant::now);
         let end = call.context.as_ref().map(super::context::Context::end_guard);
         let timeout = tool.timeout.unwrap_or(timeout).min(LONGEST_WAIT);
@@ -157,6 +151,20 @@ impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Running").field("tool", &self.tool.name()).finish_non_exhaustive()
     }
+}
+
+/// The call's span, if anybody listens: a disabled one would still be offered to the `log` crate, field by field.
+fn span(tool: &Tool, revision: Revision) -> Span {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return Span::none();
+    }
+    tracing::info_span!(
+        "tools/call",
+        tool = tool.name(),
+        revision = revision.as_str(),
+        outcome = tracing::field::Empty,
+        duration_ms = tracing::field::Empty,
+    )
 }
 
 /// A panic's message, where it is text.

@@ -210,8 +210,7 @@ impl StoreError {
     }
 }
 
-/// Hashes what contains a random id of this server's own making: the id's bits are the hash, and whatever else there is
-/// only has to tell the few entries of one id apart.
+/// Hashes what contains a random id of this server's own making: the id's bits are the hash.
 #[derive(Debug, Default)]
 pub(crate) struct RandomId(u64);
 
@@ -233,10 +232,6 @@ impl Hasher for RandomId {
     fn write_u128(&mut self, id: u128) {
         // The shard is picked by the low bits, so the high half leads.
         self.add((id >> 64) as u64 ^ (id as u64).rotate_left(32));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.add(number);
     }
 
     fn write_isize(&mut self, kind: isize) {

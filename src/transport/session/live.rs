@@ -1,7 +1,6 @@
 //! What of a session runs in this process: its calls, so that they can be cancelled, and its one open stream.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
@@ -21,12 +20,19 @@ pub(crate) struct LiveSessions {
 
 #[derive(Debug, Default)]
 struct Shard {
-    calls: HashMap<CallKey, CancelHandle, BuildHasherDefault<RandomId>>,
+    /// A few at a time, so that looking through them beats hashing.
+    calls: Vec<(CallKey, CancelHandle)>,
     streams: HashMap<u128, CancelHandle, BuildHasherDefault<RandomId>>,
 }
 
+impl Shard {
+    fn position(&self, key: &CallKey) -> Option<usize> {
+        self.calls.iter().position(|(running, _)| running == key)
+    }
+}
+
 /// A call of a session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallKey {
     pub(crate) session: u128,
     pub(crate) id: RequestId,
@@ -40,20 +46,27 @@ impl LiveSessions {
     /// Counts a call in, until [`end_call`](Self::end_call). `None` if one with this id is running, which must neither be
     /// misrouted nor dropped (2025-11-25, basic/index, «Requests»: an id is used once in a session).
     pub(crate) fn begin_call(&self, key: CallKey) -> Option<CancelHandle> {
-        match self.shard(key.session).calls.entry(key) {
-            Entry::Occupied(_) => None,
-            Entry::Vacant(free) => Some(free.insert(CancelHandle::default()).clone()),
+        let mut shard = self.shard(key.session);
+        if shard.position(&key).is_some() {
+            return None;
         }
+        let cancel = CancelHandle::default();
+        shard.calls.push((key, cancel.clone()));
+        Some(cancel)
     }
 
     pub(crate) fn end_call(&self, key: &CallKey) {
-        self.shard(key.session).calls.remove(key);
+        let mut shard = self.shard(key.session);
+        if let Some(index) = shard.position(key) {
+            shard.calls.swap_remove(index);
+        }
     }
 
     /// Cancels a call, if it is running here.
     pub(crate) fn cancel_call(&self, key: &CallKey) {
-        if let Some(cancel) = self.shard(key.session).calls.get(key) {
-            cancel.cancel();
+        let shard = self.shard(key.session);
+        if let Some(index) = shard.position(key) {
+            shard.calls[index].1.cancel();
         }
     }
 
