@@ -62,6 +62,20 @@ class Server:
                 return line.strip()
             printed.append(line)
 
+    def commands(self, count):
+        """The commands that it prints for people to try."""
+        found = []
+        while len(found) < count:
+            try:
+                line = self.lines.get(timeout=START_WITHIN)
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise Failure(f"the server printed {len(found)} commands to try, expected {count}")
+            if line.startswith("curl "):
+                found.append(line)
+        return found
+
     def stop(self):
         """SIGTERM; gives the seconds until the exit, which must be 0."""
         if self.process.poll() is not None:
@@ -84,6 +98,15 @@ class Server:
     def said(self):
         self.stderr.seek(0)
         return self.stderr.read().decode(errors="replace")
+
+
+def try_commands(commands):
+    """Runs each printed command as printed, in a shell."""
+    for command, expected in zip(commands, ('"search_bookmarks"', '"structuredContent"', '"progress":500'), strict=True):
+        ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=CLIENT_WITHIN)
+        if ran.returncode != 0 or expected not in ran.stdout or '"result"' not in ran.stdout:
+            raise Failure(f"{command}\nended with {ran.returncode}: {ran.stdout} {ran.stderr}")
+        print(f"ok a printed command works as printed, and gives {expected}")
 
 
 def open_stream(url):
@@ -128,6 +151,7 @@ def run(binary, clients):
     try:
         url = server.url()
         print(f"the server listens on {url}", flush=True)
+        try_commands(server.commands(3))
         for python, script in clients:
             print(f"--- {script}", flush=True)
             try:
