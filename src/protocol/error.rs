@@ -45,10 +45,12 @@ pub(crate) struct RpcError {
 }
 
 impl RpcError {
+    #[cold]
     pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), data: None }
     }
 
+    #[cold]
     pub(crate) fn invalid_params(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::InvalidParams, message)
     }

@@ -98,7 +98,8 @@ impl Revisions {
 
     /// The newest one that is opened by `initialize`, if any is served.
     pub(crate) fn newest_session(self) -> Option<Revision> {
-        self.newest_first().find(|revision| *revision < Revision::V2026_07_28)
+        let sessions = self.0 & ((1 << Revision::V2026_07_28.index()) - 1);
+        Revision::ALL.get(usize::try_from(sessions.checked_ilog2()?).ok()?).copied()
     }
 
     /// What `initialize` answers: the client's own revision where it is served, else the newest session revision

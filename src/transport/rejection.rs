@@ -1,5 +1,8 @@
 //! Every refusal: its status, its JSON-RPC code, and a text that says what to change. The only place that picks an
 //! error status.
+//!
+//! All of it is marked cold, which keeps it out of the way of the requests that are served: a plain call runs through
+//! more code than a processor's first cache holds.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -29,6 +32,7 @@ pub(crate) struct Rejection {
 }
 
 impl Rejection {
+    #[cold]
     fn new(status: StatusCode, code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Box<Self> {
         let error = RpcError::new(code, message);
         Box::new(Self { status, id: None, error, allow: None, retry_after: None, close: false })
@@ -66,6 +70,7 @@ impl Rejection {
 
     // Routing and guard
 
+    #[cold]
     pub(crate) fn no_such_path(path: &str) -> Box<Self> {
         let text = format!(
             "there is nothing at {}; the MCP endpoint is the path that it is mounted at",
@@ -74,28 +79,33 @@ impl Rejection {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn host_missing() -> Box<Self> {
         let text = "the request has no Host header; send the name or address of this server";
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn host_ambiguous() -> Box<Self> {
         let text = "the request names its host more than once; send one Host header";
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn host(value: &[u8]) -> Box<Self> {
         let text = format!("the host {} is not allowed; the server allows it with `hosts([..])`", quoted(value));
         warn_once(&HOST_WARNING, &text);
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn origin(value: &[u8]) -> Box<Self> {
         let text = format!("the origin {} is not allowed; the server allows it with `origins([..])`", quoted(value));
         warn_once(&ORIGIN_WARNING, &text);
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn method_not_allowed(sessions: bool) -> Box<Self> {
         let allow = if sessions { "GET, POST, DELETE" } else { "POST" };
         let text = format!("this method is not allowed here; use {allow}");
@@ -106,6 +116,7 @@ impl Rejection {
 
     // Headers and body
 
+    #[cold]
     pub(crate) fn content_type(value: Option<&[u8]>) -> Box<Self> {
         let text = match value {
             Some(value) => {
@@ -116,11 +127,13 @@ impl Rejection {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn content_encoding() -> Box<Self> {
         let text = "a Content-Encoding is not accepted; send the body uncompressed";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn not_acceptable(stream: bool) -> Box<Self> {
         let text = if stream {
             "a GET opens a stream: send Accept: text/event-stream"
@@ -130,6 +143,7 @@ impl Rejection {
         Self::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn body_too_large(limit: usize) -> Box<Self> {
         let text = format!("the body is larger than {limit} bytes, which `Limits::body_bytes` allows");
         let mut rejection = Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::InvalidRequest, text);
@@ -137,6 +151,7 @@ impl Rejection {
         rejection
     }
 
+    #[cold]
     pub(crate) fn body_too_slow(deadline: Duration) -> Box<Self> {
         let text = format!("the body was not complete within {} ms (`Limits::body_deadline`)", deadline.as_millis());
         let mut rejection = Self::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::InvalidRequest, text);
@@ -144,6 +159,7 @@ impl Rejection {
         rejection
     }
 
+    #[cold]
     pub(crate) fn body_broken() -> Box<Self> {
         let text = "the body could not be read to its end";
         let mut rejection = Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, text);
@@ -151,6 +167,7 @@ impl Rejection {
         rejection
     }
 
+    #[cold]
     pub(crate) fn body_budget() -> Box<Self> {
         let text = "the server holds as many request bodies as `Limits::body_budget` allows; try again later";
         let mut rejection = Self::unavailable(text, RETRY_AFTER);
@@ -160,19 +177,23 @@ impl Rejection {
 
     // Messages
 
+    #[cold]
     pub(crate) fn not_utf8() -> Box<Self> {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::Parse, "the body is not valid UTF-8")
     }
 
+    #[cold]
     pub(crate) fn malformed(malformed: Malformed) -> Box<Self> {
         Self::bad_request(malformed.error).of(malformed.id.as_ref())
     }
 
+    #[cold]
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Box<Self> {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, message)
     }
 
     /// 400 with an error that the protocol found.
+    #[cold]
     pub(crate) fn bad_request(error: RpcError) -> Box<Self> {
         let mut rejection = Self::new(StatusCode::BAD_REQUEST, error.code, "");
         rejection.error = error;
@@ -180,11 +201,13 @@ impl Rejection {
     }
 
     /// 2026-07-28, basic/transports/streamable-http, «Server Validation».
+    #[cold]
     pub(crate) fn header_mismatch(message: impl Into<Cow<'static, str>>) -> Box<Self> {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::HeaderMismatch, message)
     }
 
     /// 2026-07-28, basic/versioning, «Protocol Version Negotiation».
+    #[cold]
     pub(crate) fn unsupported_version(requested: &str, served: Revisions) -> Box<Self> {
         let supported: Vec<_> = served.newest_first().map(Revision::as_str).collect();
         let text = format!("the protocol version {} is not served; see data.supported", quoted(requested.as_bytes()));
@@ -196,6 +219,7 @@ impl Rejection {
 
     /// 2026-07-28, basic/transports/streamable-http, «Protocol Version Header»: 404 with a body that tells it from the
     /// 404 of a server that has no such endpoint.
+    #[cold]
     pub(crate) fn unknown_method(method: &str) -> Box<Self> {
         let text = unknown_method_text(method);
         Self::new(StatusCode::NOT_FOUND, ErrorCode::MethodNotFound, text)
@@ -204,16 +228,19 @@ impl Rejection {
     // Sessions
 
     /// The same for an unknown, expired, malformed or foreign id: nobody learns which sessions there are.
+    #[cold]
     pub(crate) fn no_such_session() -> Box<Self> {
         let text = "there is no such session (Mcp-Session-Id), or it has ended; open a new one with initialize";
         Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn session_required() -> Box<Self> {
         let text = "the Mcp-Session-Id header is missing; send the one that the answer to initialize carried";
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, text)
     }
 
+    #[cold]
     pub(crate) fn too_many_sessions(retry_after: Duration) -> Box<Self> {
         let text = "the server has as many live sessions as `Sessions::max` allows; try again later";
         Self::unavailable(text, retry_after)
@@ -221,17 +248,20 @@ impl Rejection {
 
     // The server's own condition
 
+    #[cold]
     pub(crate) fn too_many_calls() -> Box<Self> {
         let text = "the server runs as many calls as `Limits::calls_in_flight` allows; try again later";
         Self::unavailable(text, RETRY_AFTER)
     }
 
+    #[cold]
     pub(crate) fn draining() -> Box<Self> {
         let mut rejection = Self::unavailable("the server is shutting down; try again later", RETRY_AFTER);
         rejection.close = true;
         rejection
     }
 
+    #[cold]
     pub(crate) fn store(error: &StoreError) -> Box<Self> {
         tracing::error!(error = %Causes(error), "the store failed");
         Self::unavailable("the server's store of sessions is not available; try again later", RETRY_AFTER)

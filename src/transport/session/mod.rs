@@ -162,17 +162,15 @@ impl std::fmt::Debug for SessionRoom {
 
 /// Reads an id: 128 bits in 32 lower-case hexadecimal digits, as [`format_id`] writes them.
 fn parse_id(value: &[u8]) -> Option<u128> {
-    if value.len() != 32 {
-        return None;
-    }
-    value.iter().try_fold(0u128, |id, byte| {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        Some(id << 4 | u128::from(digit))
-    })
+    let (high, low) = value.split_at_checked(16)?;
+    let half = |digits: &[u8]| {
+        digits.iter().try_fold(0u64, |id, byte| match byte {
+            b'0'..=b'9' => Some(id << 4 | u64::from(byte - b'0')),
+            b'a'..=b'f' => Some(id << 4 | u64::from(byte - b'a' + 10)),
+            _ => None,
+        })
+    };
+    (low.len() == 16).then(|| Some(u128::from(half(high)?) << 64 | u128::from(half(low)?)))?
 }
 
 fn format_id(id: u128) -> String {
