@@ -299,10 +299,8 @@ fn diagnose(text: &str, error: &serde_json::Error) -> Malformed {
     if let Some(fault) = envelope.params.and_then(|params| params_fault(params.get())) {
         return Malformed { id, error: RpcError::invalid_params(fault) };
     }
-    // `jsonrpc` of another type, or a member twice.
-    let code =
-        if error.to_string().starts_with("duplicate field") { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
-    Malformed { id, error: RpcError::new(code, format!("the message is not a JSON-RPC message: {error}")) }
+    // `result` or `error` is there twice, which the envelope does not look at.
+    refuse(ErrorCode::Parse, format!("the message is ambiguous: {error}"))
 }
 
 /// An array of messages, which only 2025-03-26 knew.

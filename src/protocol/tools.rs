@@ -53,33 +53,24 @@ impl ToolDefinition {
 }
 
 fn wrap_schema(mut schema: Value) -> Value {
-    // References count from the root of the document, where the definitions must stay; the root itself moves.
-    let definitions = schema.as_object_mut().and_then(|schema| schema.remove("$defs"));
-    let mut wrapped = serde_json::json!({
-        "type": "object",
-        "properties": { "result": schema },
-        "required": ["result"],
-    });
-    if let Some(definitions) = definitions {
-        wrapped["$defs"] = definitions;
-    }
-    move_root(&mut wrapped);
-    wrapped
+    move_references(&mut schema);
+    serde_json::json!({ "type": "object", "properties": { "result": schema }, "required": ["result"] })
 }
 
-fn move_root(schema: &mut Value) {
+/// References count from the root of the document, which is one level further up now.
+fn move_references(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             for (name, value) in members {
                 match value {
-                    Value::String(target) if name == "$ref" && target == "#" => {
-                        "#/properties/result".clone_into(target);
+                    Value::String(target) if name == "$ref" && (target == "#" || target.starts_with("#/")) => {
+                        target.insert_str(1, "/properties/result");
                     }
-                    other => move_root(other),
+                    other => move_references(other),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(move_root),
+        Value::Array(items) => items.iter_mut().for_each(move_references),
         _ => {}
     }
 }
@@ -155,5 +146,24 @@ impl CallToolResult {
     pub fn structured<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, serde_json::Error> {
         self.structured = Some(serde_json::value::to_raw_value(value)?);
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_follow_a_schema_that_is_wrapped() {
+        let schema = serde_json::json!({
+            "oneOf": [{ "$ref": "#/definitions/A" }, { "$ref": "#" }, { "$ref": "#anchor" }],
+            "definitions": { "A": { "type": "string" } },
+        });
+        let wrapped = wrap_schema(schema);
+        let of = |index: usize| wrapped["properties"]["result"]["oneOf"][index]["$ref"].as_str();
+        assert_eq!(of(0), Some("#/properties/result/definitions/A"));
+        assert!(wrapped.pointer("/properties/result/definitions/A").is_some());
+        assert_eq!(of(1), Some("#/properties/result"));
+        assert_eq!(of(2), Some("#anchor"));
     }
 }

@@ -93,8 +93,9 @@ macro_rules! handler {
                         Err(refusal) => return CallToolResult::error(refusal.0),
                     };
                 )*
+                let tool = Arc::clone(&call.tool);
                 // Headers and extensions must not live as long as the handler runs.
-                let Call { tool, .. } = call;
+                drop(call);
                 match self($($parameter,)*).await.into_tool_result() {
                     Ok(result) => result,
                     Err(error) => error.into_result(tool.name()),

@@ -90,7 +90,9 @@ impl Outbound {
                 }
                 if self.has_room(&state, message.len()) {
                     state.progress = progress.unwrap_or(state.progress);
-                    state.push(message);
+                    let reader = state.push(message);
+                    drop(state);
+                    wake(reader);
                     return;
                 }
                 *state.unread.get_or_insert_with(Instant::now) + self.limits.stall
@@ -106,7 +108,9 @@ impl Outbound {
         let mut state = self.lock();
         if state.end == End::Open {
             state.end = End::Answered;
-            state.push(answer);
+            let reader = state.push(answer);
+            drop(state);
+            wake(reader);
         }
     }
 
@@ -159,8 +163,9 @@ impl Outbound {
             return;
         }
         state.end = End::Gone;
-        state.clear();
+        let reader = state.clear();
         drop(state);
+        drop(reader);
         self.room.notify_waiters();
         self.gone.notify_waiters();
     }
@@ -201,9 +206,7 @@ impl Outbound {
         state.end = End::Cut;
         let reader = state.clear();
         drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        wake(reader);
         self.room.notify_waiters();
         self.gone.notify_waiters();
     }
@@ -221,20 +224,27 @@ impl State {
         }
     }
 
-    fn push(&mut self, message: Bytes) {
+    /// Answers who is to be woken.
+    #[must_use]
+    fn push(&mut self, message: Bytes) -> Option<Waker> {
         // From now on somebody has to read.
         self.unread.get_or_insert_with(Instant::now);
         self.bytes += message.len();
         self.queue.push_back(message);
-        if let Some(reader) = self.reader.take() {
-            reader.wake();
-        }
+        self.reader.take()
     }
 
     fn clear(&mut self) -> Option<Waker> {
         self.queue = VecDeque::new();
         self.bytes = 0;
         self.reader.take()
+    }
+}
+
+/// A waker is foreign code: called without the lock.
+fn wake(reader: Option<Waker>) {
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) enum Outcome {
 ///
 /// What a handler that ends at its first poll does not need is made later: the clock and the wait for a shutdown.
 pub(crate) struct Running {
-    /// `None` once it has ended.
+    /// Taken when it is dropped.
     handler: Option<Pin<Box<dyn Future<Output = HandlerOutcome> + Send>>>,
     tool: Arc<Tool>,
     timeout: Duration,

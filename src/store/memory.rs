@@ -67,6 +67,13 @@ impl Memory {
         Entry { value, version, touched: now, expires: now.saturating_add(millis(ttl)) }
     }
 
+    /// There will be room at this time, which may be earlier than a search has found.
+    fn room_at(&self, expires: u64) {
+        if expires < self.full_until.load(Ordering::Relaxed) {
+            self.full_until.fetch_min(expires, Ordering::Relaxed);
+        }
+    }
+
     /// Takes one place of at most `max`.
     fn claim(&self, max: usize) -> bool {
         let claim = |count| (count < max).then_some(count + 1);
@@ -140,6 +147,7 @@ impl Store for Memory {
         if let Some(ttl) = touch {
             entry.touched = now;
             entry.expires = now.saturating_add(millis(ttl));
+            self.room_at(entry.expires);
         }
         StoreFuture::ready(Some(Stored { value: entry.value.clone(), version: entry.version }))
     }
@@ -147,6 +155,7 @@ impl Store for Memory {
     fn put(&self, key: Key, value: Bytes, ttl: Duration, expect: Expect) -> StoreFuture<'_, bool> {
         let now = self.now();
         let entry = self.entry(value, now, ttl);
+        self.room_at(entry.expires);
         let mut shard = self.shard(key);
         let there = shard.get(&key).filter(|there| there.expires > now);
         let wanted = match expect {
@@ -255,6 +264,17 @@ mod tests {
         assert!(matches!(store.reserve(Key::session(4, None), value("v"), TTL, cap).await.unwrap(), Reserved::Full(_)));
         store.take(Key::session(1, None)).await.unwrap();
         assert_eq!(store.reserve(Key::session(4, None), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_that_expires_earlier_than_it_seemed_leaves_room_then() {
+        let store = Memory::new();
+        let cap = Cap { max: 1, idle: IDLE };
+        store.reserve(Key::session(1, None), value("v"), TTL, cap).await.unwrap();
+        assert_eq!(store.reserve(Key::session(2, None), value("v"), TTL, cap).await.unwrap(), Reserved::Full(IDLE));
+        store.get(Key::session(1, None), Some(Duration::from_secs(5))).await.unwrap();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(store.reserve(Key::session(2, None), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
     }
 
     #[tokio::test(start_paused = true)]

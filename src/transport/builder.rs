@@ -204,7 +204,6 @@ impl Mcp {
         let settings = Settings {
             revisions: self.revisions,
             guard: Guard { hosts: self.hosts?, origins: self.origins? },
-            sessions: self.sessions.enabled,
             principal: self.principal,
         };
         let config = self.limits.into_config(settings);

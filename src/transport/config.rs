@@ -25,15 +25,7 @@ pub(crate) struct Config {
     pub(crate) keep_alive: Duration,
     pub(crate) silence: Duration,
     pub(crate) tool_timeout: Duration,
-    pub(crate) sessions: bool,
     pub(crate) principal: Option<FindPrincipal>,
-}
-
-impl Config {
-    /// Whether GET and DELETE mean anything here.
-    pub(crate) fn serves_sessions(&self) -> bool {
-        self.sessions && self.revisions.newest_session().is_some()
-    }
 }
 
 impl std::fmt::Debug for Config {
@@ -97,7 +89,8 @@ impl Limits {
         self
     }
 
-    /// How many bytes the bodies of all requests may hold together. Default: 256 MiB. Beyond it requests get 503.
+    /// How many bytes the bodies of all requests may hold together, those of up to 4 KiB not counted. Default: 256 MiB.
+    /// Beyond it requests get 503.
     #[must_use]
     pub fn body_budget(mut self, bytes: usize) -> Self {
         self.body_budget = bytes;
@@ -118,8 +111,8 @@ impl Limits {
         self
     }
 
-    /// How long a stream may be quiet before a comment is sent, so that proxies do not close it. Default: 15 s. Also the
-    /// interval at which open streams and running calls keep their session alive.
+    /// How long a stream may be quiet before a comment is sent, so that proxies do not close it. Default: 15 s. Open
+    /// streams and running calls keep their session alive at this interval, or every 15 s if that is shorter.
     #[must_use]
     pub fn keep_alive(mut self, interval: Duration) -> Self {
         self.keep_alive = interval;
@@ -147,7 +140,7 @@ impl Limits {
         self
     }
 
-    /// How long a full queue may wait for its client before the stream is cut. Default: 30 s.
+    /// How long messages of a call may wait unread before the stream is cut. Default: 30 s.
     #[must_use]
     pub fn stream_stall(mut self, stall: Duration) -> Self {
         self.stream_stall = stall;
@@ -188,7 +181,6 @@ impl Limits {
             keep_alive: soon(self.keep_alive),
             silence: soon(self.silence),
             tool_timeout: self.tool_timeout,
-            sessions: settings.sessions,
             principal: settings.principal,
         }
     }
@@ -204,6 +196,5 @@ impl Default for Limits {
 pub(crate) struct Settings {
     pub(crate) revisions: Revisions,
     pub(crate) guard: Guard,
-    pub(crate) sessions: bool,
     pub(crate) principal: Option<FindPrincipal>,
 }

@@ -65,6 +65,7 @@ pub(crate) struct Seat {
     id: RequestId,
     session: Option<u128>,
     body_bytes: usize,
+    taken: bool,
 }
 
 impl Seat {
@@ -75,14 +76,15 @@ impl Seat {
         session: Option<u128>,
         share: Share<'_>,
     ) -> Result<(Self, Option<CancelHandle>), Box<Rejection>> {
-        if !shared.lifespan.enter_call() {
-            return Err(Rejection::draining());
-        }
         if !shared.permits.take() {
-            shared.lifespan.leave_call();
             return Err(Rejection::too_many_calls());
         }
-        let mut seat = Self { shared: Arc::clone(shared), id, session: None, body_bytes: share.into_bytes() };
+        if !shared.lifespan.enter_call() {
+            shared.permits.give_back();
+            return Err(Rejection::draining());
+        }
+        let body_bytes = share.into_bytes();
+        let mut seat = Self { shared: Arc::clone(shared), id, session: None, body_bytes, taken: true };
         let Some(session) = session else { return Ok((seat, None)) };
         let begun = shared.sessions.live.begin_call(CallKey { session, id: seat.id.clone() });
         let Some(cancel) = begun else {
@@ -93,8 +95,12 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
-    fn drop(&mut self) {
+impl Seat {
+    /// Gives the place back. The call still counts as running, until its answer is on its way.
+    fn give_back(&mut self) {
+        if !std::mem::take(&mut self.taken) {
+            return;
+        }
         let shared = &self.shared;
         if let Some(session) = self.session {
             shared.sessions.live.end_call(&CallKey { session, id: self.id.clone() });
@@ -103,8 +109,14 @@ impl Drop for Seat {
             shared.config.read.budget.give_back(self.body_bytes);
         }
         shared.permits.give_back();
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.give_back();
         // Last, so that a drain goes on when all else is given back.
-        shared.lifespan.leave_call();
+        self.shared.lifespan.leave_call();
     }
 }
 
@@ -134,6 +146,14 @@ impl Work {
                 Poll::Pending
             }
         }
+    }
+
+    /// Ends the handler and gives back what it held, all but the call's being counted, which ends with the seat.
+    pub(crate) fn end(self: Box<Self>) -> Seat {
+        let Self { running, mut seat, .. } = *self;
+        drop(running);
+        seat.give_back();
+        seat
     }
 
     fn encode(&self, outcome: &Outcome) -> Bytes {

@@ -41,7 +41,7 @@ pub(crate) struct Head<'a> {
     pub(crate) content_type: Field<'a>,
     pub(crate) content_encoding: Field<'a>,
     pub(crate) content_length: Field<'a>,
-    /// The first line; `more_accept` says that there are others.
+    /// The first line; `duplicate` says that there are others.
     pub(crate) accept: Field<'a>,
     pub(crate) protocol_version: Field<'a>,
     pub(crate) session_id: Field<'a>,

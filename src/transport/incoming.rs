@@ -78,7 +78,8 @@ pub(crate) fn decide(
         (header, _) => header.map(|version| served(shared, version)).transpose()?,
     };
     // `initialize` selects the session era, unless its `_meta` says otherwise.
-    let opens = in_meta.is_none() && message.method() == Method::Initialize.as_str();
+    let opens = message.method() == Method::Initialize.as_str()
+        && (in_meta.is_none() || named.is_some_and(|revision| revision.era() == Era::Session));
     let newest = shared.config.revisions.newest_session();
     match (named, newest) {
         (Some(revision), _) if revision.era() == Era::Stateless && !(opens && newest.is_some()) => {

@@ -84,7 +84,7 @@ where
     let head = Head::read(&parts.headers);
     route::endpoint(place, parts.uri.path())?;
     guard::check(&shared.config.guard, &head, parts.uri.authority())?;
-    let sessions = shared.config.serves_sessions();
+    let sessions = shared.serves_sessions();
     let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));
     match parts.method {
         Method::POST => {

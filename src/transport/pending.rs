@@ -123,9 +123,11 @@ async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconn
         work.poll(cx).map(Some)
     });
     let Some(answer) = answer.await else { return };
+    // Who reads the answer may call again at once, and finds the place free.
+    let seat = work.end();
     queue.finish(answer);
-    // What the call held is free; only its answer waits to be read, and not for ever.
-    drop(work);
+    drop(seat);
+    // Only the answer waits to be read, and not for ever.
     if watching {
         watch.await;
     }

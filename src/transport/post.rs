@@ -35,13 +35,13 @@ pub(crate) enum Received {
 }
 
 /// A message's way to its answer, or to the handler that has to give it.
-pub(crate) async fn receive(
-    shared: &Arc<Shared>,
+pub(crate) async fn receive<'a>(
+    shared: &'a Arc<Shared>,
     principal: Option<Principal>,
     head: &Head<'_>,
     accepts: Accepts,
-    body: &Bytes,
-    share: Share<'_>,
+    body: &'a Bytes,
+    share: Share<'a>,
 ) -> Result<Received, Box<Rejection>> {
     let text = std::str::from_utf8(body).map_err(|_| Rejection::not_utf8())?;
     let mut message = Message::default();
@@ -117,13 +117,19 @@ impl<'a> Request<'a> {
         self,
         incoming: Incoming,
         principal: Option<Principal>,
-        share: Share<'_>,
+        share: Share<'a>,
     ) -> Result<Settled<'a>, Box<Rejection>> {
         match self.dispatch(&incoming)? {
             Answer::Ready(answer) => Ok(Settled::Received(self.reply(answer))),
             Answer::Call(tool) => self.call(&incoming, tool, principal, share).map(Settled::Received),
-            Answer::Initialize => Ok(Settled::Later(Box::pin(async move { self.initialize(principal).await }))),
-            Answer::SetLevel => Ok(Settled::Later(Box::pin(async move { self.set_level(&incoming).await }))),
+            Answer::Initialize => Ok(Settled::Later(Box::pin(async move {
+                let _held = share;
+                self.initialize(principal).await
+            }))),
+            Answer::SetLevel => Ok(Settled::Later(Box::pin(async move {
+                let _held = share;
+                self.set_level(&incoming).await
+            }))),
         }
     }
 

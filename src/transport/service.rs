@@ -72,6 +72,13 @@ pub(crate) struct Shared {
     pub(crate) permits: Permits,
 }
 
+impl Shared {
+    /// Whether GET and DELETE mean anything here.
+    pub(crate) fn serves_sessions(&self) -> bool {
+        self.sessions.settings.enabled && self.config.revisions.newest_session().is_some()
+    }
+}
+
 /// How many more calls may run at a time.
 #[derive(Debug)]
 pub(crate) struct Permits(AtomicUsize);

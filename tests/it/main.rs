@@ -31,6 +31,7 @@ mod drops;
 mod extremes;
 mod guard;
 mod headers;
+mod held;
 mod ids;
 mod json;
 mod lifespan;

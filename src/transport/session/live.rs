@@ -65,8 +65,11 @@ impl LiveSessions {
     /// Cancels a call, if it is running here.
     pub(crate) fn cancel_call(&self, key: &CallKey) {
         let shard = self.shard(key.session);
-        if let Some(index) = shard.position(key) {
-            shard.calls[index].1.cancel();
+        let cancel = shard.position(key).map(|index| shard.calls[index].1.clone());
+        // Wakers are foreign code: called without the lock.
+        drop(shard);
+        if let Some(cancel) = cancel {
+            cancel.cancel();
         }
     }
 
@@ -83,10 +86,10 @@ impl LiveSessions {
     /// Ends everything of a session that has been terminated.
     pub(crate) fn end(&self, session: u128) {
         let shard = self.shard(session);
-        shard.calls.iter().filter(|(key, _)| key.session == session).for_each(|(_, cancel)| cancel.cancel());
-        if let Some(stream) = shard.streams.get(&session) {
-            stream.cancel();
-        }
+        let calls = shard.calls.iter().filter(|(key, _)| key.session == session).map(|(_, cancel)| cancel);
+        let ended: Vec<_> = calls.chain(shard.streams.get(&session)).cloned().collect();
+        drop(shard);
+        ended.iter().for_each(CancelHandle::cancel);
     }
 
     fn shard(&self, session: u128) -> MutexGuard<'_, Shard> {

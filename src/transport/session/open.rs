@@ -33,9 +33,6 @@ pub(crate) async fn initialize(
     let Some(revision) = shared.config.revisions.negotiate(asked.protocol_version) else {
         return Err(Rejection::unsupported_version(asked.protocol_version, shared.config.revisions));
     };
-    if shared.lifespan.is_draining() {
-        return Err(Rejection::draining());
-    }
     let mut response = reply::message(shared.server.encoder.initialize(id, revision), accepts);
     let room = &shared.sessions;
     if room.settings.enabled {
