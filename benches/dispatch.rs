@@ -1,7 +1,7 @@
 //! What the service costs beside the same work written by hand: a `tools/call` of an echo tool, through the service and
 //! through a function that parses the request with serde_json and writes the same answer. No socket.
 //!
-//! `cargo bench --bench dispatch` prints the times, and at the end the ratio for each mode: 1.0 is the hand-written one.
+//! `cargo bench --bench dispatch` prints the times, and for each mode the ratio of the two: 1.0 is the hand-written one.
 
 use std::hint::black_box;
 use std::time::Duration;
