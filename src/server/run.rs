@@ -61,15 +61,23 @@ pin_project_lite::pin_project! {
 }
 
 impl Running {
-    /// Starts the handler of a call, which `cancel` may end.
-    pub(crate) fn start(call: Call, revision: Revision, timeout: Duration, cancel: Option<CancelHandle>) -> Self {
+    /// Starts the handler of a call.
+    pub(crate) fn start(call: Call, revision: Revision, timeout: Duration) -> Self {
         let tool = Arc::clone(&call.tool);
         let span = span(&tool, revision);
         let began = (!span.is_disabled()).then(Instant::now);
         let end = call.context.as_ref().map(super::context::Context::end_guard);
         let timeout = tool.timeout.unwrap_or(timeout).min(LONGEST_WAIT);
         let handler = Some(tool.handler.call(call));
-        Self { handler, tool, timeout, cancel, pending: None, span, began, _end: end }
+        Self { handler, tool, timeout, cancel: None, pending: None, span, began, _end: end }
+    }
+
+    /// Lets `cancel` end the call, which waits.
+    pub(crate) fn cancelled_by(&mut self, cancel: CancelHandle, cx: &TaskContext<'_>) {
+        if cancel.poll(cx) {
+            cx.waker().wake_by_ref();
+        }
+        self.cancel = Some(cancel);
     }
 
     pub(crate) fn tool(&self) -> &Tool {
@@ -190,7 +198,7 @@ impl CancelHandle {
         self.0.waiter.wake();
     }
 
-    fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.0.raised.load(Ordering::Acquire)
     }
 

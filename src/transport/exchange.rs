@@ -20,14 +20,13 @@ use crate::protocol::revision::Revision;
 use crate::server::call::{Call, CallFacts, OnDisconnect};
 use crate::server::context::Context;
 use crate::server::outbound::Outbound;
-use crate::server::run::{CancelHandle, Outcome, Running};
+use crate::server::run::{Outcome, Running};
 use crate::server::tool::Tool;
 use crate::store::Key;
 
 /// A call that has passed every check.
 pub(crate) struct StartCall {
     pub(crate) seat: Seat,
-    pub(crate) cancel: Option<CancelHandle>,
     pub(crate) tool: Arc<Tool>,
     pub(crate) arguments: Option<Bytes>,
     pub(crate) revision: Revision,
@@ -52,8 +51,15 @@ impl StartCall {
             context,
             tool: self.tool,
         };
-        let running = Running::start(call, self.revision, shared.config.tool_timeout, self.cancel);
-        let work = Work { running, session: self.session, pulse: None, revision: self.revision, seat: self.seat };
+        let running = Running::start(call, self.revision, shared.config.tool_timeout);
+        let work = Work {
+            running,
+            session: self.session,
+            pulse: None,
+            waits: false,
+            revision: self.revision,
+            seat: self.seat,
+        };
         PendingCall::new(shared, work, queue, self.accepts, self.on_disconnect)
     }
 }
@@ -69,13 +75,13 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Takes a place, or says why there is none. In a session the call can be cancelled from elsewhere.
+    /// Takes a place, or says why there is none. In a session the call is listed, so that it can be cancelled.
     pub(crate) fn take(
         shared: &Arc<Shared>,
         id: RequestId,
         session: Option<u128>,
         share: Share<'_>,
-    ) -> Result<(Self, Option<CancelHandle>), Box<Rejection>> {
+    ) -> Result<Self, Box<Rejection>> {
         if !shared.permits.take() {
             return Err(Rejection::too_many_calls());
         }
@@ -85,13 +91,17 @@ impl Seat {
         }
         let body_bytes = share.into_bytes();
         let mut seat = Self { shared: Arc::clone(shared), id, session: None, body_bytes, taken: true };
-        let Some(session) = session else { return Ok((seat, None)) };
-        let begun = shared.sessions.live.begin_call(CallKey { session, id: seat.id.clone() });
-        let Some(cancel) = begun else {
-            return Err(Rejection::invalid("id: a request with this id is still running in this session"));
-        };
-        seat.session = Some(session);
-        Ok((seat, Some(cancel)))
+        if let Some(session) = session {
+            if !shared.sessions.live.begin_call(CallKey { session, id: seat.id.clone() }) {
+                return Err(Rejection::invalid("id: a request with this id is still running in this session"));
+            }
+            seat.session = Some(session);
+        }
+        Ok(seat)
+    }
+
+    fn key(&self) -> Option<CallKey> {
+        self.session.map(|session| CallKey { session, id: self.id.clone() })
     }
 }
 
@@ -102,8 +112,8 @@ impl Seat {
             return;
         }
         let shared = &self.shared;
-        if let Some(session) = self.session {
-            shared.sessions.live.end_call(&CallKey { session, id: self.id.clone() });
+        if let Some(key) = self.key() {
+            shared.sessions.live.end_call(&key);
         }
         if self.body_bytes > 0 {
             shared.config.read.budget.give_back(self.body_bytes);
@@ -126,6 +136,8 @@ pub(crate) struct Work {
     /// The session that the call keeps alive while it runs.
     session: Option<Key>,
     pulse: Option<Pulse>,
+    /// Whether it has been polled in vain.
+    waits: bool,
     revision: Revision,
     /// Last, so that it is given back when the handler is gone.
     seat: Seat,
@@ -136,6 +148,12 @@ impl Work {
         match self.running.poll(cx, &self.seat.shared.lifespan) {
             Poll::Ready(outcome) => Poll::Ready(self.encode(&outcome)),
             Poll::Pending => {
+                if !self.waits {
+                    self.waits = true;
+                    if let Some(key) = self.seat.key() {
+                        self.running.cancelled_by(self.seat.shared.sessions.live.wait(&key), cx);
+                    }
+                }
                 if let Some(key) = self.session {
                     let pulse = self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key));
                     // The session was ended elsewhere, or while this call was on its way to its place.

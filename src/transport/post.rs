@@ -180,11 +180,10 @@ impl<'a> Request<'a> {
         share: Share<'_>,
     ) -> Result<Received, Box<Rejection>> {
         let session = incoming.session.as_ref();
-        let (seat, cancel) = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
+        let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
         let arguments = self.message.params().arguments;
         Ok(Received::Call(StartCall {
             seat,
-            cancel,
             facts: tool.needs.context.then(|| self.facts(incoming, principal)),
             arguments: arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes())),
             revision: incoming.revision,

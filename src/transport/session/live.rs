@@ -21,13 +21,37 @@ pub(crate) struct LiveSessions {
 #[derive(Debug, Default)]
 struct Shard {
     /// A few at a time, so that looking through them beats hashing.
-    calls: Vec<(CallKey, CancelHandle)>,
+    calls: Vec<(CallKey, Listed)>,
     streams: HashMap<u128, CancelHandle, BuildHasherDefault<RandomId>>,
 }
 
 impl Shard {
     fn position(&self, key: &CallKey) -> Option<usize> {
         self.calls.iter().position(|(running, _)| running == key)
+    }
+}
+
+/// What a listed call is doing.
+#[derive(Debug)]
+enum Listed {
+    /// Its first poll, which most calls end with: what wakes it is made when it is needed.
+    Starting,
+    /// Its first poll, and it has been cancelled meanwhile.
+    Cancelled,
+    /// Waiting, and to be told of its cancellation.
+    Waiting(CancelHandle),
+}
+
+impl Listed {
+    /// Answers who is to be told, without the lock.
+    fn cancel(&mut self) -> Option<CancelHandle> {
+        match self {
+            Self::Waiting(cancel) => Some(cancel.clone()),
+            Self::Starting | Self::Cancelled => {
+                *self = Self::Cancelled;
+                None
+            }
+        }
     }
 }
 
@@ -43,16 +67,28 @@ impl LiveSessions {
         Self { shards: Box::new(std::array::from_fn(|_| Mutex::default())) }
     }
 
-    /// Counts a call in, until [`end_call`](Self::end_call). `None` if one with this id is running, which must neither be
+    /// Lists a call, until [`end_call`](Self::end_call). `false` if one with this id is running, which must neither be
     /// misrouted nor dropped (2025-11-25, basic/index, «Requests»: an id is used once in a session).
-    pub(crate) fn begin_call(&self, key: CallKey) -> Option<CancelHandle> {
+    pub(crate) fn begin_call(&self, key: CallKey) -> bool {
         let mut shard = self.shard(key.session);
-        if shard.position(&key).is_some() {
-            return None;
+        let free = shard.position(&key).is_none();
+        if free {
+            shard.calls.push((key, Listed::Starting));
         }
+        free
+    }
+
+    /// What tells a listed call that it has been cancelled, from when it waits on.
+    pub(crate) fn wait(&self, key: &CallKey) -> CancelHandle {
         let cancel = CancelHandle::default();
-        shard.calls.push((key, cancel.clone()));
-        Some(cancel)
+        let mut shard = self.shard(key.session);
+        if let Some(index) = shard.position(key) {
+            match &mut shard.calls[index].1 {
+                Listed::Cancelled => cancel.cancel(),
+                listed => *listed = Listed::Waiting(cancel.clone()),
+            }
+        }
+        cancel
     }
 
     pub(crate) fn end_call(&self, key: &CallKey) {
@@ -64,8 +100,8 @@ impl LiveSessions {
 
     /// Cancels a call, if it is running here.
     pub(crate) fn cancel_call(&self, key: &CallKey) {
-        let shard = self.shard(key.session);
-        let cancel = shard.position(key).map(|index| shard.calls[index].1.clone());
+        let mut shard = self.shard(key.session);
+        let cancel = shard.position(key).and_then(|index| shard.calls[index].1.cancel());
         // Wakers are foreign code: called without the lock.
         drop(shard);
         if let Some(cancel) = cancel {
@@ -85,9 +121,11 @@ impl LiveSessions {
 
     /// Ends everything of a session that has been terminated.
     pub(crate) fn end(&self, session: u128) {
-        let shard = self.shard(session);
-        let calls = shard.calls.iter().filter(|(key, _)| key.session == session).map(|(_, cancel)| cancel);
-        let ended: Vec<_> = calls.chain(shard.streams.get(&session)).cloned().collect();
+        let mut shard = self.shard(session);
+        let Shard { calls, streams } = &mut *shard;
+        let calls = calls.iter_mut().filter(|(key, _)| key.session == session);
+        let ended: Vec<_> =
+            calls.filter_map(|(_, listed)| listed.cancel()).chain(streams.get(&session).cloned()).collect();
         drop(shard);
         ended.iter().for_each(CancelHandle::cancel);
     }
@@ -131,9 +169,9 @@ mod tests {
     fn nothing_is_kept_of_a_session_where_nothing_runs() {
         let live = Arc::new(LiveSessions::new());
         let [call, other] = [1, 2].map(|session| CallKey { session, id: RequestId::Signed(1) });
-        assert!(live.begin_call(call.clone()).is_some());
-        assert!(live.begin_call(call.clone()).is_none());
-        assert!(live.begin_call(other.clone()).is_some());
+        assert!(live.begin_call(call.clone()));
+        assert!(!live.begin_call(call.clone()));
+        assert!(live.begin_call(other.clone()));
         let seat = live.take_seat(1);
         let later = live.take_seat(1);
         live.end_call(&call);
@@ -143,5 +181,20 @@ mod tests {
         drop(later);
         let empty = |shard: &Shard| shard.calls.is_empty() && shard.streams.is_empty();
         assert!(live.shards.iter().all(|shard| empty(&shard.lock().unwrap())));
+    }
+
+    #[test]
+    fn a_call_is_told_of_its_cancellation_before_it_waits_and_after() {
+        let live = LiveSessions::new();
+        let [early, late] = [1, 2].map(|id| CallKey { session: 1, id: RequestId::Signed(id) });
+        for key in [&early, &late] {
+            assert!(live.begin_call(key.clone()));
+        }
+        live.cancel_call(&early);
+        assert!(live.wait(&early).is_cancelled());
+        let cancel = live.wait(&late);
+        assert!(!cancel.is_cancelled());
+        live.end(1);
+        assert!(cancel.is_cancelled());
     }
 }
