@@ -1,7 +1,7 @@
 //! The behavioural tests: one binary, through the public API.
 //!
 //! Everything runs in process (`tower::ServiceExt::oneshot`) and, where time matters, on tokio's paused clock; only
-//! `bare_hyper` and `rmcp` open sockets, because there the socket is the point.
+//! `bare_hyper`, `unread_sockets` and `rmcp` open sockets, because there the socket is the point.
 
 #![allow(
     unreachable_pub,
@@ -53,4 +53,5 @@ mod stalls;
 mod stateless;
 mod streams;
 mod tools;
+mod unread_sockets;
 mod wire;
