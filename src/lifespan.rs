@@ -18,6 +18,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// on to a socket that nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The longest that anything waits: a year. A clock that is moved further may overflow.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// The life of one or more services: a handle that the host shares.
 ///
 /// Nothing has to be started. To end, the host calls [`shutdown`](Self::shutdown), or lets [`drive`](Self::drive) or
@@ -102,8 +105,7 @@ impl Lifespan {
     /// How long a drain waits for running calls before it cancels them. Default: 10 s; at most a year.
     #[must_use]
     pub fn grace(self, grace: Duration) -> Self {
-        let grace = grace.min(Duration::from_secs(365 * 24 * 3600));
-        self.shared.grace_ms.store(millis(grace), Ordering::Relaxed);
+        self.shared.grace_ms.store(millis(grace.min(LONGEST_WAIT)), Ordering::Relaxed);
         self
     }
 

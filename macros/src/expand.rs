@@ -29,21 +29,16 @@ pub(crate) fn tool(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let description = description(&attributes, &function, &mut errors);
 
     let companion = attributes.companion.as_ref().unwrap_or(&function.signature.ident);
-    let conditions = function.conditions();
     let source = match errors.into_compile_errors() {
         // No type can be declared among methods, so that the errors can only stand alone.
         Some(errors) if function.is_method() => return quote!(#function #errors),
-        Some(errors) => {
-            let source = source(companion, &errors);
-            quote!(#conditions #source)
-        }
+        Some(errors) => source(companion, &errors),
         None => {
             let body = body(&function, &parameters, &attributes, &name, &description);
             let arguments = arguments_struct(&parameters, &name);
             let source = source(companion, &body);
             // `deprecated`: a deprecated tool is still one, and the call below is not its author's.
             quote! {
-                #conditions
                 #[allow(deprecated)]
                 const _: () = { #arguments #source };
             }
@@ -87,10 +82,9 @@ fn description(attributes: &Attributes, function: &Function, errors: &mut Errors
 
 /// The type that `tools![..]` names. Braces keep it out of the namespace of values, where the function is.
 fn companion_struct(companion: &Ident, function: &Function, name: &str) -> TokenStream {
-    let (conditions, visibility) = (function.conditions(), &function.visibility);
+    let visibility = &function.visibility;
     let documentation = format!("The tool `{name}`, for `tools![..]`.");
     quote! {
-        #conditions
         #[doc = #documentation]
         #[allow(non_camel_case_types)]
         #[derive(::core::fmt::Debug)]
@@ -272,21 +266,6 @@ mod tests {
     fn what_is_left_out_is_not_set() {
         let output = expand(r#"description = "Tick""#, "fn tick() {}");
         assert_has(&output, "async move { tick() }) }");
-    }
-
-    #[test]
-    fn conditions_stand_on_everything() {
-        let item = "/// Add.\n #[cfg(unix)] #[cold] #[cfg(feature = \"x\")] fn add(a: u8) {}";
-        let conditions = "#[cfg(unix)] #[cfg(feature = \"x\")]";
-        let output = expand("", item);
-        assert_has(&output, &format!("{conditions} #[doc = \"The tool `add`, for `tools![..]`.\"]"));
-        assert_has(&output, &format!("{conditions} #[allow(deprecated)] const _: () ="));
-        assert_has(&output, "#[cfg(unix)] #[cold] #[cfg(feature = \"x\")] fn add");
-        assert_eq!(output.matches("#[cfg(").count(), 6);
-        // What is configured away is not judged either.
-        let output = expand("nam", item);
-        assert_has(&output, &format!("{conditions} impl ::mcp_mount::__private::ToolSource for add"));
-        assert_eq!(output.matches("#[cfg(").count(), 6);
     }
 
     #[test]

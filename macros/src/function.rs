@@ -30,16 +30,6 @@ impl Function {
         self.signature.receiver().is_some()
     }
 
-    /// The conditions of the function, which hold for all that is written beside it. rustc (as of 1.95) applies a
-    /// `cfg`, above `#[tool]` or below, before it calls us, and so leaves none here; this does not rely on it.
-    pub(crate) fn conditions(&self) -> TokenStream {
-        self.attributes
-            .iter()
-            .filter(|attribute| attribute.path().is_ident("cfg"))
-            .map(ToTokens::to_token_stream)
-            .collect()
-    }
-
     /// Reports what no tool can have.
     pub(crate) fn check(&self, errors: &mut Errors) {
         let signature = &self.signature;
@@ -191,17 +181,6 @@ mod tests {
     fn included_documentation_is_an_error() {
         let function = function(r#"#[doc = include_str!("add.md")] fn add() {}"#);
         assert!(function.documentation().is_err());
-    }
-
-    #[test]
-    fn conditions_are_all_cfgs_and_nothing_else() {
-        let conditions = |text: &str| function(text).conditions().to_string();
-        assert_eq!(conditions("/// Add.\n #[inline] #[cfg_attr(x, cold)] fn add() {}"), "");
-        let expected = function("#[cfg(unix)] #[cfg(feature = \"x\")] fn f() {}").attributes;
-        assert_eq!(
-            conditions("#[cfg(unix)] /** Add. */ #[inline] #[cfg(feature = \"x\")] fn add() {}"),
-            quote::quote!(#(#expected)*).to_string()
-        );
     }
 
     #[test]

@@ -17,12 +17,9 @@ use super::call::Call;
 use super::handler::HandlerOutcome;
 use super::result::masked;
 use super::tool::Tool;
-use crate::lifespan::Lifespan;
+use crate::lifespan::{LONGEST_WAIT, Lifespan};
 use crate::protocol::revision::Revision;
 use crate::protocol::tools::CallToolResult;
-
-/// The longest that anything waits: a year. A clock that is moved further may overflow.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How a call ended.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use super::guard::Guard;
 use super::read::{Budget, ReadLimits};
 use crate::auth::Principal;
 use crate::error::BuildError;
+use crate::lifespan::LONGEST_WAIT;
 use crate::protocol::revision::Revisions;
 use crate::server::outbound::QueueLimits;
-use crate::server::run::LONGEST_WAIT;
 
 /// Finds the principal among what the host's middleware put into the request.
 pub(crate) type FindPrincipal = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;

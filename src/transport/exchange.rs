@@ -103,9 +103,7 @@ impl Seat {
     fn key(&self) -> Option<CallKey> {
         self.session.map(|session| CallKey { session, id: self.id.clone() })
     }
-}
 
-impl Seat {
     /// Gives the place back. The call still counts as running, until its answer is on its way.
     fn give_back(&mut self) {
         if !std::mem::take(&mut self.taken) {

@@ -179,7 +179,7 @@ impl Rejection {
 
     #[cold]
     pub(crate) fn not_utf8() -> Box<Self> {
-        Self::new(StatusCode::BAD_REQUEST, ErrorCode::Parse, "the body is not valid UTF-8")
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::Parse, "the body is not valid UTF-8; send JSON in UTF-8")
     }
 
     #[cold]

@@ -106,8 +106,21 @@ mod clash {
     pub const NAME: &str = "a module of the same name";
 }
 
+/// Configured away, with all that the attribute would have written for it.
+#[cfg(any())]
+#[tool]
+async fn gone(argument: NoSuchType) -> String {
+    argument.to_string()
+}
+
+/// The one that is there in its place.
+#[tool]
+async fn gone() -> &'static str {
+    "here"
+}
+
 fn mcp() -> mcp_mount::McpService {
-    let tools = tools![add, subtract, search, buy, whole, slow, elsewhere::multiply, clash_tool];
+    let tools = tools![add, subtract, search, buy, whole, slow, elsewhere::multiply, clash_tool, gone];
     server_with(tools, |mcp| mcp.state(Shop("corner shop")))
 }
 
@@ -124,6 +137,7 @@ async fn the_function_stays_a_function() {
     assert_eq!(subtract(5, None), 4);
     assert_eq!(elsewhere::multiply(2.0, 4.0).await, 8.0);
     assert_eq!(search("a".to_owned(), 3).await, "a 3");
+    assert_eq!(gone().await, "here");
     assert_eq!(clash().await, "clashed");
     assert_eq!(clash::NAME, "a module of the same name");
 }

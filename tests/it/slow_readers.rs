@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     rig::{Probe, rig, server_with, session},
-    support::{Ask, Live, call, call_with_progress, message, modern, pass, secs, soon},
+    support::{Ask, Live, call, call_with_progress, modern, pass, secs, soon},
 };
 
 const REPORTS: u32 = 2_000;
@@ -145,8 +145,14 @@ async fn an_unread_get_stream_holds_up_nobody() {
     let session = session(&rig.mcp).await;
     let unread = session.get().open(&rig.mcp).await;
     pass(secs(5 * 60)).await;
-    let reply = session.post(message(1, "tools/list", json!({}))).to(&rig.mcp).await;
-    assert!(reply.result()["tools"].is_array(), "{reply}");
-    drop(unread);
-    assert!(session.is_alive().await);
+    let mut next = session.get().open(&rig.mcp).await;
+    next.listen(secs(20)).await;
+    assert!(!next.ended, "the seat was taken over, whether the first one knows it or not");
+
+    // It still counts as open, since nobody polls it: the drain waits for it no longer than for anything else.
+    let began = tokio::time::Instant::now();
+    let report = rig.mcp.lifespan().shutdown().await;
+    assert!(began.elapsed() <= secs(11), "{:?}", began.elapsed());
+    assert_eq!(report.cut, 0, "no call was running");
+    drop((unread, next));
 }

@@ -81,9 +81,7 @@ impl Sessions {
         self.initialize_within = within;
         self
     }
-}
 
-impl Sessions {
     pub(crate) fn is_unusable(&self) -> bool {
         self.max == 0 || self.initialize_within.is_zero() || self.idle < Duration::from_secs(1)
     }
@@ -162,7 +160,10 @@ impl std::fmt::Debug for SessionRoom {
 
 /// Reads an id: 128 bits in 32 lower-case hexadecimal digits, as [`format_id`] writes them.
 fn parse_id(value: &[u8]) -> Option<u128> {
-    let (high, low) = value.split_at_checked(16)?;
+    if value.len() != 32 {
+        return None;
+    }
+    let (high, low) = value.split_at(16);
     let half = |digits: &[u8]| {
         digits.iter().try_fold(0u64, |id, byte| match byte {
             b'0'..=b'9' => Some(id << 4 | u64::from(byte - b'0')),
@@ -170,7 +171,7 @@ fn parse_id(value: &[u8]) -> Option<u128> {
             _ => None,
         })
     };
-    (low.len() == 16).then(|| Some(u128::from(half(high)?) << 64 | u128::from(half(low)?)))?
+    Some(u128::from(half(high)?) << 64 | u128::from(half(low)?))
 }
 
 fn format_id(id: u128) -> String {
