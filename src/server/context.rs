@@ -70,6 +70,7 @@ impl Context {
     /// Sends a log message (any serialisable value) to the client, if it asked for messages this grave. What goes here
     /// leaves the server: no secrets.
     pub async fn log<T: Serialize + Sync>(&self, level: LogLevel, data: T) {
+        take_turns().await;
         let Some(outbound) = &self.shared.outbound else { return };
         if self.is_cancelled() || self.shared.facts.policy.log_floor.is_none_or(|floor| level < floor) {
             return;
@@ -144,6 +145,12 @@ impl Context {
     }
 }
 
+/// Lets others have a turn now and then. What is sent seldom has to wait, and what nobody wants never has: a handler that
+/// awaits nothing else would keep its thread, and neither its timeout nor its cancellation could reach it.
+async fn take_turns() {
+    tokio::task::coop::consume_budget().await;
+}
+
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").field("tool", &self.shared.tool).finish_non_exhaustive()
@@ -174,6 +181,7 @@ impl Progress<'_> {
     }
 
     async fn send(self) {
+        take_turns().await;
         let shared = &self.context.shared;
         let (Some(outbound), Some(token)) = (&shared.outbound, &shared.facts.progress_token) else { return };
         if shared.ended.is_cancelled() || !self.progress.is_finite() {

@@ -1,8 +1,8 @@
 //! A running call: the handler under its timeout, its panic guard and whatever may cancel it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll};
@@ -113,11 +113,14 @@ impl Running {
             let timeout = sleep_until(Instant::now() + timeout);
             Box::pin(Waits { timeout, cut: lifespan.cut() })
         });
-        let waits = waits.as_mut().project();
-        if waits.cut.poll(cx).is_ready() {
-            return Poll::Ready(Outcome::Cut);
-        }
-        waits.timeout.poll(cx).map(|()| Outcome::Result(self.timed_out()))
+        let ended = past_budget(cx, |cx| {
+            let waits = waits.as_mut().project();
+            if waits.cut.poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            waits.timeout.poll(cx).map(|()| false)
+        });
+        ended.map(|cut| if cut { Outcome::Cut } else { Outcome::Result(self.timed_out()) })
     }
 
     fn timed_out(&self) -> CallToolResult {
@@ -156,6 +159,12 @@ impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Running").field("tool", &self.tool.name()).finish_non_exhaustive()
     }
+}
+
+/// Polls what must be noticed even if the handler has used up its task's turn: tokio's timers are pending then, so that a
+/// handler that is never pending by itself would put its own timeout off for ever.
+pub(crate) fn past_budget<T>(cx: &mut TaskContext<'_>, poll: impl FnMut(&mut TaskContext<'_>) -> Poll<T>) -> Poll<T> {
+    pin!(tokio::task::coop::unconstrained(poll_fn(poll))).poll(cx)
 }
 
 /// The call's span, if anybody listens: a disabled one would still be offered to the `log` crate, field by field.

@@ -20,7 +20,7 @@ use crate::protocol::revision::Revision;
 use crate::server::call::{Call, CallFacts, OnDisconnect};
 use crate::server::context::Context;
 use crate::server::outbound::Outbound;
-use crate::server::run::{Outcome, Running};
+use crate::server::run::{Outcome, Running, past_budget};
 use crate::server::tool::Tool;
 use crate::store::Key;
 
@@ -155,7 +155,7 @@ impl Work {
                 if let Some(key) = self.session {
                     let pulse = self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key));
                     // The session was ended elsewhere, or while this call was on its way to its place.
-                    if pulse.poll(cx).is_ready() {
+                    if past_budget(cx, |cx| pulse.poll(cx)).is_ready() {
                         return Poll::Ready(self.encode(&Outcome::Cancelled));
                     }
                 }

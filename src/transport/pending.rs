@@ -25,6 +25,7 @@ use super::sse::call::CallStream;
 use super::sse::keep_alive::KeepAlive;
 use crate::server::call::OnDisconnect;
 use crate::server::outbound::Outbound;
+use crate::server::run::past_budget;
 
 /// A call whose reply has not begun.
 pub(crate) struct PendingCall<'a> {
@@ -84,7 +85,7 @@ impl<'a> PendingCall<'a> {
         }
         let after = self.shared.config.silence;
         let silence = self.silence.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + after)));
-        silence.as_mut().poll(cx).map(|()| First::Stream)
+        past_budget(cx, |cx| silence.as_mut().poll(cx)).map(|()| First::Stream)
     }
 
     fn stream(&mut self) -> Response<Body> {

@@ -25,6 +25,7 @@ mod table;
 mod architecture;
 mod bare_hyper;
 mod builder;
+mod busy_handlers;
 mod cancellation;
 mod content;
 mod drops;
