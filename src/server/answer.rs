@@ -30,7 +30,7 @@ impl About {
     }
 
     /// The answer of a handler that failed.
-    fn failure(&self, error: ToolError) -> Reply {
+    fn failure(&self, error: &ToolError) -> Reply {
         // Whatever error type the failed `Context::require` has travelled through.
         if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
             let error = RpcError::missing_capability(missing.capability);
@@ -60,7 +60,7 @@ pub trait Answer: Sized + Send + 'static {
 
 impl Answer for CallToolResult {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
-        returned.map_or_else(|error| about.failure(error), Reply::Tool)
+        returned.map_or_else(|error| about.failure(&error), Reply::Tool)
     }
 
     /// A failure that the model sees and may correct (2026-07-28, server/tools, «Error Handling»).
@@ -83,20 +83,20 @@ impl Answer for Option<ReadResourceResult> {
                 Reply::Resource(result)
             }
             Ok(None) => Reply::Error(CallError(RpcError::resource_not_found(uri))),
-            Err(error) => about.failure(error),
+            Err(error) => about.failure(&error),
         }
     }
 }
 
 impl Answer for GetPromptResult {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
-        returned.map_or_else(|error| about.failure(error), Reply::Prompt)
+        returned.map_or_else(|error| about.failure(&error), Reply::Prompt)
     }
 }
 
 impl Answer for Completion {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
-        returned.map_or_else(|error| about.failure(error), |completion| Reply::Completion(completion.bounded()))
+        returned.map_or_else(|error| about.failure(&error), |completion| Reply::Completion(completion.bounded()))
     }
 }
 
