@@ -8,7 +8,7 @@ use super::call::{Call, CallError, Reply};
 use super::context::Context;
 use super::extract::Refusal;
 use super::result::{IntoToolResult, ToolError};
-use super::target::{Kind, Target};
+use super::target::Target;
 use crate::protocol::completion::Completion;
 use crate::protocol::error::RpcError;
 use crate::protocol::prompts::GetPromptResult;
@@ -74,14 +74,7 @@ impl Answer for Option<ReadResourceResult> {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
         let uri = about.uri.as_deref().unwrap_or_default();
         match returned {
-            Ok(Some(mut result)) => {
-                let mime_type = match &about.target.kind {
-                    Kind::Resource { mime_type, .. } => mime_type.as_deref(),
-                    _ => None,
-                };
-                result.complete(uri, mime_type);
-                Reply::Resource(result)
-            }
+            Ok(Some(result)) => about.target.complete(Reply::Resource(result), Some(uri)),
             Ok(None) => Reply::Error(CallError(RpcError::resource_not_found(uri))),
             Err(error) => about.failure(&error),
         }
@@ -96,7 +89,10 @@ impl Answer for GetPromptResult {
 
 impl Answer for Completion {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
-        returned.map_or_else(|error| about.failure(&error), |completion| Reply::Completion(completion.bounded()))
+        match returned {
+            Ok(completion) => about.target.complete(Reply::Completion(completion), None),
+            Err(error) => about.failure(&error),
+        }
     }
 }
 

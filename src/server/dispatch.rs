@@ -91,11 +91,8 @@ impl Server {
         let declared = || self.introduction.load().capabilities;
         match method {
             Method::ToolsList => declared().tools,
-            Method::ResourcesRead
-            | Method::ResourcesList
-            | Method::TemplatesList
-            | Method::Subscribe
-            | Method::Unsubscribe => declared().resources,
+            Method::ResourcesRead | Method::ResourcesList | Method::TemplatesList => declared().resources,
+            Method::Subscribe | Method::Unsubscribe => declared().resources && self.identity.sessions,
             Method::PromptsGet | Method::PromptsList => declared().prompts,
             Method::Complete => declared().completions,
             // A call of a tool that is not there says so by itself.

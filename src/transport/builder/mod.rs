@@ -157,7 +157,7 @@ impl Mcp {
             beat: config.keep_alive.min(self.sessions.idle / 2).min(EVICTABLE_AFTER / 2),
         };
         let shared = Shared {
-            server: Arc::new(self.server.build(self.revisions)?),
+            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled)?),
             config,
             sessions,
             lifespan: self.lifespan,
