@@ -12,6 +12,8 @@ mod mount;
 mod protocol;
 mod server;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 
 pub use auth::Principal;

@@ -171,6 +171,24 @@ fn imports_point_one_way() {
 }
 
 #[test]
+fn the_test_client_and_the_crate_do_not_know_each_other() {
+    let sources = sources("src");
+    // What would check the crate must not be made of it; that a revision has a name is all they share.
+    let (client, crate_itself): (Vec<_>, Vec<_>) = sources.iter().partition(|source| source.room() == "testing");
+    let first = |source: &Source, named: &Named| source.within_crate(named).and_then(|path| path.first().cloned());
+    let mut found = Vec::new();
+    for source in client {
+        found.extend(report(source, |named| {
+            first(source, named).is_some_and(|name| !matches!(name.as_str(), "testing" | "Revision"))
+        }));
+    }
+    for source in crate_itself.iter().filter(|source| source.room() != "lib") {
+        found.extend(report(source, |named| first(source, named).is_some_and(|name| name == "testing")));
+    }
+    none(&found, "ties the test client to the crate's internals");
+}
+
+#[test]
 fn the_protocol_does_no_io() {
     let io = |named: &Named| {
         let first = named.segments[0].as_str();
