@@ -16,7 +16,7 @@ mod transport;
 
 pub use auth::Principal;
 pub use error::{BuildError, BuildErrorKind};
-pub use lifespan::{DrainReport, Lifespan};
+pub use lifespan::{DrainReport, Lifespan, StartError};
 pub use protocol::content::{Annotations, Content};
 pub use protocol::implementation::{Icon, Implementation};
 pub use protocol::notifications::LogLevel;
