@@ -12,7 +12,15 @@ impl Lifespan {
     /// its connections; and in a [lame duck](Self::lame_duck) the server still has to accept. It also resolves when
     /// somebody else has begun the drain.
     ///
-    /// At its first poll it begins to run the [start hooks](Self::on_start).
+    /// At its first poll it begins to run the [start hooks](Self::on_start). The web server has to be
+    /// [driven](Self::drive), which waits for them and for the end; else call [`shutdown`](Self::shutdown) after it.
+    ///
+    /// ```no_run
+    /// # async fn example(app: axum::Router, lifespan: mcp_mount::Lifespan) -> std::io::Result<()> {
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+    /// lifespan.drive(axum::serve(listener, app).with_graceful_shutdown(lifespan.until_signal())).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn until_signal(&self) -> impl Future<Output = ()> + Send + use<> {
         self.shared.signals.store(true, Ordering::Relaxed);
         self.until(signal())
@@ -20,6 +28,17 @@ impl Lifespan {
 
     /// Waits for `future`, whatever it comes to, and begins the shutdown: [`until_signal`](Self::until_signal) for hosts
     /// that know better when to end.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let lifespan = mcp_mount::Lifespan::new();
+    /// let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    /// let until = lifespan.until(stopped); // for `with_graceful_shutdown`, say
+    /// drop(stop);
+    /// until.await;
+    /// assert!(lifespan.is_draining());
+    /// # }
+    /// ```
     pub fn until<F: Future + Send>(&self, future: F) -> impl Future<Output = ()> + Send + use<F> {
         let lifespan = self.clone();
         async move {

@@ -36,6 +36,14 @@ impl Lifespan {
     ///
     /// While a web server is [driven](Self::drive), this returns when calls and streams are gone and leaves the hooks to
     /// `drive`, which runs them when the server has ended. So a handler or the server's own shutdown may wait for this.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let lifespan = mcp_mount::Lifespan::new();
+    /// let report = lifespan.shutdown().await;
+    /// assert_eq!((report.finished, report.cut, report.streams), (0, 0, 0));
+    /// # }
+    /// ```
     pub async fn shutdown(&self) -> DrainReport {
         self.begin();
         if self.is_driven() {

@@ -162,6 +162,15 @@ impl Lifespan {
 
     /// Whether requests should be sent here: the start hooks have run, or there are none, and the end has not begun.
     /// This is for readiness probes; who is sent here all the same is served until the drain begins.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let lifespan = mcp_mount::Lifespan::new();
+    /// assert!(lifespan.is_ready());
+    /// lifespan.shutdown().await;
+    /// assert!(!lifespan.is_ready());
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_ready(&self) -> bool {
         // Asked first: it looks at the host's token.

@@ -70,18 +70,13 @@ impl Lifespan {
     /// The last step of the end.
     pub(super) async fn run_shutdown_hooks(&self) {
         let hooks = &self.shared.shutdown_hooks;
-        if hooks.is_empty() {
-            hooks.lock().over = true;
-            return;
-        }
-        // What a start that is still under way would have to show for itself decides whether they run.
+        // A start that is still under way may come to its end first.
         let started = tokio::select! {
             biased;
             started = self.has_started() => started,
             () = self.out_of_time() => false,
         };
-        if !started {
-            hooks.lock().over = true;
+        if !started && hooks.give_up() {
             tracing::info!("the shutdown hooks are not run: the server has not started");
         }
         while let Some(hook) = hooks.next() {
@@ -101,9 +96,11 @@ impl Lifespan {
 }
 
 impl ShutdownHooks {
-    fn is_empty(&self) -> bool {
-        let state = self.lock();
-        state.waiting.is_empty() && state.running.is_none()
+    /// Runs no other hook, and tells whether there was one.
+    fn give_up(&self) -> bool {
+        let mut state = self.lock();
+        state.over = true;
+        !state.waiting.is_empty()
     }
 
     fn next(&self) -> Option<Hook> {

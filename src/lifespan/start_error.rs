@@ -11,7 +11,20 @@ pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 /// Its text names the hook and is fit for clients. What went wrong is its [`source`](Error::source), and has been logged.
 /// A clone is cheap and stands for the same failure.
 ///
-/// It becomes a [`std::io::Error`] by `?`, and so does whatever `drive` was given a web server for.
+/// It becomes a [`std::io::Error`], which is what most web servers fail with, by `?` and in
+/// [`Lifespan::drive`](crate::Lifespan::drive).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::error::Error as _;
+///
+/// let lifespan = mcp_mount::Lifespan::new();
+/// lifespan.on_start("licence", || async { Err::<(), _>("it has expired") });
+/// let error = lifespan.start().await.unwrap_err();
+/// assert_eq!(error.to_string(), "the server has not started: its start hook `licence` failed");
+/// assert_eq!(error.source().unwrap().to_string(), "it has expired");
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct StartError(Arc<Inner>);
 

@@ -79,6 +79,15 @@ impl Lifespan {
     /// Runs the [start hooks](Self::on_start), or waits for those who do, and tells how it went. Once they have run it
     /// does nothing. Who stops waiting does not stop the hooks.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let lifespan = mcp_mount::Lifespan::new();
+    /// lifespan.on_start("licence", || async { Err::<(), _>("it has expired") });
+    /// let error = lifespan.start().await.unwrap_err();
+    /// assert_eq!(error.hook(), "licence");
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The hook that failed, the same one every time; or the one that the drain began before.
@@ -87,6 +96,7 @@ impl Lifespan {
         while self.has_to_start() {
             self.shared.start_hooks.check(self.is_draining())?;
             tokio::select! {
+                biased;
                 () = self.shared.start_hooks.run.done(|| self.clone().run_start_hooks()) => {}
                 () = self.shared.drain.cancelled() => {}
             }

@@ -148,6 +148,14 @@ async fn a_shutdown_that_nobody_waits_for_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_longest_is_a_time_too() {
+    let lifespan = Lifespan::new().lame_duck(Duration::MAX).grace(Duration::MAX);
+    let begun = Instant::now();
+    lifespan.until(std::future::ready(())).await;
+    assert_eq!(begun.elapsed(), secs(365 * 24 * 3600));
+}
+
+#[tokio::test(start_paused = true)]
 async fn there_is_none_by_default() {
     let lifespan = Lifespan::new();
     let _ending = shut_down(&lifespan);
