@@ -21,6 +21,9 @@ use crate::protocol::revision::{Revision, Revisions};
 use crate::server::builder::ServerBuilder;
 use crate::store::{Memory, Store};
 
+/// Registers a hook with the lifespan.
+type Register = Box<dyn FnOnce(&Lifespan) + Send + Sync>;
+
 /// An MCP server in the making: what is served, and how.
 ///
 /// ```
@@ -51,7 +54,7 @@ pub struct Mcp {
     routes: Routes,
     http_layers: HttpLayers,
     /// What is registered with the lifespan, whichever it will be.
-    hooks: Vec<Box<dyn FnOnce(&Lifespan) + Send + Sync>>,
+    hooks: Vec<Register>,
 }
 
 impl Mcp {
@@ -134,7 +137,7 @@ impl Mcp {
     /// ```
     /// # fn main() -> Result<(), mcp_mount::BuildError> {
     /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0")
-    ///     .on_start("cache directory", || async { std::fs::create_dir_all("/tmp/cache") })
+    ///     .on_start("cache directory", || async { std::fs::create_dir_all(std::env::temp_dir().join("demo")) })
     ///     .on_shutdown("goodbye", || async { println!("goodbye") })
     ///     .build()?;
     /// # let _ = mcp; Ok(()) }
