@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::config::{FindPrincipal, Limits, Settings};
+use super::cors::Cors;
 use super::guard::{Guard, HostPattern, Hosts, OriginPattern, Origins};
 use super::service::{McpService, Permits, Shared};
 use super::session::live::LiveSessions;
@@ -39,6 +40,7 @@ pub struct Mcp {
     revisions: Revisions,
     hosts: Result<Hosts, BuildError>,
     origins: Result<Origins, BuildError>,
+    pub(super) cors: Result<Option<Cors>, BuildError>,
     limits: Limits,
     sessions: Sessions,
     store: Option<Arc<dyn Store>>,
@@ -56,6 +58,7 @@ impl Mcp {
             revisions: Revisions::ALL,
             hosts: Ok(guard.hosts),
             origins: Ok(guard.origins),
+            cors: Ok(None),
             limits: Limits::new(),
             sessions: Sessions::new(),
             store: None,
@@ -121,10 +124,12 @@ impl Mcp {
     }
 
     /// Answers pages of these origins only, as `"https://app.example.com"`, beside those of the requested host itself.
-    /// Default: loopback origins. Requests without an `Origin`, which do not come from a page, are not affected.
+    /// Default: loopback origins. Requests without an `Origin`, which do not come from a page, are not affected. To let
+    /// the pages read the answers, too, there is [`cors`](Self::cors).
     pub fn origins(mut self, origins: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let parsed: Result<_, _> = origins.into_iter().map(|origin| OriginPattern::parse(origin.as_ref())).collect();
-        self.origins = parsed.map(Origins::Listed);
+        let parse = |origin: &str| OriginPattern::parse("origins", origin);
+        let parsed: Result<_, _> = origins.into_iter().map(|origin| parse(origin.as_ref())).collect();
+        self.origins = parsed.map(|list| Origins::Listed { loopback: false, list });
         self
     }
 
@@ -201,9 +206,15 @@ impl Mcp {
             return Err(BuildError::setting(text));
         }
         let calls_in_flight = self.limits.calls_in_flight;
+        let (origins, cors) = (self.origins?, self.cors?);
+        let origins = match &cors {
+            Some(cors) => cors.let_in(origins),
+            None => origins,
+        };
         let settings = Settings {
             revisions: self.revisions,
-            guard: Guard { hosts: self.hosts?, origins: self.origins? },
+            guard: Guard { hosts: self.hosts?, origins },
+            cors,
             principal: self.principal,
         };
         let config = self.limits.into_config(settings);

@@ -3,22 +3,24 @@
 //! ```text
 //!  1 route      by path: the endpoint, or 404
 //!  2 guard      Host, then Origin                                              403
-//!  3 method                                                                    405
-//!  4 principal  whom the host's middleware found
-//!  5 headers    Content-Type, Content-Encoding, Accept                         415 406
-//!  6 read       size, deadline, budget                                         413 408 503
-//!  7 parse      once                                                           400
-//!  8 incoming   the only decision about the era                                400 404
-//!  9 dispatch   in-flight permit; the handler under its timeout and guards     503
-//! 10 reply      JSON, or SSE if the handler spoke first or has been silent
+//!  3 cors       if it is on: preflights are answered                           204
+//!  4 method                                                                    405
+//!  5 principal  whom the host's middleware found
+//!  6 headers    Content-Type, Content-Encoding, Accept                         415 406
+//!  7 read       size, deadline, budget                                         413 408 503
+//!  8 parse      once                                                           400
+//!  9 incoming   the only decision about the era                                400 404
+//! 10 dispatch   in-flight permit; the handler under its timeout and guards     503
+//! 11 reply      JSON, or SSE if the handler spoke first or has been silent
 //! ```
 //!
-//! Nothing is allocated for a request that a later step refuses.
+//! Nothing is allocated for a request that a later step refuses. With CORS on, every reply is marked on its way out.
 
 pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod config;
+pub(crate) mod cors;
 pub(crate) mod exchange;
 pub(crate) mod guard;
 pub(crate) mod headers;
@@ -41,6 +43,7 @@ use http::{Method, Response};
 use http_body::Body as HttpBody;
 
 use self::body::Body;
+use self::cors::Page;
 use self::headers::Head;
 use self::pending::PendingCall;
 use self::post::Received;
@@ -55,7 +58,9 @@ pub(crate) async fn respond<B>(shared: &Arc<Shared>, place: Place, parts: &mut P
 where
     B: HttpBody + Send + 'static,
 {
-    match receive(shared, place, parts, body).await {
+    // Looked up first: a handler may take the headers.
+    let page = shared.config.cors.as_ref().map(|cors| cors.page(&parts.headers));
+    let mut response = match receive(shared, place, page, parts, body).await {
         Ok(Accepted::Reply(response)) => response,
         Ok(Accepted::Call(call)) => call.answer().await,
         Err(rejection) => {
@@ -63,7 +68,11 @@ where
             // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
             if parts.method == Method::HEAD { response.map(|_| Body::default()) } else { response }
         }
+    };
+    if let Some(page) = page {
+        page.mark(response.headers_mut());
     }
+    response
 }
 
 /// A request that passed every check.
@@ -75,6 +84,7 @@ enum Accepted<'a> {
 async fn receive<'a, B>(
     shared: &'a Arc<Shared>,
     place: Place,
+    page: Option<Page<'_>>,
     parts: &mut Parts,
     body: B,
 ) -> Result<Accepted<'a>, Box<Rejection>>
@@ -85,6 +95,12 @@ where
     route::endpoint(place, parts.uri.path())?;
     guard::check(&shared.config.guard, &head, parts.uri.authority())?;
     let sessions = shared.serves_sessions();
+    if let Some(page) = page
+        && parts.method == Method::OPTIONS
+        && cors::is_preflight(&parts.headers)
+    {
+        return page.preflight(&parts.headers, route::methods(sessions)).map(Accepted::Reply);
+    }
     let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));
     match parts.method {
         Method::POST => {
@@ -102,6 +118,6 @@ where
         Method::DELETE if sessions => {
             session::end::delete(shared, principal().as_ref(), &head).await.map(Accepted::Reply)
         }
-        _ => Err(Rejection::method_not_allowed(sessions)),
+        _ => Err(Rejection::method_not_allowed(route::methods(sessions), page.is_some())),
     }
 }

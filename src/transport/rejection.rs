@@ -26,7 +26,7 @@ pub(crate) struct Rejection {
     status: StatusCode,
     id: Option<RequestId>,
     error: RpcError,
-    allow: Option<&'static str>,
+    allow: Option<HeaderValue>,
     retry_after: Option<Duration>,
     close: bool,
 }
@@ -57,7 +57,7 @@ impl Rejection {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+            headers.insert(header::ALLOW, methods);
         }
         if let Some(after) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
@@ -100,17 +100,33 @@ impl Rejection {
 
     #[cold]
     pub(crate) fn origin(value: &[u8]) -> Box<Self> {
-        let text = format!("the origin {} is not allowed; the server allows it with `origins([..])`", quoted(value));
+        let text = format!(
+            "the origin {} is not allowed; the server allows its pages to call with `origins([..])`, and to read the answers, \
+             too, with `cors([..])`",
+            quoted(value)
+        );
         warn_once(&ORIGIN_WARNING, &text);
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }
 
+    /// A preflight for a page that may call, but not read: one of a loopback origin, most often.
     #[cold]
-    pub(crate) fn method_not_allowed(sessions: bool) -> Box<Self> {
-        let allow = if sessions { "GET, POST, DELETE" } else { "POST" };
-        let text = format!("this method is not allowed here; use {allow}");
+    pub(crate) fn cors_origin(value: &[u8]) -> Box<Self> {
+        let text = format!(
+            "pages of the origin {} are not allowed to read the answers; the server allows it with `cors([..])`",
+            quoted(value)
+        );
+        warn_once(&CORS_WARNING, &text);
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
+    }
+
+    /// `preflights`: whether OPTIONS can mean something here.
+    #[cold]
+    pub(crate) fn method_not_allowed(methods: &str, preflights: bool) -> Box<Self> {
+        let text = format!("this method is not allowed here; use {methods}");
         let mut rejection = Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::InvalidRequest, text);
-        rejection.allow = Some(allow);
+        let allow = if preflights { format!("{methods}, OPTIONS") } else { methods.to_owned() };
+        rejection.allow = Some(HeaderValue::try_from(allow).expect("methods are tokens"));
         rejection
     }
 
@@ -289,6 +305,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 static HOST_WARNING: std::sync::Once = std::sync::Once::new();
 static ORIGIN_WARNING: std::sync::Once = std::sync::Once::new();
+static CORS_WARNING: std::sync::Once = std::sync::Once::new();
 
 /// The first refusal of its kind is worth a warning: most often a setting is missing.
 fn warn_once(once: &std::sync::Once, text: &str) {

@@ -20,3 +20,8 @@ pub(crate) fn endpoint(place: Place, path: &str) -> Result<(), Box<Rejection>> {
         (Place::Relative | Place::Elsewhere, _) => Err(Rejection::no_such_path(path)),
     }
 }
+
+/// The methods of the MCP endpoint: without sessions there is nothing to listen to and nothing to end.
+pub(crate) fn methods(sessions: bool) -> &'static str {
+    if sessions { "GET, POST, DELETE" } else { "POST" }
+}

@@ -17,6 +17,7 @@
     reason = "helpers take `json!(..)` by value, handlers are async as users' are, a failed unwrap fails its test"
 )]
 
+mod page;
 mod reply;
 mod rig;
 mod support;
@@ -28,6 +29,8 @@ mod builder;
 mod busy_handlers;
 mod cancellation;
 mod content;
+mod cors;
+mod cors_hosts;
 mod drops;
 mod extremes;
 mod guard;
