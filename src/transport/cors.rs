@@ -65,7 +65,7 @@ impl Cors {
         }
     }
 
-    /// The page that a request comes from. The replies of two calls with the same `Origin` have the same headers.
+    /// The page that a request comes from, found by its `Origin`.
     pub(crate) fn page(&self, request: &HeaderMap) -> Page<'_> {
         let mut lines = request.get_all(header::ORIGIN).iter();
         let allowed = match (self, lines.next(), lines.next()) {
@@ -98,10 +98,11 @@ pub(crate) fn is_preflight(request: &HeaderMap) -> bool {
     request.contains_key(header::ORIGIN) && request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The page that a request comes from, or that it comes from none that may read.
+/// What is known of the page that a request comes from, if it comes from one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Page<'a> {
     cors: &'a Cors,
+    /// What allows it to read the reply.
     allowed: Option<&'a HeaderValue>,
 }
 
@@ -171,9 +172,9 @@ fn token(name: &[u8]) -> Option<&str> {
 
 impl Mcp {
     /// Answers pages of these origins, and lets them read the answers: CORS, in both eras. An origin is scheme, host and
-    /// port, as `"https://app.example.com"`; a host that is no ASCII is written as in DNS (`xn--..`). They are let in
-    /// beside those of [`origins`](Self::origins), or beside loopback. The last call of this method counts. Default: no
-    /// CORS at all, so that a layer of the host can do it.
+    /// port, as `"https://app.example.com"`, of `http` or `https`; a host that is not ASCII is written as in DNS (`xn--..`).
+    /// They are let in beside those of [`origins`](Self::origins), or beside loopback, whichever is called first; of
+    /// several calls of this method the last one counts. Default: no CORS at all, so that a layer of the host can do it.
     ///
     /// ```
     /// # fn main() -> Result<(), mcp_mount::BuildError> {
