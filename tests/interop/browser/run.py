@@ -34,6 +34,7 @@ from drive import Failure, Server  # noqa: E402
 PAGES = {"app.test": "allowed", "localhost": "blocked", "other.test": "blocked"}
 # Chromium's start on a busy machine, and a quiet stream.
 PAGE_WITHIN = 120
+EXIT_WITHIN = 10
 FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascript")}
 
 
@@ -111,11 +112,20 @@ class Chromium:
         return self.log.read().decode(errors="replace")
 
     def stop(self):
+        self.process.terminate()
         try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+            self.process.wait(EXIT_WITHIN)
+        except subprocess.TimeoutExpired:
             pass
-        self.process.wait()
+        deadline = time.monotonic() + EXIT_WITHIN
+        # Its children may outlive it for a moment, and write to the profile.
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                break
+            self.process.poll()
+            time.sleep(0.05)
         shutil.rmtree(self.profile, ignore_errors=True)
 
 
