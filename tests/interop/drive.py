@@ -29,11 +29,11 @@ class Failure(Exception):
 
 
 class Server:
-    def __init__(self, binary):
+    def __init__(self, binary, **variables):
         self.stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [binary],
-            env={**os.environ, "ADDR": "127.0.0.1:0"},
+            env={**os.environ, "ADDR": "127.0.0.1:0", **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.stderr,
@@ -180,4 +180,5 @@ def main():
     sys.exit(run(binary, list(zip(rest[::2], rest[1::2]))))
 
 
-main()
+if __name__ == "__main__":
+    main()
