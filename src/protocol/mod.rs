@@ -18,3 +18,5 @@ pub(crate) mod session;
 pub(crate) mod stateless;
 pub(crate) mod text;
 pub(crate) mod tools;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired by the registry"))]
+pub(crate) mod uri_template;
