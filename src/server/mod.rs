@@ -13,3 +13,5 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod state;
 pub(crate) mod tool;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired by the registry"))]
+pub(crate) mod variables;

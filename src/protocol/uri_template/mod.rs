@@ -3,8 +3,8 @@
 //! RFC 6570 defines the way from variables to a URI and leaves the way back to rules like these, so that a URI has one
 //! reading at most:
 //!
-//! - **Literals** compare exactly, but for the case of percent-encoded octets. What a client did not encode, such as
-//!   `@`, a space or `ü`, is read like its encoded form.
+//! - **Literals** compare exactly, but for the case of percent-encoded octets. A character outside of ASCII is the same
+//!   as its encoded form. In values a client may have left more unencoded than it should: `@`, `:`, a space.
 //! - **`{x}`** takes what comes up to the first occurrence of the literal behind it, or up to the operator character of
 //!   the expression behind it; never `/`, `?` or `#`. `{x,y}` is divided at the commas. A lone `{x}` may have commas in
 //!   it.
@@ -13,8 +13,8 @@
 //! - **`{+x}`, `{#x}` and `{/x*}`** are greedy: what stands behind them is matched from the right, what stands before
 //!   them from the left, and they take what is between. A template has one of them at most.
 //! - **`{?x,y}`** begins at the first `?` of the URI and ends at `#`. Pairs come in any order, others are ignored, each is
-//!   optional. A variable that is not exploded and comes twice is no match. **`{&x}`** is the rest of a query that the
-//!   template has begun itself.
+//!   optional. A variable that is not exploded and comes twice is no match. A `+` is a `+`, not a space. **`{&x}`** is the
+//!   rest of a query that the template has begun itself.
 //! - **`{x:3}`** has at most three characters; **`{x*}`** gives its name once for each element of the list. Lists that
 //!   are not exploded stay one value, commas included; associative arrays have no way back.
 //! - Values are percent-decoded, to UTF-8. A broken `%` or octets that are no UTF-8 are no match, nor is an empty value
