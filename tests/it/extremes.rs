@@ -7,8 +7,6 @@ use futures::{FutureExt as _, StreamExt as _};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use mcp_mount::{BuildErrorKind, Context, Lifespan, Limits, Mcp, McpService, Sessions, Tool, tool_fn};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::json;
 use tower::ServiceExt as _;
 

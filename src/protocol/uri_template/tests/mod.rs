@@ -27,7 +27,7 @@ fn read(text: &str, uri: &str) -> String {
 }
 
 #[test]
-fn a_template_knows_its_text_and_its_variables() {
+fn a_template_knows_its_variables() {
     let template = template("x://{b}/{+a:5}{?d*,c}{&e}");
     assert_eq!(template.variables().collect::<Vec<_>>(), ["b", "a", "d", "c", "e"]);
 }
