@@ -33,6 +33,7 @@ mod cancellation;
 mod content;
 mod cors;
 mod cors_hosts;
+mod ctrl_c;
 mod drops;
 mod extremes;
 mod guard;
