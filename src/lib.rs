@@ -72,18 +72,8 @@ macro_rules! tools {
     };
 }
 
-/// What `#[tool]` writes refers to this; it is no part of the API.
 #[doc(hidden)]
-pub mod __private {
-    pub use schemars;
-    pub use serde;
-
-    /// A companion of a function: it knows the tool.
-    pub trait ToolSource {
-        /// The tool.
-        fn tool() -> crate::Tool;
-    }
-}
+pub mod __private;
 
 /// The examples of the README, compiled.
 #[cfg(all(doctest, feature = "axum", feature = "macros"))]
