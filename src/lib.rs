@@ -67,7 +67,7 @@ pub use mcp_mount_macros::tool;
 /// Each is named by its path: `tools![add, files::read]`.
 #[macro_export]
 macro_rules! tools {
-    ($($tool:path),* $(,)?) => {
+    ($($tool:ty),* $(,)?) => {
         ::std::vec![$(<$tool as $crate::__private::ToolSource>::tool()),*]
     };
 }
