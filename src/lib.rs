@@ -12,26 +12,45 @@ mod mount;
 mod protocol;
 mod server;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 
 pub use auth::Principal;
 pub use error::{BuildError, BuildErrorKind};
 pub use lifespan::{DrainReport, Lifespan};
+#[cfg(feature = "axum")]
+pub use mount::axum::extract::Extract;
+pub use protocol::caching::CacheScope;
+pub use protocol::capabilities::Capability;
+pub use protocol::completion::Completion;
 pub use protocol::content::{Annotations, Content};
 pub use protocol::implementation::{Icon, Implementation};
 pub use protocol::notifications::LogLevel;
+pub use protocol::prompts::{GetPromptResult, PromptMessage, Role};
+pub use protocol::resources::{ReadResourceResult, ResourceContents};
 pub use protocol::revision::Revision;
 pub use protocol::tools::CallToolResult;
-pub use server::call::{Call, OnDisconnect};
-pub use server::context::{Context, Progress};
-pub use server::extract::{Args, Extension, FromCall, Headers, Needs, Refusal, State};
+pub use server::arguments::Args;
+pub use server::call::{Call, CallError, OnDisconnect, Reply};
+pub use server::changes::Notify;
+pub use server::completion::{CompletionRequest, IntoCompletion};
+pub use server::context::{Context, MissingCapability, Progress};
+pub use server::extract::{Extension, FromCall, Headers, Needs, Refusal, State};
 pub use server::handler::Handler;
+pub use server::handles::{Prompts, Resources, Tools};
+pub use server::layer::CallService;
+pub use server::prompt::{IntoPromptResult, Prompt, prompt_fn};
+pub use server::resource::{IntoResourceResult, Resource, resource_fn};
 pub use server::result::{IntoToolResult, Json, ToolError};
 pub use server::tool::{Tool, tool_fn};
 pub use store::{Memory, Store};
 pub use transport::body::{Body, StreamCut};
 pub use transport::builder::Mcp;
 pub use transport::config::Limits;
+pub use transport::custom::IntoRouteResponse;
+pub use transport::describe::Description;
+pub use transport::http_layer::{HttpService, RequestBody};
 pub use transport::service::McpService;
 pub use transport::session::Sessions;
 

@@ -109,6 +109,9 @@ impl Lifespan {
         self
     }
 
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_draining()
+    }
     /// Whether the drain has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {
@@ -333,4 +336,10 @@ async fn interrupt() {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn on_thread<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = Result<T, Box<dyn std::any::Any + Send>>> + Send {
+    async move { Ok(future.await) }
 }

@@ -7,6 +7,7 @@ use http::Extensions;
 
 use super::guard::Guard;
 use super::read::{Budget, ReadLimits};
+use super::route::Routes;
 use crate::auth::Principal;
 use crate::error::BuildError;
 use crate::lifespan::LONGEST_WAIT;
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) silence: Duration,
     pub(crate) tool_timeout: Duration,
     pub(crate) principal: Option<FindPrincipal>,
+    pub(crate) routes: Routes,
 }
 
 impl std::fmt::Debug for Config {
@@ -49,6 +51,7 @@ pub struct Limits {
     body_deadline: Duration,
     body_budget: usize,
     pub(crate) calls_in_flight: usize,
+    pub(crate) open_streams: usize,
     tool_timeout: Duration,
     keep_alive: Duration,
     silence: Duration,
@@ -66,6 +69,7 @@ impl Limits {
             body_deadline: Duration::from_secs(30),
             body_budget: 256 << 20,
             calls_in_flight: 1024,
+            open_streams: 10_000,
             tool_timeout: Duration::from_secs(60),
             keep_alive: Duration::from_secs(15),
             silence: Duration::from_secs(10),
@@ -104,7 +108,15 @@ impl Limits {
         self
     }
 
-    /// How long a call may take, unless its tool has a timeout of its own. Default: 60 s.
+    /// How many streams of changes may be open at a time: GET streams of sessions, and `subscriptions/listen`. Default:
+    /// 10,000. Beyond it they get 503.
+    #[must_use]
+    pub fn open_streams(mut self, streams: usize) -> Self {
+        self.open_streams = streams;
+        self
+    }
+
+    /// How long a call may take, unless its tool, resource or prompt has a timeout of its own. Default: 60 s.
     #[must_use]
     pub fn tool_timeout(mut self, timeout: Duration) -> Self {
         self.tool_timeout = timeout;
@@ -153,6 +165,7 @@ impl Limits {
             ("body_deadline", self.body_deadline.is_zero()),
             ("body_budget", self.body_budget < self.body_bytes),
             ("calls_in_flight", self.calls_in_flight == 0),
+            ("open_streams", self.open_streams == 0),
             ("tool_timeout", self.tool_timeout.is_zero()),
             ("keep_alive", self.keep_alive.is_zero()),
             ("stream_events", self.stream_events == 0),
@@ -182,6 +195,7 @@ impl Limits {
             silence: soon(self.silence),
             tool_timeout: self.tool_timeout,
             principal: settings.principal,
+            routes: settings.routes,
         }
     }
 }
@@ -197,4 +211,5 @@ pub(crate) struct Settings {
     pub(crate) revisions: Revisions,
     pub(crate) guard: Guard,
     pub(crate) principal: Option<FindPrincipal>,
+    pub(crate) routes: Routes,
 }

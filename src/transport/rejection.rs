@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
 
 use super::body::Body;
 use crate::error::Causes;
@@ -26,7 +27,7 @@ pub(crate) struct Rejection {
     status: StatusCode,
     id: Option<RequestId>,
     error: RpcError,
-    allow: Option<&'static str>,
+    allow: Option<String>,
     retry_after: Option<Duration>,
     close: bool,
 }
@@ -51,13 +52,10 @@ impl Rejection {
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {
-        let mut response = Response::new(Body::full(encode::error(self.id.as_ref(), &self.error)));
-        *response.status_mut() = self.status;
+        let mut response = with_body(self.status, encode::error(self.id.as_ref(), &self.error));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(methods) = self.allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
+            headers.insert(header::ALLOW, methods);
         }
         if let Some(after) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
@@ -106,12 +104,29 @@ impl Rejection {
     }
 
     #[cold]
-    pub(crate) fn method_not_allowed(sessions: bool) -> Box<Self> {
-        let allow = if sessions { "GET, POST, DELETE" } else { "POST" };
+    pub(crate) fn method_not_allowed<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Box<Self> {
+        let allow = methods.into_iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         let text = format!("this method is not allowed here; use {allow}");
         let mut rejection = Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::InvalidRequest, text);
         rejection.allow = Some(allow);
         rejection
+    }
+
+    #[cold]
+    pub(crate) fn route_failed(path: &str, cause: &str) -> Box<Self> {
+        tracing::error!(path, cause, "the handler of a route failed");
+        Self::internal()
+    }
+
+    #[cold]
+    pub(crate) fn layer_failed(cause: &(dyn std::error::Error + 'static)) -> Box<Self> {
+        tracing::error!(error = %Causes(cause), "a layer around the service failed");
+        Self::internal()
+    }
+
+    fn internal() -> Box<Self> {
+        let text = "the server failed; its log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, text)
     }
 
     // Headers and body
@@ -136,7 +151,7 @@ impl Rejection {
     #[cold]
     pub(crate) fn not_acceptable(stream: bool) -> Box<Self> {
         let text = if stream {
-            "a GET opens a stream: send Accept: text/event-stream"
+            "this opens a stream: send Accept: text/event-stream"
         } else {
             "send Accept: application/json, text/event-stream"
         };
@@ -246,6 +261,17 @@ impl Rejection {
         Self::unavailable(text, retry_after)
     }
 
+    #[cold]
+    pub(crate) fn too_many_subscriptions() -> Box<Self> {
+        Self::invalid("the session has as many resource subscriptions as it may have; unsubscribe from some first")
+    }
+
+    #[cold]
+    pub(crate) fn too_many_streams() -> Box<Self> {
+        let text = "the server has as many open streams as `Limits::open_streams` allows; try again later";
+        Self::unavailable(text, RETRY_AFTER)
+    }
+
     // The server's own condition
 
     #[cold]
@@ -266,6 +292,30 @@ impl Rejection {
         tracing::error!(error = %Causes(error), "the store failed");
         Self::unavailable("the server's store of sessions is not available; try again later", RETRY_AFTER)
     }
+}
+
+/// 400 with a whole error response: -32021 (2026-07-28, basic/index, «Error Codes»).
+///
+/// The session era, which has no such code, tells it in band.
+#[cold]
+pub(crate) fn missing_capability(message: Bytes) -> Response<Body> {
+    with_body(StatusCode::BAD_REQUEST, message)
+}
+
+/// 503 of the readiness probe, which is asked again by itself.
+#[cold]
+pub(crate) fn not_ready() -> Response<Body> {
+    with_body(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"status":"draining"}"#))
+}
+
+#[cold]
+fn with_body(status: StatusCode, message: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::full(message));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The text of -32601, in either era.

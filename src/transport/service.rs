@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::config::Config;
+use super::describe::Description;
+use super::http_layer::HttpLayers;
 use super::session::SessionRoom;
 use crate::lifespan::Lifespan;
+use crate::server::changes::Notify;
 use crate::server::dispatch::Server;
+use crate::server::handles::{Prompts, Resources, Tools};
 
 /// An MCP server as a [`tower::Service`](tower_service::Service), made by [`Mcp::build`](crate::Mcp::build).
 ///
@@ -23,12 +27,23 @@ use crate::server::dispatch::Server;
 /// | as the service of a bare hyper server | `/` |
 /// | `mcp.on_path("/mcp")` there | `/mcp` and `/mcp/` |
 ///
-/// Anything else is 404.
+/// Beside it answer, below the same path, the probes of [`Mcp::health`](crate::Mcp::health) and the routes of
+/// [`Mcp::route`](crate::Mcp::route). Anything else is 404.
 #[derive(Clone)]
 pub struct McpService {
     pub(crate) shared: Arc<Shared>,
-    /// Where the endpoint is, for hosts without a router.
-    pub(crate) path: Option<Arc<str>>,
+    pub(crate) mounted: Mounted,
+}
+
+/// What the mount knows of the paths that it gets.
+#[derive(Clone, Debug)]
+pub(crate) enum Mounted {
+    /// The host has stripped the path that it is mounted at, or matched it exactly.
+    ByHost,
+    /// It is mounted here, and the host strips nothing.
+    On(Arc<str>),
+    /// The host has matched a path that ends with this one, below the mount.
+    Suffix(Arc<str>),
 }
 
 impl McpService {
@@ -36,6 +51,43 @@ impl McpService {
     #[must_use]
     pub fn lifespan(&self) -> Lifespan {
         self.shared.lifespan.clone()
+    }
+
+    /// What is served and how, as data and as text: to be printed at start-up, say.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").build()?;
+    /// println!("{}", mcp.describe());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description::of(&self.shared)
+    }
+
+    /// Tells clients of changes.
+    #[must_use]
+    pub fn notify(&self) -> Notify {
+        self.shared.server.notify()
+    }
+
+    /// The tools that are served, to add, remove, hide and show them while clients are connected.
+    #[must_use]
+    pub fn tools(&self) -> Tools {
+        Tools::new(&self.shared.server)
+    }
+
+    /// The resources that are served, templates included, to change them while clients are connected.
+    #[must_use]
+    pub fn resources(&self) -> Resources {
+        Resources::new(&self.shared.server)
+    }
+
+    /// The prompts that are served, to change them while clients are connected.
+    #[must_use]
+    pub fn prompts(&self) -> Prompts {
+        Prompts::new(&self.shared.server)
     }
 
     /// The same service for a host without a router: it answers at `path`, with or without a slash at its end.
@@ -52,24 +104,42 @@ impl McpService {
             "" => String::new(),
             path => format!("/{path}"),
         };
-        Self { shared: Arc::clone(&self.shared), path: Some(path.into()) }
+        Self { shared: Arc::clone(&self.shared), mounted: Mounted::On(path.into()) }
     }
 }
 
 impl fmt::Debug for McpService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("McpService").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("McpService").field("mounted", &self.mounted).finish_non_exhaustive()
     }
 }
 
 /// What all clones of a service share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) server: Server,
+    pub(crate) server: Arc<Server>,
     pub(crate) config: Config,
     pub(crate) sessions: SessionRoom,
     pub(crate) lifespan: Lifespan,
     pub(crate) permits: Permits,
+    pub(crate) open_streams: Permits,
+    pub(crate) http_layers: HttpLayers,
+}
+
+/// A place among the open streams, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenStream(Arc<Shared>);
+
+impl OpenStream {
+    pub(crate) fn take(shared: &Arc<Shared>) -> Option<Self> {
+        shared.open_streams.take().then(|| Self(Arc::clone(shared)))
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.open_streams.give_back();
+    }
 }
 
 impl Shared {

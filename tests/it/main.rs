@@ -19,6 +19,7 @@
 
 mod reply;
 mod rig;
+mod scripted;
 mod support;
 mod table;
 
@@ -53,6 +54,10 @@ mod spawned_work;
 mod stalls;
 mod stateless;
 mod streams;
+mod testing_app;
+mod testing_raw;
+mod testing_spec;
+mod testing_streams;
 mod tools;
 mod unread_sockets;
 mod wire;

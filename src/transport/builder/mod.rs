@@ -1,20 +1,23 @@
 //! The builder: everything a server can be told, each setting with one safe default.
 
+mod http;
+mod served;
+
 use std::sync::Arc;
 
 use super::config::{FindPrincipal, Limits, Settings};
-use super::guard::{Guard, HostPattern, Hosts, OriginPattern, Origins};
-use super::service::{McpService, Permits, Shared};
+use super::guard::{Guard, Hosts, Origins};
+use super::http_layer::HttpLayers;
+use super::route::Routes;
+use super::service::{McpService, Mounted, Permits, Shared};
 use super::session::live::LiveSessions;
 use super::session::open::EVICTABLE_AFTER;
 use super::session::{SessionRoom, Sessions};
-use crate::auth::Principal;
 use crate::error::BuildError;
 use crate::lifespan::Lifespan;
 use crate::protocol::implementation::{Icon, Implementation};
 use crate::protocol::revision::{Revision, Revisions};
 use crate::server::builder::ServerBuilder;
-use crate::server::tool::Tool;
 use crate::store::{Memory, Store};
 
 /// An MCP server in the making: what is served, and how.
@@ -44,6 +47,8 @@ pub struct Mcp {
     store: Option<Arc<dyn Store>>,
     principal: Option<FindPrincipal>,
     lifespan: Lifespan,
+    routes: Routes,
+    http_layers: HttpLayers,
 }
 
 impl Mcp {
@@ -52,7 +57,7 @@ impl Mcp {
         let guard = Guard::default();
         let implementation = Implementation { name: name.into(), version: version.into(), ..Implementation::default() };
         Self {
-            server: ServerBuilder { implementation, ..ServerBuilder::default() },
+            server: ServerBuilder::new(implementation),
             revisions: Revisions::ALL,
             hosts: Ok(guard.hosts),
             origins: Ok(guard.origins),
@@ -61,6 +66,8 @@ impl Mcp {
             store: None,
             principal: None,
             lifespan: Lifespan::new(),
+            routes: Routes::default(),
+            http_layers: HttpLayers::default(),
         }
     }
 
@@ -88,56 +95,9 @@ impl Mcp {
         self
     }
 
-    /// Adds a tool.
-    pub fn tool(mut self, tool: Tool) -> Self {
-        self.server.tools.push(tool);
-        self
-    }
-
-    /// Adds tools; see [`tools!`](crate::tools!).
-    pub fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
-        self.server.tools.extend(tools);
-        self
-    }
-
-    /// Gives handlers a value to share: [`State<T>`](crate::State). One value for each type.
-    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.server.states.insert(value);
-        self
-    }
-
     /// Serves these revisions of the protocol only. Default: all.
     pub fn revisions(mut self, revisions: impl IntoIterator<Item = Revision>) -> Self {
         self.revisions = Revisions::new(revisions);
-        self
-    }
-
-    /// Answers requests for these hosts only: names or addresses, with a port if only that one is meant, as
-    /// `"mcp.example.com"`. Default: loopback names and addresses. An empty list denies every request.
-    pub fn hosts(mut self, hosts: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let parsed: Result<_, _> = hosts.into_iter().map(|host| HostPattern::parse(host.as_ref())).collect();
-        self.hosts = parsed.map(Hosts::Listed);
-        self
-    }
-
-    /// Answers pages of these origins only, as `"https://app.example.com"`, beside those of the requested host itself.
-    /// Default: loopback origins. Requests without an `Origin`, which do not come from a page, are not affected.
-    pub fn origins(mut self, origins: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let parsed: Result<_, _> = origins.into_iter().map(|origin| OriginPattern::parse(origin.as_ref())).collect();
-        self.origins = parsed.map(Origins::Listed);
-        self
-    }
-
-    /// Answers requests for any host: a page can then reach the server by DNS rebinding. For servers behind a proxy that
-    /// checks the host itself.
-    pub fn dangerously_allow_any_host(mut self) -> Self {
-        self.hosts = Ok(Hosts::Any);
-        self
-    }
-
-    /// Answers pages of any origin: whatever page somebody visits can then call the server.
-    pub fn dangerously_allow_any_origin(mut self) -> Self {
-        self.origins = Ok(Origins::Any);
         self
     }
 
@@ -159,26 +119,6 @@ impl Mcp {
         self
     }
 
-    /// Takes the caller's identity from what the host's own middleware put into the request's extensions. Sessions
-    /// belong to whom they were opened by, and handlers see it as [`Context::principal`](crate::Context::principal).
-    ///
-    /// ```
-    /// use mcp_mount::{Mcp, Principal};
-    ///
-    /// #[derive(Clone)]
-    /// struct User { name: String }
-    ///
-    /// let mcp = Mcp::new("demo", "1.0.0").principal_from_extension::<User>(|user| Principal::new(&user.name));
-    /// # let _ = mcp;
-    /// ```
-    pub fn principal_from_extension<T: Send + Sync + 'static>(
-        mut self,
-        principal: impl Fn(&T) -> Principal + Send + Sync + 'static,
-    ) -> Self {
-        self.principal = Some(Arc::new(move |extensions| extensions.get::<T>().map(&principal)));
-        self
-    }
-
     /// Shares a life that the host has made.
     pub fn lifespan(mut self, lifespan: &Lifespan) -> Self {
         self.lifespan = lifespan.clone();
@@ -195,16 +135,18 @@ impl Mcp {
             return Err(BuildError::setting("revisions: the list is empty; leave the call out to serve all"));
         }
         self.limits.check()?;
+        self.routes.check()?;
         if self.sessions.enabled && self.sessions.is_unusable() {
             let text = "sessions: max or initialize_within is zero, or idle is less than a second; `Sessions::disabled()` serves \
                         without sessions";
             return Err(BuildError::setting(text));
         }
-        let calls_in_flight = self.limits.calls_in_flight;
+        let (calls_in_flight, open_streams) = (self.limits.calls_in_flight, self.limits.open_streams);
         let settings = Settings {
             revisions: self.revisions,
             guard: Guard { hosts: self.hosts?, origins: self.origins? },
             principal: self.principal,
+            routes: self.routes,
         };
         let config = self.limits.into_config(settings);
         let sessions = SessionRoom {
@@ -215,13 +157,15 @@ impl Mcp {
             beat: config.keep_alive.min(self.sessions.idle / 2).min(EVICTABLE_AFTER / 2),
         };
         let shared = Shared {
-            server: self.server.build(self.revisions)?,
+            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled)?),
             config,
             sessions,
             lifespan: self.lifespan,
             permits: Permits::new(calls_in_flight),
+            open_streams: Permits::new(open_streams),
+            http_layers: self.http_layers,
         };
-        Ok(McpService { shared: Arc::new(shared), path: None })
+        Ok(McpService { shared: Arc::new(shared), mounted: Mounted::ByHost })
     }
 }
 
