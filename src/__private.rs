@@ -1,4 +1,4 @@
-//! What `#[tool]` writes refers to this; it is no part of the API.
+//! What `#[tool]`, `#[resource]` and `#[prompt]` write refers to this; it is no part of the API.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 pub use serde;
 use serde::de::DeserializeOwned;
 
-use crate::{FromCall, IntoToolResult, Tool};
+use crate::{FromCall, IntoPromptResult, IntoResourceResult, IntoToolResult, Prompt, Resource, Tool};
 
 /// A companion of a function: it knows the tool.
 #[diagnostic::on_unimplemented(
@@ -19,6 +19,28 @@ use crate::{FromCall, IntoToolResult, Tool};
 pub trait ToolSource {
     /// The tool.
     fn tool() -> Tool;
+}
+
+/// A companion of a function: it knows the resource.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a resource",
+    label = "not marked with `#[resource(..)]`",
+    note = "`resources![..]` lists functions that are marked with `#[resource(..)]`, by their paths"
+)]
+pub trait ResourceSource {
+    /// The resource.
+    fn resource() -> Resource;
+}
+
+/// A companion of a function: it knows the prompt.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a prompt",
+    label = "not marked with `#[prompt]`",
+    note = "`prompts![..]` lists functions that are marked with `#[prompt]`, by their paths"
+)]
+pub trait PromptSource {
+    /// The prompt.
+    fn prompt() -> Prompt;
 }
 
 /// What the client may send for one parameter. Implemented for all that can be decoded and described, but it is this
@@ -51,6 +73,16 @@ impl<T: FromCall> Extractor<'_> for T {}
 pub trait ToolAnswer<'a>: IntoToolResult + 'static {}
 
 impl<T: IntoToolResult + 'static> ToolAnswer<'_> for T {}
+
+/// An assumption: that a type is [`IntoResourceResult`].
+pub trait ResourceAnswer<'a>: IntoResourceResult + 'static {}
+
+impl<T: IntoResourceResult + 'static> ResourceAnswer<'_> for T {}
+
+/// An assumption: that a type is [`IntoPromptResult`].
+pub trait PromptAnswer<'a>: IntoPromptResult + 'static {}
+
+impl<T: IntoPromptResult + 'static> PromptAnswer<'_> for T {}
 
 /// Wraps a function, on assumptions about the types in its signature.
 pub trait Make<Made> {

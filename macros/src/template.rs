@@ -66,11 +66,11 @@ impl Template {
         }
         let name = names.first();
         let fault = if self.is_fixed() {
-            format!("the URI is fixed, so that no client can send `{name}`; write `{{{name}}}` into the URI")
+            format!("the URI is fixed, so that no client can send `{name}`: write `{{{name}}}` into the URI")
         } else {
             format!("`{name}` is no variable of the URI, which has `{}`", self.variables.join("`, `"))
         };
-        errors.at(&argument.name, format!("{fault}; if the server is to fill this parameter, mark it `#[extract]`"));
+        errors.at(&argument.name, format!("{fault}, or mark it `#[extract]` if the server is to fill it"));
     }
 }
 
