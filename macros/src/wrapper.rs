@@ -134,7 +134,8 @@ fn settings(item: &Item) -> TokenStream {
     });
     let completions = item.parameters.iter().filter_map(Parameter::argument).filter_map(|argument| {
         let handler = argument.completion.as_ref()?;
-        let name = argument.names().all.swap_remove(0);
+        let names = argument.names();
+        let name = names.first();
         Some(quote!(.complete(#name, #handler)))
     });
     quote!(#(#settings)* #icons #(#completions)*)
