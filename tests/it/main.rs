@@ -26,6 +26,7 @@ mod support;
 mod table;
 
 mod architecture;
+mod attributes;
 mod bare_hyper;
 mod builder;
 mod busy_handlers;
