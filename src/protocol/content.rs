@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::revision::Revision;
+
 /// One block of content (2026-07-28, server/tools, «Tool Result»).
 ///
 /// ```
@@ -105,6 +107,14 @@ impl Annotations {
     #[must_use]
     pub fn last_modified(mut self, when: impl Into<String>) -> Self {
         self.last_modified = Some(when.into());
+        self
+    }
+
+    /// What of them the given revision knows.
+    pub(crate) fn for_revision(mut self, revision: Revision) -> Self {
+        if revision < Revision::V2025_06_18 {
+            self.last_modified = None;
+        }
         self
     }
 }
