@@ -70,6 +70,8 @@ pub struct Needs {
     /// A state that may be missing.
     pub(crate) optional_states: bool,
     pub(crate) input_schema: Option<Value>,
+    /// The arguments' names in order, as far as it is known.
+    pub(crate) argument_names: &'static [&'static str],
 }
 
 impl Needs {
