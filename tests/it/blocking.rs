@@ -224,6 +224,51 @@ async fn a_client_that_goes_away_leaves_the_thread_its_place() {
     until_there_is_room(&mcp).await;
 }
 
+/// What is said on the thread is heard before it ends.
+#[tokio::test]
+async fn it_speaks_while_it_runs() {
+    let gate = Gate::new();
+    let gated = gate.clone();
+    let speak = move |ctx: Context| {
+        let gate = gated.clone();
+        async move {
+            ctx.progress(1.0).await;
+            gate.pass()
+        }
+    };
+    let mcp = server([tool_fn("speak", "", speak).blocking(true)]);
+    for client in both(&mcp).await {
+        let params = json!({"name": "speak", "_meta": {"progressToken": "token"}});
+        let mut reply = client.ask("tools/call", params).open(&mcp).await;
+        let said = reply.message().await.expect("a message");
+        assert_eq!(said["method"], json!("notifications/progress"), "{said}");
+        gate.started().await;
+        gate.release();
+        let answer = reply.message().await.expect("an answer");
+        assert_eq!(answer["result"]["content"][0]["text"], json!("passed"), "{answer}");
+        gate.ended().await;
+    }
+}
+
+/// Nobody waits for it any more; its place is given back all the same.
+#[tokio::test(start_paused = true)]
+async fn a_panic_after_the_time_limit_harms_nobody() {
+    let gate = Gate::new();
+    let gated = gate.clone();
+    let late = move || {
+        gated.pass();
+        boom()
+    };
+    let mcp = one_at_a_time(tool_fn("late", "", late).blocking(true));
+    for client in both(&mcp).await {
+        client.call("late", json!({})).await.tool_error();
+        gate.started().await;
+        gate.release();
+        until_there_is_room(&mcp).await;
+        gate.ended().await;
+    }
+}
+
 fn boom() -> &'static str {
     panic!("hunter2 in a thread")
 }

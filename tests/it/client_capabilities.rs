@@ -172,12 +172,13 @@ async fn it_travels_through_any_error() {
             ctx.require(Roots).or_else(|_| ctx.require(Sampling))?;
             Ok(())
         }),
+        tool_fn("blocking", "", |ctx: Context| ctx.require(Roots)).blocking(true),
         tool_fn("later", "", async |ctx: Context| {
             tokio::task::yield_now().await;
             ctx.require(Roots)
         }),
     ]);
-    for tool in ["own", "text", "exposed", "first", "later"] {
+    for tool in ["own", "text", "exposed", "first", "blocking", "later"] {
         let reply = stateless("tools/call", json!({ "name": tool }), &json!({})).to(&mcp).await;
         cannot_go_on(&reply, &json!({"roots": {}}));
         assert!(!reply.to_string().contains("hunter2"), "{reply}");

@@ -148,10 +148,19 @@ async fn what_was_filled_in_already_is_known() {
     }
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "only its schema matters")]
+struct OfLevel {
+    level: Level,
+}
+
 #[tokio::test]
 async fn an_enum_suggests_its_values_by_itself() {
-    let mcp = built(Mcp::new("rig", "1.2.3").prompt(review()));
+    let of_level = resource_fn("x://{level}", "of level", |Args(_): Args<OfLevel>| "text");
+    let mcp = built(Mcp::new("rig", "1.2.3").prompt(review()).resource(of_level));
     for client in both(&mcp).await {
+        let found = values(&complete(&client, template_ref("x://{level}"), "level", "h").await);
+        assert_eq!(found, ["high"], "and so does a variable");
         for (argument, typed, expected) in [
             ("level", "", &["low", "lower_still", "high"][..]),
             ("level", "lo", &["low", "lower_still"]),

@@ -240,6 +240,36 @@ async fn an_optional_extractor_is_none_where_there_is_nothing() {
     }
 }
 
+/// Progress and log messages are of any call, not of tools alone.
+#[tokio::test]
+async fn every_handler_can_tell_how_far_it_is() {
+    let text = async |ctx: Context| {
+        ctx.progress(1.0).total(2.0).await;
+        ctx.warning("half").await;
+        "spoken"
+    };
+    let values = move |ctx: Context| async move { [text(ctx).await] };
+    let mcp = Mcp::new("rig", "1.2.3")
+        .resource(resource_fn("x://{id}", "r", text).complete("id", values))
+        .prompt(prompt_fn("p", "", text));
+    let mcp = mcp.build().expect("the server builds");
+    let meta = json!({"progressToken": 7, "io.modelcontextprotocol/logLevel": "info"});
+    for client in both(&mcp).await {
+        let reference = json!({"type": "ref/resource", "uri": "x://{id}"});
+        for (method, params) in [
+            ("resources/read", json!({"uri": "x://1", "_meta": meta})),
+            ("prompts/get", json!({"name": "p", "_meta": meta})),
+            ("completion/complete", json!({"ref": reference, "argument": {"name": "id", "value": ""}, "_meta": meta})),
+        ] {
+            let reply = client.send(method, params).await;
+            let [progress, log, answer] = &reply.messages()[..] else { panic!("three messages\n{reply}") };
+            assert_eq!(progress["params"], json!({"progressToken": 7, "progress": 1, "total": 2}), "{method}");
+            assert_eq!((&log["method"], &log["params"]["data"]), (&json!("notifications/message"), &json!("half")));
+            assert!(answer["result"].to_string().contains("spoken"), "{method}\n{reply}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_context_knows_what_is_called() {
     let about = |ctx: Context| {

@@ -69,7 +69,7 @@ async fn what_was_not_said_is_not_listed() {
 #[tokio::test]
 async fn what_never_changes_is_listed_with_its_size() {
     let mcp =
-        serving([Resource::text("about://m", "m", "Keep it. Ü"), Resource::blob("about://b", "b", vec![1, 2, 3])]);
+        serving([Resource::text("about://m", "m", "Keep it. Ü"), Resource::blob("about://b", "b", b"\x01\x02\x03")]);
     for client in both(&mcp).await {
         let [text, blob] = &client.list(RESOURCES).await[..] else { panic!("two") };
         assert_eq!((&text["size"], &text["mimeType"]), (&json!(11), &json!("text/plain")), "bytes, not characters");
@@ -117,6 +117,7 @@ fn readable() -> Vec<(Resource, Value)> {
         (reading!(Box::<str>::from("box")), text("box", plain)),
         (reading!(vec![0_u8, 255]), blob("AP8=", octets)),
         (reading!(&b"static"[..]), blob("c3RhdGlj", octets)),
+        (reading!(b"included"), blob("aW5jbHVkZWQ=", octets)),
         (reading!(Bytes::from_static(&[251, 255])), blob("+/8=", octets)),
         (reading!(Vec::<u8>::new()), blob("", octets)),
         (reading!(Json(Point { x: 1 })), text(r#"{"x":1}"#, json)),
