@@ -82,6 +82,7 @@ fn everything(
     format!("{a} {b} {word} {number} {} {agent} {same} {} {lang}", user.0, ctx.name())
 }
 
+#[expect(clippy::too_many_arguments, reason = "the most there can be")]
 async fn everything_async(
     ctx: Context,
     lang: Lang,
@@ -150,22 +151,18 @@ async fn tools_resources_and_prompts_ask_for_the_same_things() {
 /// A tool's model may correct what it is told of; the others have errors only.
 #[tokio::test]
 async fn what_cannot_be_had_is_refused_by_name() {
+    type Spoil = fn(Ask) -> Ask;
+
     let mcp = all_three();
     let full = |ask: Ask| ask.user("ada").header("accept-language", "fr");
-    let refusals: [(&str, fn(Ask) -> Ask, &str); 3] = [
-        ("no language", |ask| ask.without("accept-language"), "say which language"),
-        (
-            "no user",
-            |ask| {
-                let mut request = ask.request();
-                request.extensions_mut().clear();
-                request.into()
-            },
-            "User",
-        ),
-        ("nothing wrong", |ask| ask, ""),
-    ];
-    for (what, spoil, says) in refusals {
+    let stranger = |ask: Ask| {
+        let mut request = ask.request();
+        request.extensions_mut().clear();
+        Ask::from(request)
+    };
+    let refusals: [(Spoil, &str); 3] =
+        [(|ask| ask.without("accept-language"), "say which language"), (stranger, "User"), (|ask| ask, "")];
+    for (spoil, says) in refusals {
         for client in both(&mcp).await {
             let ask = |method: &str, params: Value| {
                 spoil(full(client.ask(method, params).without("mcp-session-id"))).to(&mcp)
@@ -179,10 +176,10 @@ async fn what_cannot_be_had_is_refused_by_name() {
                 got.result();
                 continue;
             }
-            assert!(tool.tool_error().contains(says), "{what}\n{tool}");
+            assert!(tool.tool_error().contains(says), "{says}\n{tool}");
             for reply in [read, got] {
                 let (code, message) = in_band(&reply);
-                assert!(code == -32602 && message.contains(says), "{what}\n{reply}");
+                assert!(code == -32602 && message.contains(says), "{says}\n{reply}");
             }
         }
     }

@@ -44,6 +44,7 @@ mod drops;
 mod extremes;
 mod guard;
 mod handlers;
+mod header_annotations;
 mod headers;
 mod held;
 mod hooks;

@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use mcp_mount::{Args, BuildErrorKind, McpService, Tool, tool_fn};
+use mcp_mount::{Args, McpService, tool_fn};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,104 +16,6 @@ use crate::{
     rig::server,
     support::{Ask, LATEST_SESSION, SESSION_REVISIONS, modern_call},
 };
-
-/// A schema with one property of this kind.
-fn property(schema: Value) -> Value {
-    json!({"type": "object", "properties": {"a": schema}})
-}
-
-fn refused(schema: &Value) {
-    let tool = Tool::raw("mirrored", schema.clone(), || "text");
-    let Err(error) = mcp_mount::Mcp::new("rig", "1.2.3").tool(tool).build() else { panic!("built: {schema}") };
-    assert_eq!(error.kind(), BuildErrorKind::InvalidTool, "{schema}");
-    let text = error.to_string();
-    assert!(text.contains("`mirrored`") && text.contains("x-mcp-header"), "{schema}: {text}");
-}
-
-/// Clients must drop such a tool, so it is never listed.
-#[test]
-fn what_a_client_would_drop_the_tool_for_fails_when_it_is_built() {
-    let of = |name: Value| property(json!({"type": "string", "x-mcp-header": name}));
-    for name in ["", " ", "two words", "a:b", "a\r\nX-Evil: 1", "a\n", "a\0", "é", "a,b", "(a)", "a/b", "\"a\"", "a@b"]
-    {
-        refused(&of(json!(name)));
-    }
-    for name in [json!(7), json!(true), json!(null), json!(["A"]), json!({})] {
-        refused(&of(name));
-    }
-    for kind in [
-        json!("number"),
-        json!("object"),
-        json!("array"),
-        json!("null"),
-        json!(["string", "null"]),
-        json!(["integer", "string"]),
-    ] {
-        refused(&property(json!({"type": kind, "x-mcp-header": "A"})));
-    }
-    refused(&property(json!({"x-mcp-header": "A"})));
-    refused(&property(json!({"enum": ["a"], "x-mcp-header": "A"})));
-    let (one, other) =
-        (json!({"type": "string", "x-mcp-header": "Region"}), json!({"type": "integer", "x-mcp-header": "REGION"}));
-    refused(&json!({"type": "object", "properties": {"a": one, "b": other}}));
-    refused(&json!({"type": "object", "properties": {"a": one, "b": {"type": "object", "properties": {"c": other}}}}));
-    refused(&json!({"type": "object", "properties": {"a": {"type": "string"}}, "x-mcp-header": "Top"}));
-}
-
-#[test]
-fn an_annotation_is_reached_by_properties_alone() {
-    let inner = || json!({"type": "string", "x-mcp-header": "A"});
-    let object = || json!({"type": "object", "properties": {"b": inner()}});
-    for schema in [
-        json!({"type": "array", "items": inner()}),
-        json!({"type": "array", "items": object()}),
-        json!({"type": "array", "prefixItems": [inner()]}),
-        json!({"type": "array", "contains": inner()}),
-        json!({"oneOf": [inner(), {"type": "integer"}]}),
-        json!({"anyOf": [object(), {"type": "null"}]}),
-        json!({"allOf": [inner()]}),
-        json!({"not": inner()}),
-        json!({"if": inner(), "then": inner(), "else": inner()}),
-        json!({"type": "object", "additionalProperties": inner()}),
-        json!({"type": "object", "patternProperties": {"^a": inner()}}),
-        json!({"type": "object", "dependentSchemas": {"a": object()}}),
-        json!({"$ref": "#/$defs/a", "x-mcp-header": "A"}),
-        // A property may have the name of a keyword whose value is data.
-        json!({"type": "array", "items": {"type": "object", "properties": {"default": inner(), "enum": inner()}}}),
-    ] {
-        refused(&property(schema));
-    }
-    for schema in [
-        json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": inner()}}),
-        json!({"type": "object", "anyOf": [object()]}),
-        json!({"type": "object", "if": object()}),
-    ] {
-        refused(&schema);
-    }
-}
-
-#[tokio::test]
-async fn what_clients_take_is_listed_as_it_was_written() {
-    let tokens = "!#$%&'*+-.^_`|~09azAZ";
-    for schema in [
-        property(json!({"type": "string", "x-mcp-header": tokens})),
-        property(json!({"type": "integer", "x-mcp-header": "A", "enum": [1], "default": {"x-mcp-header": "data"}})),
-        property(json!({"type": "string", "examples": [{"x-mcp-header": ""}], "const": {"x-mcp-header": 7}})),
-        json!({"type": "object", "properties": {
-            "x-mcp-header": {"type": "boolean", "x-mcp-header": "named-so"},
-            "properties": {"type": "object", "properties": {"default": {"type": "string", "x-mcp-header": "deep"}}},
-        }}),
-        // A property of that name is no annotation, wherever it is.
-        property(
-            json!({"type": "array", "items": {"type": "object", "properties": {"x-mcp-header": {"type": "string"}}}}),
-        ),
-    ] {
-        let mcp = server([Tool::raw("mirrored", schema.clone(), || "text")]);
-        for client in both(&mcp).await {
-            assert_eq!(client.list(TOOLS).await[0]["inputSchema"], schema);
-        }
-    }
-}
 
 #[derive(Deserialize, JsonSchema)]
 struct Query {
@@ -241,69 +143,85 @@ fn values_are_encoded_as_the_page_shows() {
     }
 }
 
-#[tokio::test]
-async fn a_header_and_a_body_that_disagree_are_never_served() {
+/// Each is refused with 400 and -32020, and the header is named.
+async fn refuses(asks: impl IntoIterator<Item = (&'static str, Ask)>, header: &str) {
     let (mcp, runs) = query();
-    let region = json!({"region": "us-west1"});
-    let one = |value: &str| with(region.clone(), &[("mcp-param-region", value)]);
-    let limit = |limit: Value, header: &str| {
-        with(json!({"region": "a", "limit": limit}), &[("mcp-param-region", "a"), ("mcp-param-limit", header)])
-    };
-    let dry = |value: Value, header: &str| {
-        with(json!({"region": "a", "dry_run": value}), &[("mcp-param-region", "a"), ("mcp-param-dry-run", header)])
-    };
-    let large = json!(9_007_199_254_740_993_u64);
-    let asks = [
-        ("missing", with(region.clone(), &[]), "region"),
-        ("different", one("eu-west1"), "region"),
-        ("another case", one("US-west1"), "region"),
-        ("empty", one(""), "region"),
-        ("twice", one("us-west1").also("mcp-param-region", "us-west1"), "region"),
-        ("twice, the second different", one("us-west1").also("mcp-param-region", "eu-west1"), "region"),
-        ("a list", one("us-west1, us-west1"), "region"),
-        ("not for a header", one("us-west1\u{e9}"), "region"),
-        ("no Base64", one("=?base64?us-west1?="), "region"),
-        ("Base64 without its end", one("=?base64?dXMtd2VzdDE?="), "region"),
-        ("Base64 for URLs", with(json!({"region": "??>"}), &[("mcp-param-region", "=?base64?Pz8-?=")]), "region"),
-        ("Base64 of no UTF-8", one("=?base64?/w==?="), "region"),
-        ("Base64 in capitals", one("=?BASE64?dXMtd2VzdDE=?="), "region"),
-        ("Base64 of another", one(&sentinel("eu-west1")), "region"),
-        ("bare Base64", one("dXMtd2VzdDE="), "region"),
-        (
-            "what looks encoded and is not",
-            with(json!({"region": "=?base64?YQ==?="}), &[("mcp-param-region", "=?base64?YQ==?=")]),
-            "region",
-        ),
-        ("padded", with(json!({"region": " a "}), &[("mcp-param-region", " a ")]), "region"),
-        ("extra", limit(json!(null), "3"), "limit"),
-        ("extra, empty", limit(json!(null), ""), "limit"),
-        ("no such number", limit(json!(42), "43"), "limit"),
-        ("almost", limit(json!(42), "42.5"), "limit"),
-        ("no number", limit(json!(42), "forty-two"), "limit"),
-        ("in words", limit(json!(42), "NaN"), "limit"),
-        ("a text", limit(json!("42"), "43"), "limit"),
-        ("too large to be rounded", limit(large.clone(), "9007199254740992"), "limit"),
-        ("too large to be rounded, with a fraction", limit(large, "9007199254740992.0"), "limit"),
-        ("larger than 63 bits", limit(json!(u64::MAX), "18446744073709551614"), "limit"),
-        ("yes", dry(json!(true), "false"), "dry-run"),
-        ("True", dry(json!(true), "True"), "dry-run"),
-        ("1", dry(json!(true), "1"), "dry-run"),
-        ("0", dry(json!(false), ""), "dry-run"),
-        ("nested, missing", with(json!({"region": "a", "at": {"zone": 3}}), &[("mcp-param-region", "a")]), "zone"),
-        (
-            "nested, elsewhere",
-            with(json!({"region": "a", "zone": 3}), &[("mcp-param-region", "a"), ("mcp-param-zone", "3")]),
-            "zone",
-        ),
-        ("no arguments", with(json!({}), &[("mcp-param-region", "a")]), "region"),
-    ];
-    for (what, ask, header) in asks {
+    for (what, ask) in asks {
         let reply = ask.to(&mcp).await;
-        assert_eq!((reply.status.as_u16(), reply.code()), (400, -32020), "{what}\n{reply}");
+        assert_eq!((reply.status.as_u16(), reply.code()), (400, -32020), "{header}, {what}\n{reply}");
         let message = reply.error()["message"].to_string().to_lowercase();
-        assert!(message.contains(&format!("mcp-param-{header}")), "{what}: names the header\n{reply}");
+        assert!(message.contains(header), "{header}, {what}: is not named\n{reply}");
     }
     assert_eq!(runs.load(SeqCst), 0, "no handler sees them");
+}
+
+#[tokio::test]
+async fn a_text_that_differs_is_never_served() {
+    let header = "mcp-param-region";
+    let of = |region: &str, value: &str| with(json!({ "region": region }), &[(header, value)]);
+    let one = |value: &str| of("us-west1", value);
+    let asks = [
+        ("missing", with(json!({"region": "us-west1"}), &[])),
+        ("different", one("eu-west1")),
+        ("another case", one("US-west1")),
+        ("empty", one("")),
+        ("twice", one("us-west1").also(header, "us-west1")),
+        ("twice, the second different", one("us-west1").also(header, "eu-west1")),
+        ("a list", one("us-west1, us-west1")),
+        ("not for a header", one("us-west1\u{e9}")),
+        ("not for a header, and what the body has", of("us-west1\u{e9}", "us-west1\u{e9}")),
+        ("no Base64", one("=?base64?us-west1?=")),
+        ("Base64 without its end", one("=?base64?dXMtd2VzdDE?=")),
+        ("Base64 for URLs", of("??>", "=?base64?Pz8-?=")),
+        ("Base64 of no UTF-8", one("=?base64?/w==?=")),
+        ("Base64 in capitals", one("=?BASE64?dXMtd2VzdDE=?=")),
+        ("Base64 of another", one(&sentinel("eu-west1"))),
+        ("bare Base64", one("dXMtd2VzdDE=")),
+        ("what looks encoded and is not", of("=?base64?YQ==?=", "=?base64?YQ==?=")),
+        ("padded", of(" a ", " a ")),
+        ("no such argument", with(json!({}), &[(header, "a")])),
+        ("an argument that is null", with(json!({"region": null}), &[(header, "null")])),
+    ];
+    refuses(asks, header).await;
+}
+
+#[tokio::test]
+async fn a_number_or_a_truth_that_differs_is_never_served() {
+    let with = |name: &str, value: Value, header: &str| {
+        let header = (format!("mcp-param-{}", name.replace('_', "-")), header);
+        with(json!({"region": "a", name: value}), &[("mcp-param-region", "a"), (&header.0, header.1)])
+    };
+    let limit = |limit: Value, header: &str| with("limit", limit, header);
+    let large = json!(9_007_199_254_740_993_u64);
+    let asks = [
+        ("extra", limit(json!(null), "3")),
+        ("extra and empty", limit(json!(null), "")),
+        ("another", limit(json!(42), "43")),
+        ("almost", limit(json!(42), "42.5")),
+        ("no number", limit(json!(42), "forty-two")),
+        ("none at all", limit(json!(42), "NaN")),
+        ("of a text", limit(json!("42"), "43")),
+        ("too large to be rounded", limit(large.clone(), "9007199254740992")),
+        ("too large to be rounded, with a fraction", limit(large, "9007199254740992.0")),
+        ("larger than 63 bits", limit(json!(u64::MAX), "18446744073709551614")),
+        ("of a list", limit(json!([1]), "[1]")),
+    ];
+    refuses(asks, "mcp-param-limit").await;
+    let dry = |value: bool, header: &str| with("dry_run", json!(value), header);
+    let asks = [("true", dry(true, "false")), ("True", dry(true, "True")), ("1", dry(true, "1")), ("", dry(false, ""))];
+    refuses(asks, "mcp-param-dry-run").await;
+}
+
+#[tokio::test]
+async fn a_value_is_looked_for_at_its_own_path() {
+    let region = ("mcp-param-region", "a");
+    let asks = [
+        ("missing", with(json!({"region": "a", "at": {"zone": 3}}), &[region])),
+        ("elsewhere", with(json!({"region": "a", "zone": 3}), &[region, ("mcp-param-zone", "3")])),
+        ("different", with(json!({"region": "a", "zone": 3, "at": {"zone": 4}}), &[region, ("mcp-param-zone", "3")])),
+        ("below nothing", with(json!({"region": "a", "at": null}), &[region, ("mcp-param-zone", "3")])),
+    ];
+    refuses(asks, "mcp-param-zone").await;
 }
 
 #[tokio::test]

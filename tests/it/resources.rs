@@ -216,7 +216,7 @@ async fn a_failure_is_masked_unless_it_was_made_for_the_client() {
 
 #[tokio::test(start_paused = true)]
 async fn a_read_has_a_time_limit() {
-    let stuck = resource_fn("stuck://x", "stuck", || std::future::pending::<&str>());
+    let stuck = resource_fn("stuck://x", "stuck", std::future::pending::<&str>);
     let mcp = serving([stuck.timeout(std::time::Duration::from_secs(5))]);
     for client in both(&mcp).await {
         let begun = tokio::time::Instant::now();

@@ -87,6 +87,8 @@ async fn capabilities_follow_the_first_addition() {
     assert_eq!(offers("completions").await, Some(json!({})));
 
     assert!(mcp.tools().remove("t") && mcp.prompts().disable("p") && mcp.resources().remove("x://{id}"));
+    mcp.prompts().add(prompt("q")).expect("added");
+    assert!(mcp.prompts().remove("q"));
     for name in ["tools", "prompts", "resources", "completions"] {
         assert!(offers(name).await.is_some(), "{name}");
     }
