@@ -18,6 +18,7 @@
     reason = "helpers take `json!(..)` by value, handlers are async as users' are, a failed unwrap fails its test"
 )]
 
+mod eras;
 mod page;
 mod reply;
 mod rig;
@@ -27,10 +28,15 @@ mod table;
 
 mod architecture;
 mod attributes;
+mod axum_extractors;
 mod bare_hyper;
+mod blocking;
 mod builder;
 mod busy_handlers;
+mod caching;
 mod cancellation;
+mod client_capabilities;
+mod completion;
 mod content;
 mod cors;
 mod cors_hosts;
@@ -38,6 +44,8 @@ mod ctrl_c;
 mod drops;
 mod extremes;
 mod guard;
+mod handlers;
+mod header_annotations;
 mod headers;
 mod held;
 mod hooks;
@@ -48,13 +56,19 @@ mod lifespan;
 mod limits;
 mod logs;
 mod macros;
+mod mirrored_headers;
 mod mount_axum;
 mod negotiation;
 mod nesting;
+mod pagination;
 mod principals;
 #[cfg(unix)]
 mod processes;
+mod prompts;
+mod resources;
+mod results;
 mod rmcp;
+mod runtime;
 mod schemas;
 mod session_races;
 mod sessions;
@@ -66,6 +80,7 @@ mod spawned_work;
 mod stalls;
 mod stateless;
 mod streams;
+mod templates;
 mod testing_app;
 mod testing_raw;
 mod testing_spec;
