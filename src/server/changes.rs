@@ -183,6 +183,20 @@ impl Watcher {
         self.watch.waker.wake();
     }
 
+    /// Takes over what another has not read.
+    pub(crate) fn inherit(&self, other: &Self) {
+        let Some(theirs) = other.news() else { return };
+        let mut state = lock(&self.watch.state);
+        let ours = &mut state.news;
+        ours.tools |= theirs.tools;
+        ours.resources |= theirs.resources;
+        ours.prompts |= theirs.prompts;
+        let more: Vec<_> = theirs.uris.into_iter().filter(|uri| !ours.uris.contains(uri)).collect();
+        ours.uris.extend(more);
+        drop(state);
+        self.watch.waker.wake();
+    }
+
     /// Whether the subscriptions have to be looked at again.
     pub(crate) fn take_outdated(&self) -> bool {
         mem::take(&mut lock(&self.watch.state).outdated)
