@@ -18,6 +18,7 @@
     reason = "helpers take `json!(..)` by value, handlers are async as users' are, a failed unwrap fails its test"
 )]
 
+mod layered;
 mod page;
 mod reply;
 mod rig;
@@ -37,15 +38,19 @@ mod content;
 mod cors;
 mod cors_hosts;
 mod ctrl_c;
+mod describe;
 mod drops;
 mod extremes;
 mod guard;
 mod headers;
 mod held;
 mod hooks;
+mod http_layers;
 mod ids;
 mod json;
 mod lame_duck;
+mod layers;
+mod layers_and_limits;
 mod lifespan;
 mod limits;
 mod listen;
@@ -57,9 +62,12 @@ mod negotiation;
 mod nesting;
 mod notify;
 mod principals;
+mod probes;
 #[cfg(unix)]
 mod processes;
 mod rmcp;
+mod routes;
+mod routes_mounted;
 mod schemas;
 mod session_races;
 mod sessions;

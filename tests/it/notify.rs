@@ -83,7 +83,6 @@ fn telling(mcp: Mcp) -> Mcp {
         ctx.notify().resource_updated(&which.id);
         format!("touched {}", which.id)
     }))
-    .tool(tool_fn("thread", "Tell from a thread", |ctx: Context| ctx.notify().tools_list_changed()).blocking(true))
     .tool(tool_fn("later", "Tell when it is over", |ctx: Context| async move {
         let notify = ctx.notify();
         tokio::spawn(async move {
@@ -117,8 +116,6 @@ async fn a_handler_tells_by_its_context() {
         );
         all_told(&mut clients, &["test://a"], "a tool").await;
     }
-    assert_eq!(modern_call("thread", json!({})).to(&mcp).await.status, 200);
-    all_told(&mut clients, &["tools"], "a blocking tool").await;
     assert_eq!(modern_call("later", json!({})).to(&mcp).await.text(), "soon");
     all_told(&mut clients, &["prompts"], "what outlives its call").await;
     let uri = "counter://reads";
@@ -128,6 +125,19 @@ async fn a_handler_tells_by_its_context() {
     let prompt = modern("prompts/get", json!({"name": "news"})).to(&mcp).await;
     assert_eq!(prompt.result()["messages"][0]["content"]["text"], json!("Told."), "{prompt}");
     all_told(&mut clients, &["resources", "prompts"], "a prompt").await;
+}
+
+/// On the real clock: threads do not wait for a paused one.
+#[tokio::test]
+async fn so_does_one_on_a_thread_of_its_own() {
+    let tool = tool_fn("thread", "Tell", |ctx: Context| ctx.notify().tools_list_changed()).blocking(true);
+    let mcp = server_with(|mcp| mcp.tool(tool));
+    let mut clients = clients(&mcp).await;
+    assert_eq!(modern_call("thread", json!({})).to(&mcp).await.status, 200);
+    for client in &mut clients {
+        let news = client.message().await.expect("open");
+        assert_eq!(news["method"], json!("notifications/tools/list_changed"), "{news}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -114,7 +114,7 @@ async fn an_unknown_resource_cannot_be() {
     for revision in SESSION_REVISIONS {
         let session = Session::open(&mcp, revision, None).await;
         let mut stream = session.stream().await;
-        for uri in ["test://c", "", "item://", "item://{id}"] {
+        for uri in ["test://c", "", "item://", "test://a/"] {
             let reply = session.subscribe(uri).to(&mcp).await;
             assert_eq!((reply.status.as_u16(), reply.code()), (200, -32002), "{revision} {uri:?}\n{reply}");
             assert_eq!(reply.error()["data"], json!({"uri": uri}), "{revision}\n{reply}");
