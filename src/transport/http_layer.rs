@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -174,13 +174,17 @@ where
     B: HttpBody + Send + 'static,
     B::Data: Send,
 {
+    let head_only = parts.method == Method::HEAD;
     parts.extensions.insert(Destination { shared, place });
     let body = body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())));
     // The pipeline tells no client why a body broke, so the host's own error may go.
     let body = body.map_err(|_| BoxError::from("the body could not be read to its end"));
     let request = Request::from_parts(parts, RequestBody::new(body));
     let answered = service.oneshot(request);
-    Box::pin(
-        answered.map(|answered| Ok(answered.unwrap_or_else(|error| Rejection::layer_failed(&*error).into_response()))),
-    )
+    let failed = move |error: BoxError| {
+        let response = Rejection::layer_failed(&*error).into_response();
+        // As of every refusal.
+        if head_only { response.map(|_| Body::default()) } else { response }
+    };
+    Box::pin(answered.map(move |answered| Ok(answered.unwrap_or_else(failed))))
 }
