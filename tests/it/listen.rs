@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    bare_hyper::{Client, promptly, serve},
     reply::Event,
     rig::{Probe, session},
     support::{Live, bare, modern, modern_call, pass, secs, soon},
@@ -265,5 +266,32 @@ async fn a_server_of_2026_07_28_has_nothing_else() {
             let reply = bare(method, "").header("accept", "text/event-stream").to(&mcp).await;
             assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, Some("POST")), "{reply}");
         }
+    }
+}
+
+/// Where each connection has buffers of its own: what is said leaves at once, and who hangs up is gone.
+#[tokio::test]
+async fn over_real_sockets() {
+    let mcp = server_with(|mcp| mcp.limits(Limits::new().open_streams(1)));
+    let (notify, address) = (mcp.notify(), serve(mcp).await);
+    for n in 0..4 {
+        let [h1, h2] = Client::both(address).await;
+        let mut client = if n % 2 == 0 { h1 } else { h2 };
+        let mut stream = promptly("a place", async {
+            loop {
+                let stream = client.open(listen(n, everything())).await;
+                if stream.status == 200 {
+                    break stream;
+                }
+                assert_eq!(stream.status, 503);
+                stream.collect().await;
+            }
+        })
+        .await;
+        let first = promptly("the acknowledgment", stream.message()).await.expect("open");
+        assert_eq!(first["params"]["_meta"][ID], json!(n), "{first}");
+        notify.resource_updated("test://a");
+        let news = promptly("news", stream.message()).await.expect("open");
+        assert_eq!(news["params"]["uri"], json!("test://a"), "{news}");
     }
 }

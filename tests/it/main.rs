@@ -56,6 +56,7 @@ mod limits;
 mod listen;
 mod listen_filters;
 mod logs;
+mod logs_of_failures;
 mod macros;
 mod mount_axum;
 mod negotiation;
