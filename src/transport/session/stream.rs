@@ -37,7 +37,7 @@ pub(crate) async fn open(
         resources_list_changed: declared.resources,
         resource_subscriptions: session.record.subscriptions(),
     }));
-    let seat = shared.sessions.live.take_seat(session.id, Arc::clone(&watcher));
+    let seat = shared.sessions.live.take_seat(session.id, &watcher);
     // A subscription that was made since the session was read has found nobody here to tell.
     let session = shared.sessions.find(&head.session_id, principal).await?;
     watcher.set_subscriptions(session.record.subscriptions());
