@@ -19,6 +19,16 @@ pub enum BuildErrorKind {
     DuplicateTool,
     /// A tool's name or its schema is not what the specification allows.
     InvalidTool,
+    /// Two resources have the same URI, or two templates the same text.
+    DuplicateResource,
+    /// A resource's URI, template or name cannot be served.
+    InvalidResource,
+    /// Two prompts have the same name.
+    DuplicatePrompt,
+    /// A prompt's name or settings cannot be served.
+    InvalidPrompt,
+    /// A completion handler is for an argument that does not exist, or cannot be served.
+    InvalidCompletion,
     /// A handler extracts `State<T>` of a type that no `.state(..)` gave.
     MissingState,
     /// A setting has a value that can never work.

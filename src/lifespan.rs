@@ -334,3 +334,9 @@ async fn interrupt() {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+pub(crate) fn on_thread<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = Result<T, Box<dyn std::any::Any + Send>>> + Send {
+    async move { Ok(future.await) }
+}

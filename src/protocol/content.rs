@@ -75,6 +75,38 @@ pub struct Annotations {
     /// How much it matters, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<f64>,
+    /// When it was last changed, in ISO 8601, as `2025-01-12T15:00:58Z`; since 2025-06-18.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+}
+
+impl Annotations {
+    /// No hints.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whom it is for: `user`, `assistant`.
+    #[must_use]
+    pub fn audience(mut self, audience: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.audience = audience.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How much it matters, 0 to 1.
+    #[must_use]
+    pub fn priority(mut self, priority: f64) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// When it was last changed, in ISO 8601.
+    #[must_use]
+    pub fn last_modified(mut self, when: impl Into<String>) -> Self {
+        self.last_modified = Some(when.into());
+        self
+    }
 }
 
 impl Content {
@@ -109,7 +141,19 @@ impl Content {
     }
 }
 
-fn base64(bytes: impl AsRef<[u8]>) -> String {
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+pub(crate) fn base64(bytes: impl AsRef<[u8]>) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }

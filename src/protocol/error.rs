@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::capabilities::Capability;
+
 /// The codes of JSON-RPC 2.0 and of MCP (2026-07-28, basic/index, «Error Codes»).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorCode {
@@ -17,8 +19,12 @@ pub(crate) enum ErrorCode {
     Internal,
     /// 2026-07-28: a header is missing or contradicts the body.
     HeaderMismatch,
+    /// 2026-07-28: the request needs something that its client does not offer.
+    MissingCapability,
     /// The revision asked for is not served.
     UnsupportedProtocolVersion,
+    /// There is no such resource: a code of its own up to 2025-11-25.
+    ResourceNotFound,
 }
 
 impl ErrorCode {
@@ -27,9 +33,11 @@ impl ErrorCode {
             Self::Parse => -32700,
             Self::InvalidRequest => -32600,
             Self::MethodNotFound => -32601,
-            Self::InvalidParams => -32602,
+            // -32002 belongs to the revisions that defined it: `encode::error` writes it for them.
+            Self::InvalidParams | Self::ResourceNotFound => -32602,
             Self::Internal => -32603,
             Self::HeaderMismatch => -32020,
+            Self::MissingCapability => -32021,
             Self::UnsupportedProtocolVersion => -32022,
         }
     }
@@ -53,5 +61,21 @@ impl RpcError {
     #[cold]
     pub(crate) fn invalid_params(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::InvalidParams, message)
+    }
+
+    /// 2026-07-28, server/resources, «Error Handling».
+    #[cold]
+    pub(crate) fn resource_not_found(uri: &str) -> Self {
+        let data = serde_json::json!({ "uri": uri }).to_string();
+        Self { data: Some(data), ..Self::new(ErrorCode::ResourceNotFound, "there is no such resource; see data.uri") }
+    }
+
+    /// 2026-07-28, basic/index, «Error Codes».
+    #[cold]
+    pub(crate) fn missing_capability(capability: Capability) -> Self {
+        let text =
+            format!("this needs the client capability `{}`, which the client does not offer", capability.as_str());
+        let data = serde_json::json!({ "requiredCapabilities": capability.required() }).to_string();
+        Self { data: Some(data), ..Self::new(ErrorCode::MissingCapability, text) }
     }
 }

@@ -12,7 +12,8 @@ use super::error::{ErrorCode, RpcError};
 use super::escape::write_string;
 use super::fill::{InPlace, fill};
 use super::meta::Meta;
-use super::text::{Object, ObjectText, Text};
+use super::params::{self, Params};
+use super::text::{Object, Text};
 
 /// The largest integer that is read exactly when it is written with a fraction, as `5.0`. Without one every 64-bit
 /// integer is.
@@ -162,33 +163,6 @@ fill!(Message {
     5 "error" => error,
 });
 
-/// The parameters of every method, in one struct: one pass reads them without knowing the method, which may come after
-/// them in the text. `arguments` stays a slice. A member that is `null` counts as absent.
-#[derive(Debug, Default)]
-pub(crate) struct Params<'a> {
-    pub(crate) meta: Meta<'a>,
-    pub(crate) name: Option<Text<'a>>,
-    pub(crate) arguments: Option<ObjectText<'a>>,
-    pub(crate) cursor: Option<Text<'a>>,
-    pub(crate) protocol_version: Option<Text<'a>>,
-    pub(crate) capabilities: Option<ObjectText<'a>>,
-    pub(crate) client_info: Option<ObjectText<'a>>,
-    pub(crate) level: Option<Text<'a>>,
-    pub(crate) request_id: Id<'a>,
-}
-
-fill!(Params {
-    0 "_meta" => { meta or null },
-    1 "name" => name,
-    2 "arguments" => arguments,
-    3 "cursor" => cursor,
-    4 "protocolVersion" => protocol_version,
-    5 "capabilities" => capabilities,
-    6 "clientInfo" => client_info,
-    7 "level" => level,
-    8 "requestId" => request_id,
-});
-
 /// What a message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -296,7 +270,7 @@ fn diagnose(text: &str, error: &serde_json::Error) -> Malformed {
         let error = RpcError::new(ErrorCode::InvalidRequest, "method: expected a string");
         return Malformed { id, error };
     }
-    if let Some(fault) = envelope.params.and_then(|params| params_fault(params.get())) {
+    if let Some(fault) = envelope.params.and_then(|params| params::fault(params.get())) {
         return Malformed { id, error: RpcError::invalid_params(fault) };
     }
     // `result` or `error` is there twice, which the envelope does not look at.
@@ -308,19 +282,6 @@ fn diagnose(text: &str, error: &serde_json::Error) -> Malformed {
 fn batch() -> Malformed {
     let text = "batches are not accepted: send one message as a JSON object";
     Malformed { id: None, error: RpcError::new(ErrorCode::InvalidRequest, text) }
-}
-
-/// What is wrong with the parameters, with the path to it.
-fn params_fault(params: &str) -> Option<String> {
-    if !params.starts_with('{') {
-        return Some("params: expected an object".into());
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(params);
-    let result: Result<Params<'_>, _> = serde_path_to_error::deserialize(&mut deserializer);
-    let error = result.err()?;
-    let path = error.path().to_string();
-    let place = if path == "." { "params".to_owned() } else { format!("params.{path}") };
-    Some(format!("{place}: {}", error.inner()))
 }
 
 impl RequestId {

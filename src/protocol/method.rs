@@ -11,6 +11,22 @@ pub(crate) enum Method {
     Discover,
     ToolsList,
     ToolsCall,
+    ResourcesList,
+    TemplatesList,
+    ResourcesRead,
+    Subscribe,
+    Unsubscribe,
+    PromptsList,
+    PromptsGet,
+    Complete,
+    Listen,
+}
+
+/// The member of `params` that `Mcp-Name` mirrors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mirrored {
+    Name,
+    Uri,
 }
 
 impl Method {
@@ -19,10 +35,19 @@ impl Method {
         match (name, revision.era()) {
             ("tools/call", _) => Some(Self::ToolsCall),
             ("tools/list", _) => Some(Self::ToolsList),
+            ("resources/read", _) => Some(Self::ResourcesRead),
+            ("resources/list", _) => Some(Self::ResourcesList),
+            ("resources/templates/list", _) => Some(Self::TemplatesList),
+            ("prompts/get", _) => Some(Self::PromptsGet),
+            ("prompts/list", _) => Some(Self::PromptsList),
+            ("completion/complete", _) => Some(Self::Complete),
+            ("resources/subscribe", Era::Session) => Some(Self::Subscribe),
+            ("resources/unsubscribe", Era::Session) => Some(Self::Unsubscribe),
             ("initialize", Era::Session) => Some(Self::Initialize),
             ("ping", Era::Session) => Some(Self::Ping),
             ("logging/setLevel", Era::Session) => Some(Self::SetLevel),
             ("server/discover", Era::Stateless) => Some(Self::Discover),
+            ("subscriptions/listen", Era::Stateless) => Some(Self::Listen),
             _ => None,
         }
     }
@@ -35,13 +60,25 @@ impl Method {
             Self::Discover => "server/discover",
             Self::ToolsList => "tools/list",
             Self::ToolsCall => "tools/call",
+            Self::ResourcesList => "resources/list",
+            Self::TemplatesList => "resources/templates/list",
+            Self::ResourcesRead => "resources/read",
+            Self::Subscribe => "resources/subscribe",
+            Self::Unsubscribe => "resources/unsubscribe",
+            Self::PromptsList => "prompts/list",
+            Self::PromptsGet => "prompts/get",
+            Self::Complete => "completion/complete",
+            Self::Listen => "subscriptions/listen",
         }
     }
 
-    /// Whether `Mcp-Name` must mirror `params.name` (2026-07-28, basic/transports/streamable-http, «Standard Request
-    /// Headers»).
-    pub(crate) const fn has_name(self) -> bool {
-        matches!(self, Self::ToolsCall)
+    /// What `Mcp-Name` must mirror (2026-07-28, basic/transports/streamable-http, «Standard Request Headers»).
+    pub(crate) const fn mirrored(self) -> Option<Mirrored> {
+        match self {
+            Self::ToolsCall | Self::PromptsGet => Some(Mirrored::Name),
+            Self::ResourcesRead => Some(Mirrored::Uri),
+            _ => None,
+        }
     }
 }
 

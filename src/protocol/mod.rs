@@ -3,6 +3,9 @@
 //! Nothing here does I/O, reads a clock or knows HTTP. Reading is [`jsonrpc`] (one pass over a message), writing is
 //! [`encode`] (the only place that knows what a revision's results look like); the rest are the types they share.
 
+pub(crate) mod caching;
+pub(crate) mod capabilities;
+pub(crate) mod completion;
 pub(crate) mod content;
 pub(crate) mod encode;
 pub(crate) mod error;
@@ -13,8 +16,13 @@ pub(crate) mod jsonrpc;
 pub(crate) mod meta;
 pub(crate) mod method;
 pub(crate) mod notifications;
+pub(crate) mod params;
+pub(crate) mod prompts;
+pub(crate) mod resources;
 pub(crate) mod revision;
 pub(crate) mod session;
 pub(crate) mod stateless;
+pub(crate) mod subscriptions;
 pub(crate) mod text;
 pub(crate) mod tools;
+pub(crate) mod uri_template;

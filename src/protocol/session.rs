@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::capabilities::ClientCapabilities;
 use super::error::RpcError;
 use super::implementation::Implementation;
-use super::jsonrpc::Params;
+use super::params::Params;
 
 /// `initialize`, checked.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub(crate) struct InitializeParams<'a> {
     pub(crate) protocol_version: &'a str,
     /// `clientInfo`, as JSON text.
     pub(crate) client_info: &'a str,
+    pub(crate) capabilities: ClientCapabilities,
 }
 
 impl<'a> InitializeParams<'a> {
@@ -27,10 +29,11 @@ impl<'a> InitializeParams<'a> {
             return Err(RpcError::invalid_params("params.clientInfo: missing; expected an object"));
         };
         check_implementation(client_info.0, "params.clientInfo")?;
-        if params.capabilities.is_none() {
+        let Some(capabilities) = params.capabilities else {
             return Err(RpcError::invalid_params("params.capabilities: missing; expected an object"));
-        }
-        Ok(Self { protocol_version: version.as_str(), client_info: client_info.0 })
+        };
+        let capabilities = ClientCapabilities::read(capabilities.0);
+        Ok(Self { protocol_version: version.as_str(), client_info: client_info.0, capabilities })
     }
 }
 

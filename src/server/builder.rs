@@ -1,76 +1,87 @@
 //! The builder: what is served, and how.
 
-use std::any::TypeId;
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
+use super::changes::Changes;
 use super::dispatch::Server;
-use super::registry::Registry;
+use super::layer::Layers;
+use super::prompt::Prompt;
+use super::registry::{Registry, check_icons};
+use super::resource::Resource;
 use super::state::States;
-use super::tool::{self, Tool};
-use crate::error::{BuildError, BuildErrorKind};
-use crate::protocol::encode::{Encoder, Identity};
-use crate::protocol::implementation::{Icon, Implementation};
+use super::tool::Tool;
+use crate::error::BuildError;
+use crate::protocol::caching::CacheHints;
+use crate::protocol::encode::{Encoder, Identity, Introduction};
+use crate::protocol::implementation::Implementation;
 use crate::protocol::revision::Revisions;
 
+/// How many entries a page of a list has by default: so many that hardly any list has a second, since some clients read
+/// the first page only.
+const PAGE: usize = 1000;
+
 /// What is served: the part of `Mcp` that knows nothing of HTTP.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ServerBuilder {
     pub(crate) implementation: Implementation,
     pub(crate) instructions: Option<String>,
     pub(crate) tools: Vec<Tool>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) prompts: Vec<Prompt>,
     pub(crate) states: States,
+    pub(crate) layers: Layers,
+    pub(crate) hints: CacheHints,
+    pub(crate) page: usize,
 }
 
 impl ServerBuilder {
+    pub(crate) fn new(implementation: Implementation) -> Self {
+        let mut states = States::default();
+        // The state of extractors that need none.
+        states.insert(());
+        Self {
+            implementation,
+            instructions: None,
+            tools: Vec::new(),
+            resources: Vec::new(),
+            prompts: Vec::new(),
+            states,
+            layers: Layers::default(),
+            hints: CacheHints::default(),
+            page: PAGE,
+        }
+    }
+
     pub(crate) fn build(self, revisions: Revisions) -> Result<Server, BuildError> {
         if self.implementation.name.is_empty() {
             return Err(BuildError::setting("Mcp::new: the server's name is empty"));
         }
-        check_icons(&self.implementation.icons)?;
-        for tool in &self.tools {
-            check_tool(tool, &self.states)?;
+        if self.page == 0 {
+            return Err(BuildError::setting("page_size: zero; no list could be read"));
         }
-        let registry = Registry::new(self.tools).map_err(|name| {
-            BuildError::new(
-                BuildErrorKind::DuplicateTool,
-                format!("tools: two tools have the name `{name}`; rename one"),
-            )
-        })?;
+        check_icons(&self.implementation.icons, "server", &self.implementation.name)
+            .map_err(|fault| BuildError::setting(format!("icons: {fault}")))?;
+        let registry = Registry::new(self.page);
+        registry.add_tools(self.tools, &self.states)?;
+        registry.add_resources(self.resources, &self.states)?;
+        registry.add_prompts(self.prompts, &self.states)?;
         let identity = Identity {
             implementation: self.implementation,
             instructions: self.instructions,
-            has_tools: !registry.is_empty(),
+            revisions,
+            hints: self.hints,
         };
-        Ok(Server { encoder: Encoder::new(&identity, revisions), registry, states: Arc::new(self.states) })
+        let introduction = Introduction::new(&identity, registry.capabilities());
+        Ok(Server {
+            encoder: Encoder::new(&identity),
+            introduction: ArcSwap::from_pointee(introduction),
+            identity,
+            registry,
+            states: Arc::new(self.states),
+            layers: self.layers,
+            changes: Arc::new(Changes::default()),
+        })
     }
-}
-
-fn check_icons(icons: &[Icon]) -> Result<(), BuildError> {
-    match icons.iter().find(|icon| !tool::is_safe_icon(icon)) {
-        Some(icon) => Err(BuildError::setting(format!("icons: {:?} is neither `https:` nor `data:`", icon.src()))),
-        None => Ok(()),
-    }
-}
-
-fn check_tool(tool: &Tool, states: &States) -> Result<(), BuildError> {
-    if let Some(fault) = tool::fault(tool) {
-        return Err(BuildError::new(BuildErrorKind::InvalidTool, format!("tools: {fault}")));
-    }
-    if tool.timeout.is_some_and(|timeout| timeout.is_zero()) {
-        let text = format!("tool `{}`: timeout is zero; every call would fail", tool.name());
-        return Err(BuildError::new(BuildErrorKind::InvalidTool, text));
-    }
-    let mut seen: HashSet<TypeId> = HashSet::new();
-    for need in &tool.needs.states {
-        if seen.insert(need.id) && !states.contains(need.id) {
-            let text = format!(
-                "tool `{}` takes `State<{}>`, but no such state was given; add `.state(value)` with a value of that type",
-                tool.name(),
-                need.name
-            );
-            return Err(BuildError::new(BuildErrorKind::MissingState, text));
-        }
-    }
-    Ok(())
 }

@@ -1,58 +1,184 @@
-//! One call of a tool: what a handler's extractors read from.
+//! One call of a handler: what its extractors read from, and what it comes to.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Extensions, HeaderMap};
+use serde_json::Value;
 
+use super::completion::CompletionRequest;
 use super::context::Context;
 use super::state::States;
-use super::tool::Tool;
+use super::target::Target;
 use crate::auth::Principal;
+use crate::protocol::capabilities::ClientCapabilities;
+use crate::protocol::completion::Completion;
+use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::notifications::LogLevel;
+use crate::protocol::prompts::GetPromptResult;
+use crate::protocol::resources::ReadResourceResult;
 use crate::protocol::revision::Revision;
+use crate::protocol::tools::CallToolResult;
 
-/// A call on its way to the handler: what [`FromCall`](crate::FromCall) reads from.
+/// A call on its way to the handler: what [`FromCall`](crate::FromCall) reads from, and what a layer of
+/// [`Mcp::layer`](crate::Mcp::layer) sees.
 pub struct Call {
-    pub(crate) tool: Arc<Tool>,
-    /// `arguments` as it was sent, a slice of the request's body.
-    pub(crate) arguments: Option<Bytes>,
+    pub(crate) target: Arc<Target>,
+    pub(crate) arguments: Arguments,
     /// For handlers that ask for one.
     pub(crate) states: Option<Arc<States>>,
-    /// The request's headers, for handlers that ask for them.
-    pub(crate) headers: Option<HeaderMap>,
-    /// The request's extensions, for handlers that ask for them.
-    pub(crate) extensions: Option<Extensions>,
+    /// The head of the HTTP request, for handlers that ask for it or for a part of it.
+    pub(crate) parts: Option<Box<Parts>>,
+    pub(crate) principal: Option<Principal>,
     /// For handlers that ask for it.
     pub(crate) context: Option<Context>,
+    /// What a handler holds that runs on a thread of its own: its place among the calls.
+    pub(crate) held: Option<Box<dyn Any + Send>>,
+}
+
+/// What a call was given.
+#[derive(Clone, Debug)]
+pub(crate) enum Arguments {
+    /// `arguments` as it was sent, a slice of the request's body.
+    Json(Option<Bytes>),
+    Named(Box<Named>),
+}
+
+/// The arguments of a prompt or the variables of a template, which are strings.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Named {
+    pub(crate) strings: Vec<(String, String)>,
+    /// The resource that is read.
+    pub(crate) uri: Option<String>,
+    pub(crate) completion: Option<CompletionRequest>,
 }
 
 impl Call {
-    /// The tool's name.
+    /// The method: `tools/call`, `resources/read`, `prompts/get` or `completion/complete`.
     #[must_use]
-    pub fn tool(&self) -> &str {
-        self.tool.name()
+    pub fn method(&self) -> &'static str {
+        self.target.method().as_str()
     }
 
-    /// The headers of the HTTP request, if [`Needs::headers`](crate::Needs::headers) was asked for.
+    /// The name of the tool, the resource or the prompt.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.target.name
+    }
+
+    /// The URI that is read, in `resources/read`.
+    #[must_use]
+    pub fn uri(&self) -> Option<&str> {
+        self.named().and_then(|named| named.uri.as_deref())
+    }
+
+    /// The arguments of the tool or the prompt, or the variables of the resource's template.
+    #[must_use]
+    pub fn arguments(&self) -> Value {
+        match &self.arguments {
+            // It was part of a message that has been parsed.
+            Arguments::Json(Some(json)) => serde_json::from_slice(json).unwrap_or_default(),
+            Arguments::Json(None) => Value::Object(serde_json::Map::new()),
+            Arguments::Named(named) => {
+                named.strings.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+            }
+        }
+    }
+
+    /// The headers of the HTTP request, in a layer, or if [`Needs::headers`](crate::Needs::headers) was asked for.
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
-        self.headers.as_ref()
+        self.parts.as_ref().map(|parts| &parts.headers)
     }
 
-    /// The extensions of the HTTP request, if [`Needs::extensions`](crate::Needs::extensions) was asked for.
+    /// The extensions of the HTTP request, in a layer, or if [`Needs::extensions`](crate::Needs::extensions) was asked
+    /// for.
     #[must_use]
     pub fn extensions(&self) -> Option<&Extensions> {
-        self.extensions.as_ref()
+        self.parts.as_ref().map(|parts| &parts.extensions)
+    }
+
+    /// The same, to be changed: what a layer puts here is found by [`Extension<T>`](crate::Extension).
+    pub fn extensions_mut(&mut self) -> Option<&mut Extensions> {
+        self.parts.as_mut().map(|parts| &mut parts.extensions)
+    }
+
+    /// Who is asking, if the host said so.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    fn named(&self) -> Option<&Named> {
+        match &self.arguments {
+            Arguments::Named(named) => Some(named),
+            Arguments::Json(_) => None,
+        }
+    }
+
+    pub(crate) fn completion(&self) -> Option<&CompletionRequest> {
+        self.named().and_then(|named| named.completion.as_ref())
     }
 }
 
 impl fmt::Debug for Call {
     /// Without arguments and headers, which are the caller's and may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("tool", &self.tool.name()).finish_non_exhaustive()
+        f.debug_struct("Call").field("method", &self.method()).field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// What a call comes to: what a layer of [`Mcp::layer`](crate::Mcp::layer) gets back.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Of `tools/call`. A tool that failed is such a result, with `isError`.
+    Tool(CallToolResult),
+    /// Of `resources/read`.
+    Resource(ReadResourceResult),
+    /// Of `prompts/get`.
+    Prompt(GetPromptResult),
+    /// Of `completion/complete`.
+    Completion(Completion),
+    /// A JSON-RPC error.
+    Error(CallError),
+}
+
+impl Reply {
+    /// Whether the call failed, be it by an error or by a result that says so.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        match self {
+            Self::Tool(result) => result.is_error,
+            Self::Error(_) => true,
+            Self::Resource(_) | Self::Prompt(_) | Self::Completion(_) => false,
+        }
+    }
+}
+
+/// A JSON-RPC error that answers a call.
+#[derive(Clone, Debug)]
+pub struct CallError(pub(crate) RpcError);
+
+impl CallError {
+    /// -32602: the caller asked for something that it cannot have.
+    pub fn invalid_params(message: impl Into<String>) -> Self {
+        Self(RpcError::invalid_params(message.into()))
+    }
+
+    /// -32603: the server failed. The text reaches the client.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self(RpcError::new(ErrorCode::Internal, message.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
     }
 }
 
@@ -63,6 +189,7 @@ pub(crate) struct CallFacts {
     pub(crate) principal: Option<Principal>,
     /// `clientInfo`, as JSON text.
     pub(crate) client_info: Option<Bytes>,
+    pub(crate) capabilities: ClientCapabilities,
     pub(crate) progress_token: Option<RequestId>,
     pub(crate) policy: CallPolicy,
 }
@@ -74,6 +201,8 @@ pub(crate) struct CallPolicy {
     pub(crate) on_disconnect: OnDisconnect,
     /// The least grave log message that the client wants; none at all without it.
     pub(crate) log_floor: Option<LogLevel>,
+    /// Whether a capability that is missing has an error code of its own.
+    pub(crate) names_capabilities: bool,
 }
 
 /// What happens to a running call when its client goes away.

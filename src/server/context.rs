@@ -3,14 +3,17 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::call::CallFacts;
+use super::changes::Notify;
 use super::outbound::Outbound;
+use super::target::Target;
 use crate::auth::Principal;
+use crate::protocol::capabilities::Capability;
 use crate::protocol::implementation::Implementation;
 use crate::protocol::notifications::{self, LogLevel};
 use crate::protocol::revision::Revision;
@@ -39,17 +42,33 @@ pub struct Context {
 }
 
 struct Shared {
-    tool: String,
+    target: Arc<Target>,
+    uri: Option<String>,
     facts: CallFacts,
     /// `None` where the client cannot be told anything before the answer.
     outbound: Option<Arc<Outbound>>,
+    notify: Notify,
+    missing: OnceLock<Capability>,
     ended: CancellationToken,
 }
 
+/// What a call failed for: see [`Context::require`].
+pub(crate) struct Missing {
+    pub(crate) capability: Capability,
+    /// Whether the client's revision has an error code for it.
+    pub(crate) has_code: bool,
+}
+
 impl Context {
-    pub(crate) fn new(tool: &str, facts: CallFacts, outbound: Option<Arc<Outbound>>) -> Self {
-        let shared = Shared { tool: tool.to_owned(), facts, outbound, ended: CancellationToken::new() };
-        Self { shared: Arc::new(shared) }
+    pub(crate) fn new(
+        target: Arc<Target>,
+        uri: Option<String>,
+        facts: CallFacts,
+        outbound: Option<Arc<Outbound>>,
+        notify: Notify,
+    ) -> Self {
+        let (missing, ended) = (OnceLock::new(), CancellationToken::new());
+        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, missing, ended }) }
     }
 
     /// Tells the client how far the call is: a number that grows, in a unit of your choice. `.await` the result to send
@@ -75,9 +94,9 @@ impl Context {
         if self.is_cancelled() || self.shared.facts.policy.log_floor.is_none_or(|floor| level < floor) {
             return;
         }
-        match notifications::message(level, &self.shared.tool, &data) {
+        match notifications::message(level, self.name(), &data) {
             Ok(message) => outbound.send(message, None).await,
-            Err(error) => tracing::warn!(%error, tool = self.tool(), "a log message could not be written as JSON"),
+            Err(error) => tracing::warn!(%error, name = self.name(), "a log message could not be written as JSON"),
         }
     }
 
@@ -126,10 +145,60 @@ impl Context {
         self.shared.facts.principal.as_ref()
     }
 
-    /// The tool's name.
+    /// The name of the tool, the resource or the prompt.
     #[must_use]
-    pub fn tool(&self) -> &str {
-        &self.shared.tool
+    pub fn name(&self) -> &str {
+        &self.shared.target.name
+    }
+
+    /// The URI that is read, where a resource is.
+    #[must_use]
+    pub fn uri(&self) -> Option<&str> {
+        self.shared.uri.as_deref()
+    }
+
+    /// Whether the client offers a capability. A client without a session, before 2026-07-28, offers none.
+    #[must_use]
+    pub fn supports(&self, capability: Capability) -> bool {
+        self.shared.facts.capabilities.has(capability)
+    }
+
+    /// Goes on only if the client offers a capability. A handler that fails after this has failed is answered with
+    /// -32021 and the name of what is missing (2026-07-28, basic/index, «Error Codes»; earlier revisions have no such
+    /// code and get a failed tool, or -32603). To choose between two ways, ask [`supports`](Self::supports).
+    ///
+    /// ```
+    /// use mcp_mount::{Capability, Context, ToolError};
+    ///
+    /// async fn summarize(ctx: Context) -> Result<String, ToolError> {
+    ///     ctx.require(Capability::Sampling)?;
+    ///     // .. ask the client's model
+    ///     Ok("a summary".to_owned())
+    /// }
+    /// # let _ = mcp_mount::tool_fn("summarize", "Summarize", summarize);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the client does not offer it.
+    pub fn require(&self, capability: Capability) -> Result<(), MissingCapability> {
+        if self.supports(capability) {
+            return Ok(());
+        }
+        // The first is what the handler fails for.
+        self.shared.missing.get_or_init(|| capability);
+        Err(MissingCapability(capability))
+    }
+
+    pub(crate) fn missing_capability(&self) -> Option<Missing> {
+        let has_code = self.shared.facts.policy.names_capabilities;
+        self.shared.missing.get().map(|capability| Missing { capability: *capability, has_code })
+    }
+
+    /// Tells clients of changes: the same as [`McpService::notify`](crate::McpService::notify).
+    #[must_use]
+    pub fn notify(&self) -> Notify {
+        self.shared.notify.clone()
     }
 
     /// What the client says it is: for display, never for decisions.
@@ -153,7 +222,20 @@ async fn take_turns() {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("tool", &self.shared.tool).finish_non_exhaustive()
+        f.debug_struct("Context").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// The client does not offer something that the call needs: from [`Context::require`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this needs the client capability `{}`, which the client does not offer", .0.as_str())]
+pub struct MissingCapability(Capability);
+
+impl MissingCapability {
+    /// What is missing.
+    #[must_use]
+    pub fn capability(self) -> Capability {
+        self.0
     }
 }
 

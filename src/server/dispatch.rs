@@ -2,23 +2,37 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 
+use super::call::Named;
+use super::catalog::{Listed, Shelf};
+use super::changes::{Changes, Notify};
+use super::completion::{Completers, CompletionRequest};
+use super::layer::Layers;
 use super::registry::Registry;
 use super::state::States;
-use super::tool::Tool;
-use crate::protocol::encode::Encoder;
+use super::target::Target;
+use crate::protocol::capabilities::ServerCapabilities;
+use crate::protocol::completion::Completion;
+use crate::protocol::encode::{Encoder, Identity, Introduction};
 use crate::protocol::error::RpcError;
-use crate::protocol::jsonrpc::{Params, RequestId};
+use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::method::Method;
+use crate::protocol::params::{CompleteParams, Filter, Params, Reference};
 use crate::protocol::revision::Revision;
+use crate::protocol::text::Text;
 
 /// What is served, whoever asks and however it travels.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) registry: Registry,
     pub(crate) states: Arc<States>,
+    pub(crate) layers: Layers,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) encoder: Encoder,
+    pub(crate) identity: Identity,
+    pub(crate) introduction: ArcSwap<Introduction>,
 }
 
 /// What a request comes to.
@@ -26,12 +40,16 @@ pub(crate) struct Server {
 pub(crate) enum Answer {
     /// The whole response.
     Ready(Bytes),
-    /// The handler of this tool has to run.
-    Call(Arc<Tool>),
+    /// This handler has to run: of a tool, with the request's `arguments`, or with what the request was read into.
+    Call(Arc<Target>, Option<Box<Named>>),
     /// The transport opens a session.
     Initialize,
     /// The transport keeps the level in the session.
     SetLevel,
+    /// The transport keeps in the session whether it wants to know of changes of this resource.
+    Subscribe { uri: String, wanted: bool },
+    /// The transport opens a stream of changes.
+    Listen(Filter),
 }
 
 impl Server {
@@ -45,35 +63,182 @@ impl Server {
         revision: Revision,
         params: &Params<'_>,
     ) -> Result<Answer, RpcError> {
+        let registry = &self.registry;
         match method {
+            Method::ToolsCall => self.tool(params),
+            Method::ToolsList => self.list(&registry.tools, id, revision, params),
+            Method::ResourcesRead => self.resource(params),
+            Method::ResourcesList => self.list(&registry.resources, id, revision, params),
+            Method::TemplatesList => self.list(&registry.templates, id, revision, params),
+            Method::PromptsGet => self.prompt(params),
+            Method::PromptsList => self.list(&registry.prompts, id, revision, params),
+            Method::Complete => self.complete(id, revision, params),
+            Method::Subscribe => self.subscribe(params, true),
+            Method::Unsubscribe => self.subscribe(params, false),
+            Method::Listen => params.filter().map(|filter| Answer::Listen(self.honoured(filter))),
+            Method::Ping => Ok(Answer::Ready(self.encoder.empty(id, revision))),
+            Method::Discover => Ok(Answer::Ready(self.encoder.discover(id, revision, &self.introduction.load()))),
             Method::Initialize => Ok(Answer::Initialize),
             Method::SetLevel => Ok(Answer::SetLevel),
-            Method::Ping => Ok(Answer::Ready(self.encoder.empty(id, revision))),
-            Method::Discover => Ok(Answer::Ready(self.encoder.discover(id, revision))),
-            Method::ToolsList => self.tools_list(id, revision, params),
-            Method::ToolsCall => self.tool(params).map(Answer::Call),
         }
     }
 
-    fn tools_list(&self, id: &RequestId, revision: Revision, params: &Params<'_>) -> Result<Answer, RpcError> {
-        // The list is one page, so no cursor was ever given out.
-        if params.cursor.is_some() {
-            return Err(RpcError::invalid_params("params.cursor: not a cursor of this server; leave it out"));
+    /// Whether there is such a method on this server: those of a capability that it does not declare are not there.
+    pub(crate) fn offers(&self, method: Method) -> bool {
+        let declared = || self.introduction.load().capabilities;
+        match method {
+            Method::ToolsList => declared().tools,
+            Method::ResourcesRead
+            | Method::ResourcesList
+            | Method::TemplatesList
+            | Method::Subscribe
+            | Method::Unsubscribe => declared().resources,
+            Method::PromptsGet | Method::PromptsList => declared().prompts,
+            Method::Complete => declared().completions,
+            // A call of a tool that is not there says so by itself.
+            Method::ToolsCall
+            | Method::Listen
+            | Method::Ping
+            | Method::Discover
+            | Method::Initialize
+            | Method::SetLevel => true,
         }
-        Ok(Answer::Ready(self.encoder.tools(id, revision, self.registry.list(revision))))
     }
 
-    fn tool(&self, params: &Params<'_>) -> Result<Arc<Tool>, RpcError> {
-        let Some(name) = &params.name else {
-            return Err(RpcError::invalid_params("params.name: missing; expected the name of a tool"));
-        };
-        self.registry.get(name.as_str()).cloned().ok_or_else(|| {
-            RpcError::invalid_params(format!(
-                "params.name: there is no tool {:?}; see tools/list",
-                shorten(name.as_str())
-            ))
+    /// Declares what there is by now. What was declared once stays declared: clients have been told.
+    pub(crate) fn declare(&self) {
+        let before = self.introduction.load().capabilities;
+        let now = before.and(self.registry.capabilities());
+        if now != before {
+            self.introduction.store(Arc::new(Introduction::new(&self.identity, now)));
+        }
+    }
+
+    pub(crate) fn notify(&self) -> Notify {
+        Notify::new(Arc::clone(&self.changes))
+    }
+
+    fn list<T: Listed>(
+        &self,
+        shelf: &Shelf<T>,
+        id: &RequestId,
+        revision: Revision,
+        params: &Params<'_>,
+    ) -> Result<Answer, RpcError> {
+        let cursor = params.cursor.as_ref().map(Text::as_str);
+        let page = shelf
+            .load()
+            .page(cursor, revision)
+            .map_err(|_| RpcError::invalid_params("params.cursor: not a cursor of this list; begin without one"))?;
+        Ok(Answer::Ready(self.encoder.list(id, revision, &page)))
+    }
+
+    fn tool(&self, params: &Params<'_>) -> Result<Answer, RpcError> {
+        let name = name(params, "a tool")?;
+        match self.registry.tools.load().get(name) {
+            Some(tool) => Ok(Answer::Call(Arc::clone(&tool.target), None)),
+            None => Err(unknown("tool", name, "tools/list")),
+        }
+    }
+
+    fn prompt(&self, params: &Params<'_>) -> Result<Answer, RpcError> {
+        let name = name(params, "a prompt")?;
+        let prompts = self.registry.prompts.load();
+        let prompt = prompts.get(name).ok_or_else(|| unknown("prompt", name, "prompts/list"))?;
+        let strings = params.prompt_arguments()?;
+        Ok(Answer::Call(Arc::clone(&prompt.target), Some(Box::new(Named { strings, ..Named::default() }))))
+    }
+
+    fn resource(&self, params: &Params<'_>) -> Result<Answer, RpcError> {
+        let uri = params.uri()?;
+        let (target, strings) = self.find_resource(&uri).ok_or_else(|| RpcError::resource_not_found(&uri))?;
+        let named = Named { strings, uri: Some(uri.into_owned()), completion: None };
+        Ok(Answer::Call(target, Some(Box::new(named))))
+    }
+
+    /// The resource of this URI, or the first template that it fits, with the values of its variables.
+    fn find_resource(&self, uri: &str) -> Option<(Arc<Target>, Vec<(String, String)>)> {
+        if let Some(resource) = self.registry.resources.load().get(uri) {
+            return Some((Arc::clone(&resource.target), Vec::new()));
+        }
+        self.registry.templates.load().iter().find_map(|template| {
+            let variables = template.template()?.matches(uri)?;
+            let strings = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            Some((Arc::clone(&template.target), strings))
         })
     }
+
+    fn subscribe(&self, params: &Params<'_>, wanted: bool) -> Result<Answer, RpcError> {
+        let uri = params.uri()?;
+        if wanted && self.find_resource(&uri).is_none() {
+            return Err(RpcError::resource_not_found(&uri));
+        }
+        Ok(Answer::Subscribe { uri: uri.into_owned(), wanted })
+    }
+
+    /// What of a filter can be served: the rest is left out of the acknowledgment.
+    fn honoured(&self, filter: Filter) -> Filter {
+        let ServerCapabilities { tools, resources, prompts, .. } = self.introduction.load().capabilities;
+        let mut uris = filter.resource_subscriptions;
+        uris.sort_unstable();
+        uris.dedup();
+        uris.retain(|uri| resources && self.find_resource(uri).is_some());
+        Filter {
+            tools_list_changed: filter.tools_list_changed && tools,
+            prompts_list_changed: filter.prompts_list_changed && prompts,
+            resources_list_changed: filter.resources_list_changed && resources,
+            resource_subscriptions: uris,
+        }
+    }
+
+    fn complete(&self, id: &RequestId, revision: Revision, params: &Params<'_>) -> Result<Answer, RpcError> {
+        let CompleteParams { reference, argument, value, context } = params.completion()?;
+        let target = match reference {
+            Reference::Prompt { name } => {
+                let prompts = self.registry.prompts.load();
+                let prompt = prompts.get(&name).ok_or_else(|| unknown("prompt", &name, "prompts/list"))?;
+                let has = prompt.definition.arguments.iter().any(|one| one.name == argument);
+                completer(&prompt.completers, &argument, has)?
+            }
+            Reference::Resource { uri } => {
+                let templates = self.registry.templates.load();
+                let found = templates.get(&uri).or_else(|| {
+                    templates.iter().find(|one| one.template().is_some_and(|template| template.matches(&uri).is_some()))
+                });
+                let template = found.ok_or_else(|| RpcError::resource_not_found(&uri))?;
+                let has = template.template().is_some_and(|template| template.variables().any(|one| one == argument));
+                completer(&template.completers, &argument, has)?
+            }
+        };
+        let Some(target) = target else {
+            return Ok(Answer::Ready(self.encoder.completion(id, revision, &Completion::default())));
+        };
+        let strings = context.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let completion = Some(CompletionRequest { argument, value, context });
+        Ok(Answer::Call(target, Some(Box::new(Named { strings, uri: None, completion }))))
+    }
+}
+
+/// The handler for an argument; `None` where nothing can be suggested for it.
+fn completer(completers: &Completers, argument: &str, has: bool) -> Result<Option<Arc<Target>>, RpcError> {
+    let target = completers.get(argument).cloned();
+    if target.is_none() && !has {
+        let text = format!("params.argument.name: there is no argument {:?} to complete", shorten(argument));
+        return Err(RpcError::invalid_params(text));
+    }
+    Ok(target)
+}
+
+fn name<'a>(params: &'a Params<'_>, of: &str) -> Result<&'a str, RpcError> {
+    match &params.name {
+        Some(name) => Ok(name.as_str()),
+        None => Err(RpcError::invalid_params(format!("params.name: missing; expected the name of {of}"))),
+    }
+}
+
+#[cold]
+fn unknown(noun: &str, name: &str, list: &str) -> RpcError {
+    RpcError::invalid_params(format!("params.name: there is no {noun} {:?}; see {list}", shorten(name)))
 }
 
 /// A name from outside, short enough to be repeated.

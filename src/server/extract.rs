@@ -6,13 +6,11 @@ use std::future::Future;
 use std::ops::{Deref, DerefMut};
 
 use http::HeaderMap;
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::call::Call;
 use super::context::Context;
-use super::schema;
+use crate::auth::Principal;
 
 /// A type that a handler can take as a parameter.
 ///
@@ -39,10 +37,13 @@ use super::schema;
 /// ```
 ///
 /// In a `#[tool]` function such a parameter is marked with `#[extract]`.
+///
+/// An `Option` of an extractor is `None` where the extractor refuses.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not something a tool's handler can ask for",
+    message = "`{Self}` is not something a handler can ask for",
     label = "not an extractor",
-    note = "a handler's parameters are `Args<T>`, `State<T>`, `Extension<T>`, `Headers` and `Context`"
+    note = "a handler asks for `Args<T>`, `State<T>`, `Extension<T>`, `Headers`, `Principal`, `Context`, `Extract<E>` for an \
+            extractor of axum's, or a type of yours that implements `FromCall`"
 )]
 pub trait FromCall: Sized + Send + 'static {
     /// Declares what is read from the call.
@@ -59,29 +60,70 @@ pub trait FromCall: Sized + Send + 'static {
 }
 
 /// What the parameters of a handler read from a call.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Needs {
-    pub(crate) headers: bool,
-    pub(crate) extensions: bool,
+    /// The head of the HTTP request, or a part of it.
+    pub(crate) parts: bool,
+    pub(crate) principal: bool,
     pub(crate) context: bool,
     pub(crate) states: Vec<StateNeed>,
+    /// A state that may be missing.
+    pub(crate) optional_states: bool,
     pub(crate) input_schema: Option<Value>,
 }
 
 impl Needs {
     /// Asks for the headers of the HTTP request: [`Call::headers`].
     pub fn headers(&mut self) {
-        self.headers = true;
+        self.parts = true;
     }
 
     /// Asks for the extensions of the HTTP request: [`Call::extensions`].
     pub fn extensions(&mut self) {
-        self.extensions = true;
+        self.parts = true;
+    }
+}
+
+impl Needs {
+    /// Asks for a value of [`Mcp::state`](crate::Mcp::state): [`Call::state`].
+    pub fn state<T: Clone + Send + Sync + 'static>(&mut self) {
+        self.states.push(StateNeed { id: TypeId::of::<T>(), name: type_name::<T>() });
+    }
+}
+
+impl Call {
+    /// A value of [`Mcp::state`](crate::Mcp::state), if [`Needs::state`] was asked for it.
+    ///
+    /// # Errors
+    ///
+    /// When none of this type was given.
+    pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Refusal> {
+        self.states.as_ref().and_then(|states| states.get()).ok_or_else(|| {
+            let (noun, name, wanted) = (self.target.noun(), self.name(), type_name::<T>());
+            Refusal(format!("{noun} `{name}`: there is no state of type `{wanted}`; add `.state(..)` to `Mcp`"))
+        })
+    }
+
+    /// A value of the request's extensions.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this type; the text says how to put one there.
+    pub(crate) fn extension<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Refusal> {
+        self.extensions().and_then(|extensions| extensions.get::<T>()).cloned().ok_or_else(|| {
+            let (noun, name, wanted) = (self.target.noun(), self.name(), type_name::<T>());
+            let text = format!(
+                "{noun} `{name}`: the request has no extension of type `{wanted}`; put it there in a layer around the \
+                 mounted server, as in `.layer(axum::Extension(value))`"
+            );
+            tracing::error!(name, r#type = wanted, "{text}");
+            Refusal(text)
+        })
     }
 }
 
 /// A state that must be given when the server is built.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct StateNeed {
     pub(crate) id: TypeId,
     pub(crate) name: &'static str,
@@ -95,63 +137,6 @@ impl Refusal {
     /// A refusal that says why.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
-    }
-}
-
-/// A tool's arguments, read into `T`.
-///
-/// ```
-/// use mcp_mount::{Args, tool_fn};
-///
-/// #[derive(serde::Deserialize, schemars::JsonSchema)]
-/// struct Add { a: f64, b: f64 }
-///
-/// let add = tool_fn("add", "Add two numbers", |Args(add): Args<Add>| async move { add.a + add.b });
-/// # let _ = add;
-/// ```
-///
-/// Arguments that are no `T` fail the call (`isError`) with the path and what was expected there.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Args<T>(pub T);
-
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Args<T> {
-    fn needs(needs: &mut Needs) {
-        needs.input_schema = Some(schema::input::<T>());
-    }
-
-    async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        // Absent arguments are no arguments.
-        read_arguments(call.arguments.as_deref().unwrap_or(b"{}")).map(Self)
-    }
-}
-
-fn read_arguments<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
-    // A derived struct would take an array for its fields in order.
-    let json = std::str::from_utf8(json).ok().filter(|json| json.starts_with('{'));
-    let Some(json) = json else { return Err(Refusal("arguments: expected an object".into())) };
-    serde_json::from_str(json).map_err(|_| arguments_fault::<T>(json))
-}
-
-/// Reads once more to find the path, which costs too much to keep while all goes well.
-#[cold]
-fn arguments_fault<T: DeserializeOwned>(json: &str) -> Refusal {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Err(error) => {
-            let path = error.path().to_string();
-            let place = if path == "." { "arguments".to_owned() } else { format!("arguments.{path}") };
-            Refusal(format!("{place}: {}", without_position(error.inner())))
-        }
-        Ok(_) => Refusal("arguments: not what the tool's input schema describes".into()),
-    }
-}
-
-/// serde_json's position counts within the arguments, not in what the client sent.
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
     }
 }
 
@@ -174,14 +159,11 @@ pub struct State<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromCall for State<T> {
     fn needs(needs: &mut Needs) {
-        needs.states.push(StateNeed { id: TypeId::of::<T>(), name: type_name::<T>() });
+        needs.state::<T>();
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        call.states.as_ref().and_then(|states| states.get()).map(Self).ok_or_else(|| {
-            let (tool, name) = (call.tool.name(), type_name::<T>());
-            Refusal(format!("tool `{tool}`: there is no state of type `{name}`; add `.state(..)` to `Mcp`"))
-        })
+        call.state().map(Self)
     }
 }
 
@@ -191,20 +173,11 @@ pub struct Extension<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromCall for Extension<T> {
     fn needs(needs: &mut Needs) {
-        needs.extensions = true;
+        needs.parts = true;
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        let found = call.extensions.as_ref().and_then(|extensions| extensions.get::<T>()).cloned();
-        found.map(Self).ok_or_else(|| {
-            let (tool, name) = (call.tool.name(), type_name::<T>());
-            let text = format!(
-                "tool `{tool}`: the request has no extension of type `{name}`; put it there in a layer around the \
-                 mounted server, as in `.layer(axum::Extension(value))`"
-            );
-            tracing::error!(tool, r#type = name, "{text}");
-            Refusal(text)
-        })
+        call.extension().map(Self)
     }
 }
 
@@ -223,11 +196,11 @@ pub struct Headers(pub HeaderMap);
 
 impl FromCall for Headers {
     fn needs(needs: &mut Needs) {
-        needs.headers = true;
+        needs.parts = true;
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        Ok(Self(call.headers.clone().unwrap_or_default()))
+        Ok(Self(call.headers().cloned().unwrap_or_default()))
     }
 }
 
@@ -262,34 +235,28 @@ impl FromCall for Context {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, serde::Deserialize)]
-    struct Order {
-        #[expect(dead_code, reason = "read by the test's faults only")]
-        items: Vec<Item>,
+/// Who is asking: see [`Mcp::principal_from_extension`](crate::Mcp::principal_from_extension). A call of nobody in
+/// particular is refused; `Option<Principal>` takes it.
+impl FromCall for Principal {
+    fn needs(needs: &mut Needs) {
+        needs.principal = true;
     }
 
-    #[derive(Debug, serde::Deserialize)]
-    struct Item {
-        #[expect(dead_code, reason = "read by the test's faults only")]
-        price: f64,
+    async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
+        call.principal.clone().ok_or_else(|| Refusal("this is for callers who have signed in".into()))
+    }
+}
+
+impl<T: FromCall> FromCall for Option<T> {
+    fn needs(needs: &mut Needs) {
+        // A state that may be missing is not missed.
+        let states = std::mem::take(&mut needs.states);
+        T::needs(needs);
+        needs.optional_states |= !needs.states.is_empty();
+        needs.states = states;
     }
 
-    fn fault(json: &str) -> String {
-        read_arguments::<Order>(json.as_bytes()).unwrap_err().0
-    }
-
-    #[test]
-    fn faults_name_the_path_and_what_was_expected() {
-        assert_eq!(
-            fault(r#"{"items":[{"price":1},{"price":"x"}]}"#),
-            "arguments.items[1].price: invalid type: string \"x\", expected f64"
-        );
-        assert_eq!(fault("{}"), "arguments: missing field `items`");
-        assert_eq!(fault("[[]]"), "arguments: expected an object");
-        assert_eq!(fault(r#"{"items":[],"items":[]}"#), "arguments: duplicate field `items`");
+    async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
+        Ok(T::from_call(call).await.ok())
     }
 }

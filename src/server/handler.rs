@@ -10,22 +10,27 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use serde_json::Value;
 
-use super::call::Call;
+use super::answer::{About, Answer, Returns};
+use super::call::{Call, Reply};
 use super::extract::{FromCall, Needs};
-use super::result::IntoToolResult;
 use crate::protocol::tools::CallToolResult;
 
-/// An async function that serves a tool: up to eight parameters that are [`FromCall`], a result that is
-/// [`IntoToolResult`].
+/// A function that serves a tool, a resource, a prompt or a completion: `async` or not, up to eight parameters that are
+/// [`FromCall`].
 ///
-/// `Parameters` tells the many implementations apart and is inferred.
+/// Its result is [`IntoToolResult`](crate::IntoToolResult), [`IntoResourceResult`](crate::IntoResourceResult),
+/// [`IntoPromptResult`](crate::IntoPromptResult) or [`IntoCompletion`](crate::IntoCompletion), as `Answer` says.
+/// `Parameters` tells the many implementations apart and is inferred. A function that is not `async` runs on the
+/// runtime's own thread and must not block; `blocking` moves it to a thread of its own.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot serve a tool",
+    message = "`{Self}` cannot serve as a handler",
     label = "not a handler",
-    note = "a handler is an async function or closure, `Clone + Send + Sync + 'static`, whose parameters are `Args<T>`, \
-            `State<T>`, `Extension<T>`, `Headers` or `Context` (at most eight), and whose result is `IntoToolResult`"
+    note = "a handler is a function or closure, async or not, `Clone + Send + Sync + 'static`, with at most eight \
+            parameters: `Args<T>`, `State<T>`, `Extension<T>`, `Headers`, `Principal`, `Context` or another `FromCall`",
+    note = "it returns what can become the answer: text, a number, `Json<T>`, .. for a tool (see `IntoToolResult`); an async \
+            function's future must be `Send`, so nothing like an `Rc` may be held across an `.await`"
 )]
-pub trait Handler<Parameters>: Clone + Send + Sync + 'static {
+pub trait Handler<Parameters, Answer = CallToolResult>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn needs() -> Needs;
 
@@ -33,20 +38,20 @@ pub trait Handler<Parameters>: Clone + Send + Sync + 'static {
     fn output_schema() -> Option<Value>;
 
     #[doc(hidden)]
-    fn call(self, call: Call) -> impl Future<Output = CallToolResult> + Send + 'static;
+    fn call(self, call: Call) -> impl Future<Output = Reply> + Send + 'static;
 }
 
-/// What became of a handler: its result, or the panic that ended it.
-pub(crate) type HandlerOutcome = Result<CallToolResult, Box<dyn Any + Send>>;
+/// What became of a handler: its answer, or the panic that ended it.
+pub(crate) type HandlerOutcome = Result<Reply, Box<dyn Any + Send>>;
 
-type HandlerFuture = Pin<Box<dyn Future<Output = HandlerOutcome> + Send>>;
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = HandlerOutcome> + Send>>;
 
 /// A handler whose type is forgotten.
 #[derive(Clone)]
 pub(crate) struct ErasedHandler(Arc<dyn Fn(Call) -> HandlerFuture + Send + Sync>);
 
 impl ErasedHandler {
-    pub(crate) fn new<P, H: Handler<P>>(handler: H) -> Self {
+    pub(crate) fn new<P, A, H: Handler<P, A>>(handler: H) -> Self {
         Self(Arc::new(move |call| {
             let handler = handler.clone();
             // One allocation for all that a call runs. Nothing of it starts before it is polled inside the guard, and
@@ -66,51 +71,69 @@ impl fmt::Debug for ErasedHandler {
     }
 }
 
+/// Tells functions that are not `async` from those that are.
+#[derive(Debug)]
+pub enum Plain {}
+
+/// Writes the implementation for one number of parameters: for `async` functions, and for the others.
 macro_rules! handler {
     ($($parameter:ident),*) => {
-        #[allow(non_snake_case, unused_mut, unused_variables, reason = "one macro for every number of parameters")]
-        impl<Function, Running, Returned, $($parameter,)*> Handler<fn($($parameter,)*) -> Returned> for Function
+        impl<Function, Running, Returned, A, $($parameter,)*> Handler<fn($($parameter,)*) -> Returned, A> for Function
         where
             Function: Fn($($parameter,)*) -> Running + Clone + Send + Sync + 'static,
             Running: Future<Output = Returned> + Send + 'static,
-            Returned: IntoToolResult + 'static,
+            Returned: Returns<A> + 'static,
+            A: Answer,
             $($parameter: FromCall,)*
         {
-            fn needs() -> Needs {
-                let mut needs = Needs::default();
-                $($parameter::needs(&mut needs);)*
-                needs
-            }
+            handler!(@body (.await) $($parameter),*);
+        }
 
-            fn output_schema() -> Option<Value> {
-                Returned::output_schema()
-            }
+        impl<Function, Returned, A, $($parameter,)*> Handler<(Plain, fn($($parameter,)*) -> Returned), A> for Function
+        where
+            Function: Fn($($parameter,)*) -> Returned + Clone + Send + Sync + 'static,
+            Returned: Returns<A> + 'static,
+            A: Answer,
+            $($parameter: FromCall,)*
+        {
+            handler!(@body () $($parameter),*);
+        }
+    };
+    (@body ($($dot_await:tt)*) $($parameter:ident),*) => {
+        fn needs() -> Needs {
+            #[allow(unused_mut, reason = "one macro for every number of parameters")]
+            let mut needs = Needs::default();
+            $($parameter::needs(&mut needs);)*
+            needs
+        }
 
-            async fn call(self, mut call: Call) -> CallToolResult {
-                $(
-                    let $parameter = match $parameter::from_call(&mut call).await {
-                        Ok(value) => value,
-                        Err(refusal) => return CallToolResult::error(refusal.0),
-                    };
-                )*
-                let tool = Arc::clone(&call.tool);
-                // Headers and extensions must not live as long as the handler runs.
-                drop(call);
-                match self($($parameter,)*).await.into_tool_result() {
-                    Ok(result) => result,
-                    Err(error) => error.into_result(tool.name()),
-                }
-            }
+        fn output_schema() -> Option<Value> {
+            Returned::output_schema()
+        }
+
+        #[allow(non_snake_case, unused_mut, reason = "one macro for every number of parameters")]
+        async fn call(self, mut call: Call) -> Reply {
+            $(
+                let $parameter = match $parameter::from_call(&mut call).await {
+                    Ok(value) => value,
+                    Err(refusal) => return A::refused(refusal),
+                };
+            )*
+            let about = About::new(&mut call);
+            // Headers and extensions must not live as long as the handler runs.
+            drop(call);
+            let returned = self($($parameter,)*)$($dot_await)*;
+            A::reply(returned.into_answer(), &about)
         }
     };
 }
 
 handler!();
-handler!(A);
-handler!(A, B);
-handler!(A, B, C);
-handler!(A, B, C, D);
-handler!(A, B, C, D, E);
-handler!(A, B, C, D, E, F);
-handler!(A, B, C, D, E, F, G);
-handler!(A, B, C, D, E, F, G, H);
+handler!(P1);
+handler!(P1, P2);
+handler!(P1, P2, P3);
+handler!(P1, P2, P3, P4);
+handler!(P1, P2, P3, P4, P5);
+handler!(P1, P2, P3, P4, P5, P6);
+handler!(P1, P2, P3, P4, P5, P6, P7);
+handler!(P1, P2, P3, P4, P5, P6, P7, P8);

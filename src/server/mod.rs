@@ -1,15 +1,28 @@
-//! What we do: tools, their handlers, and the dispatch of a method to its answer. Neutral to era and transport.
+//! What we do: tools, resources and prompts, their handlers, and the dispatch of a method to its answer. Neutral to era and transport.
 
+pub(crate) mod answer;
+pub(crate) mod arguments;
 pub(crate) mod builder;
 pub(crate) mod call;
+pub(crate) mod catalog;
+pub(crate) mod changes;
+pub(crate) mod completion;
 pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod extract;
 pub(crate) mod handler;
+pub(crate) mod handles;
+pub(crate) mod layer;
+pub(crate) mod mirror;
 pub(crate) mod outbound;
+pub(crate) mod prompt;
 pub(crate) mod registry;
+pub(crate) mod resource;
 pub(crate) mod result;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod settings;
 pub(crate) mod state;
+pub(crate) mod strings;
+pub(crate) mod target;
 pub(crate) mod tool;

@@ -18,8 +18,9 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something a tool's handler can return",
     label = "cannot become a tool's result",
-    note = "return text, a number, a bool, `()`, `Json<T>` for structured output, `Content`, `Vec<Content>`, \
-            `CallToolResult`, or a `Result` of these"
+    note = "return text, a number, a bool, `()`, `Json<T>` for structured output, a JSON `Value`, `Content`, several texts or \
+            `Content`s in a `Vec`, `CallToolResult`, or an `Option` or `Result` of these",
+    note = "a type of your own becomes structured output as `Json<T>`: derive `serde::Serialize` and `schemars::JsonSchema` for it"
 )]
 pub trait IntoToolResult {
     /// Makes it the result of the call.
@@ -74,9 +75,25 @@ impl IntoToolResult for Content {
     }
 }
 
-impl IntoToolResult for Vec<Content> {
+/// Several blocks: of `Content`, or of text.
+impl<T: Into<Content>> IntoToolResult for Vec<T> {
     fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
-        Ok(CallToolResult::new(self))
+        Ok(CallToolResult::new(self.into_iter().map(Into::into)))
+    }
+}
+
+/// Several blocks: of `Content`, or of text.
+impl<T: Into<Content>, const N: usize> IntoToolResult for [T; N] {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(CallToolResult::new(self.into_iter().map(Into::into)))
+    }
+}
+
+/// Structured output without a schema, and the same JSON as text.
+impl IntoToolResult for Value {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        let result = CallToolResult::text(self.to_string());
+        Ok(result.structured(&self)?)
     }
 }
 
@@ -115,6 +132,12 @@ macro_rules! text_result {
 
 text_result!(String, &'static str, std::borrow::Cow<'static, str>, Box<str>);
 
+impl IntoToolResult for std::sync::Arc<str> {
+    fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+        Ok(CallToolResult::text(&*self))
+    }
+}
+
 macro_rules! displayed_result {
     ($($displayed:ty),*) => {$(
         impl IntoToolResult for $displayed {
@@ -126,6 +149,7 @@ macro_rules! displayed_result {
 }
 
 displayed_result!(bool, char, f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+displayed_result!(std::net::IpAddr, std::net::SocketAddr, uuid::Uuid);
 
 /// Why a tool failed.
 ///
@@ -153,21 +177,18 @@ impl ToolError {
         Self { exposed: true, source: error.into() }
     }
 
-    /// What the client sees of it; the rest is logged here.
-    pub(crate) fn into_result(self, tool: &str) -> CallToolResult {
-        if self.exposed {
-            return CallToolResult::error(self.source.to_string());
-        }
-        masked(tool, &Causes(&*self.source))
+    /// The text, if it was made for the client's eyes; else what to log.
+    pub(crate) fn exposed(&self) -> Result<String, Causes<'_>> {
+        if self.exposed { Ok(self.source.to_string()) } else { Err(Causes(&*self.source)) }
     }
 }
 
-/// An error of the server's own making: logged under a reference, which is all that the client sees.
-pub(crate) fn masked(tool: &str, cause: &dyn fmt::Display) -> CallToolResult {
+/// Logs an error of the server's own making, and answers what the client sees of it: a reference.
+pub(crate) fn mask(noun: &'static str, name: &str, cause: &dyn fmt::Display) -> String {
     let reference = uuid::Uuid::new_v4().simple().to_string();
     let reference = &reference[..12];
-    tracing::error!(tool, reference, cause = %cause, "the tool failed");
-    CallToolResult::error(format!("the tool failed with an internal error (reference {reference} in the server's log)"))
+    tracing::error!(kind = noun, name, reference, cause = %cause, "the {noun} failed");
+    format!("the {noun} failed with an internal error (reference {reference} in the server's log)")
 }
 
 impl<E: Into<BoxError>> From<E> for ToolError {

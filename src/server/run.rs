@@ -13,19 +13,18 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{DropGuard, WaitForCancellationFutureOwned};
 use tracing::Span;
 
-use super::call::Call;
-use super::handler::HandlerOutcome;
-use super::result::masked;
-use super::tool::Tool;
+use super::call::{Call, Reply};
+use super::handler::HandlerFuture;
+use super::layer::Layers;
+use super::target::{Kind, Target};
 use crate::lifespan::{LONGEST_WAIT, Lifespan};
 use crate::protocol::revision::Revision;
-use crate::protocol::tools::CallToolResult;
 
 /// How a call ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// With a result, which may be a failure of the tool.
-    Result(CallToolResult),
+    /// With an answer, which may be a failure.
+    Reply(Reply),
     /// The client cancelled it.
     Cancelled,
     /// The server is shutting down and could not wait any longer.
@@ -37,8 +36,8 @@ pub(crate) enum Outcome {
 /// What a handler that ends at its first poll does not need is made later: the clock and the wait for a shutdown.
 pub(crate) struct Running {
     /// Taken when it is dropped.
-    handler: Option<Pin<Box<dyn Future<Output = HandlerOutcome> + Send>>>,
-    tool: Arc<Tool>,
+    handler: Option<HandlerFuture>,
+    target: Arc<Target>,
     timeout: Duration,
     cancel: Option<CancelHandle>,
     pending: Option<Pin<Box<Waits>>>,
@@ -59,14 +58,14 @@ pin_project_lite::pin_project! {
 
 impl Running {
     /// Starts the handler of a call.
-    pub(crate) fn start(call: Call, revision: Revision, timeout: Duration) -> Self {
-        let tool = Arc::clone(&call.tool);
-        let span = span(&tool, revision);
+    pub(crate) fn start(call: Call, layers: &Layers, revision: Revision, timeout: Duration) -> Self {
+        let target = Arc::clone(&call.target);
+        let span = span(&target, revision);
         let began = (!span.is_disabled()).then(Instant::now);
         let end = call.context.as_ref().map(super::context::Context::end_guard);
-        let timeout = tool.timeout.unwrap_or(timeout).min(LONGEST_WAIT);
-        let handler = Some(tool.handler.call(call));
-        Self { handler, tool, timeout, cancel: None, pending: None, span, began, _end: end }
+        let timeout = target.timeout.unwrap_or(timeout).min(LONGEST_WAIT);
+        let handler = Some(layers.start(call));
+        Self { handler, target, timeout, cancel: None, pending: None, span, began, _end: end }
     }
 
     /// Lets `cancel` end the call, which waits.
@@ -77,8 +76,8 @@ impl Running {
         self.cancel = Some(cancel);
     }
 
-    pub(crate) fn tool(&self) -> &Tool {
-        &self.tool
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Goes on with the call, which a shutdown of `lifespan` may cut.
@@ -101,8 +100,8 @@ impl Running {
         }
         let Some(handler) = &mut self.handler else { return Poll::Pending };
         if let Poll::Ready(outcome) = handler.as_mut().poll(cx) {
-            let result = outcome.unwrap_or_else(|panic| masked(self.tool.name(), &panic_text(&*panic)));
-            return Poll::Ready(Outcome::Result(result));
+            let reply = outcome.unwrap_or_else(|panic| self.target.masked(&panic_text(&*panic)));
+            return Poll::Ready(Outcome::Reply(reply));
         }
         // Asked once more when it will wake this task, so that a cancellation in between is not missed.
         if self.cancel.as_ref().is_some_and(|cancel| cancel.poll(cx)) {
@@ -120,20 +119,20 @@ impl Running {
             }
             waits.timeout.poll(cx).map(|()| false)
         });
-        ended.map(|cut| if cut { Outcome::Cut } else { Outcome::Result(self.timed_out()) })
+        ended.map(|cut| if cut { Outcome::Cut } else { Outcome::Reply(self.timed_out()) })
     }
 
-    fn timed_out(&self) -> CallToolResult {
-        let (tool, timeout_ms) = (self.tool.name(), self.timeout.as_millis());
-        tracing::warn!(tool, timeout_ms, "the tool timed out");
-        CallToolResult::error(format!("the tool `{tool}` did not finish within its timeout of {timeout_ms} ms"))
+    fn timed_out(&self) -> Reply {
+        let (noun, name, timeout_ms) = (self.target.noun(), &self.target.name, self.timeout.as_millis());
+        tracing::warn!(kind = noun, name, timeout_ms, "the {noun} timed out");
+        self.target.failed(format!("the {noun} `{name}` did not finish within its timeout of {timeout_ms} ms"))
     }
 
     fn record(&mut self, outcome: Option<&Outcome>) {
         let Some(began) = self.began.take() else { return };
         let name = match outcome {
-            Some(Outcome::Result(result)) if result.is_error => "error",
-            Some(Outcome::Result(_)) => "ok",
+            Some(Outcome::Reply(reply)) if reply.is_error() => "error",
+            Some(Outcome::Reply(_)) => "ok",
             Some(Outcome::Cancelled) => "cancelled",
             Some(Outcome::Cut) => "cut",
             None => "abandoned",
@@ -150,14 +149,14 @@ impl Drop for Running {
         self.record(None);
         let handler = self.handler.take();
         if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(handler))) {
-            tracing::error!(tool = self.tool.name(), cause = panic_text(&*panic), "the handler panicked when dropped");
+            tracing::error!(name = self.target.name, cause = panic_text(&*panic), "the handler panicked when dropped");
         }
     }
 }
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("tool", &self.tool.name()).finish_non_exhaustive()
+        f.debug_struct("Running").field("target", &self.target.name).finish_non_exhaustive()
     }
 }
 
@@ -168,21 +167,31 @@ pub(crate) fn past_budget<T>(cx: &mut TaskContext<'_>, poll: impl FnMut(&mut Tas
 }
 
 /// The call's span, if anybody listens: a disabled one would still be offered to the `log` crate, field by field.
-fn span(tool: &Tool, revision: Revision) -> Span {
+fn span(target: &Target, revision: Revision) -> Span {
+    macro_rules! span {
+        ($method:literal, $kind:ident) => {
+            tracing::info_span!(
+                $method,
+                $kind = target.name,
+                revision = revision.as_str(),
+                outcome = tracing::field::Empty,
+                duration_ms = tracing::field::Empty,
+            )
+        };
+    }
     if !tracing::enabled!(tracing::Level::INFO) {
         return Span::none();
     }
-    tracing::info_span!(
-        "tools/call",
-        tool = tool.name(),
-        revision = revision.as_str(),
-        outcome = tracing::field::Empty,
-        duration_ms = tracing::field::Empty,
-    )
+    match target.kind {
+        Kind::Tool { .. } => span!("tools/call", tool),
+        Kind::Resource { .. } => span!("resources/read", resource),
+        Kind::Prompt => span!("prompts/get", prompt),
+        Kind::Completion => span!("completion/complete", argument),
+    }
 }
 
 /// A panic's message, where it is text.
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", text.unwrap_or("with a value that is no text"))

@@ -64,10 +64,6 @@ pub(crate) fn input_fault(schema: &Value) -> Option<&'static str> {
     if schema.get("type").is_none_or(|kind| kind != "object") {
         return Some("must have `\"type\": \"object\"` at its top: take the arguments as a struct, `Args<MyArgs>`");
     }
-    if has_member(schema, "x-mcp-header") {
-        // Listed and not enforced, a header could say one thing to a gateway and the body another to the handler.
-        return Some("has an `x-mcp-header`, which this version does not enforce yet: leave it out");
-    }
     external_reference(schema).then_some(EXTERNAL_REFERENCE)
 }
 
@@ -81,14 +77,6 @@ pub(crate) fn output_fault(schema: &Value) -> Option<&'static str> {
 
 const EXTERNAL_REFERENCE: &str =
     "has a `$ref` to another document, which no client or server may follow: put the definition into `$defs`";
-
-fn has_member(schema: &Value, member: &str) -> bool {
-    match schema {
-        Value::Object(members) => members.iter().any(|(name, value)| name == member || has_member(value, member)),
-        Value::Array(items) => items.iter().any(|item| has_member(item, member)),
-        _ => false,
-    }
-}
 
 /// 2026-07-28, basic/index, «$ref Resolution»: never fetched, so refused.
 fn external_reference(schema: &Value) -> bool {

@@ -1,26 +1,23 @@
 //! A tool: what is listed, and the handler behind it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::call::OnDisconnect;
-use super::extract::Needs;
 use super::handler::{ErasedHandler, Handler};
-use super::schema;
+use super::settings::{icons, runs};
+use super::target::{Kind, Target};
+use super::{mirror, schema};
 use crate::protocol::implementation::Icon;
-use crate::protocol::tools::{ToolAnnotations, ToolDefinition};
+use crate::protocol::tools::{CallToolResult, ToolAnnotations, ToolDefinition};
 
 /// A function that clients can call. Made by [`tool_fn`], by [`Tool::raw`], or by `#[tool]`.
 #[derive(Clone, Debug)]
 pub struct Tool {
     pub(crate) definition: ToolDefinition,
-    pub(crate) needs: std::sync::Arc<Needs>,
-    pub(crate) handler: ErasedHandler,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) on_disconnect: Option<OnDisconnect>,
-    /// [`ToolDefinition::wraps_output`], looked at by every call.
-    pub(crate) wraps_output: bool,
+    pub(crate) target: Arc<Target>,
 }
 
 /// A tool from an async function or closure; its parameters are extractors, see [`Handler`].
@@ -40,25 +37,25 @@ pub struct Tool {
 ///     .read_only(true);
 /// # let _ = add;
 /// ```
-pub fn tool_fn<P, H: Handler<P>>(name: impl Into<String>, description: impl Into<String>, handler: H) -> Tool {
-    let mut needs = H::needs();
+pub fn tool_fn<P, H>(name: impl Into<String>, description: impl Into<String>, handler: H) -> Tool
+where
+    H: Handler<P, CallToolResult>,
+{
+    let (name, mut needs) = (name.into(), H::needs());
+    let mut input_schema = needs.input_schema.take().unwrap_or_else(schema::no_arguments);
+    mirror::without_null(&mut input_schema);
     let definition = ToolDefinition {
-        name: name.into(),
+        name: name.clone(),
         title: None,
         description: description.into(),
-        input_schema: needs.input_schema.take().unwrap_or_else(schema::no_arguments),
+        input_schema,
         output_schema: H::output_schema(),
         annotations: ToolAnnotations::default(),
         icons: Vec::new(),
     };
-    Tool {
-        wraps_output: definition.wraps_output(),
-        definition,
-        needs: needs.into(),
-        handler: ErasedHandler::new(handler),
-        timeout: None,
-        on_disconnect: None,
-    }
+    let kind = Kind::Tool { wraps_output: definition.wraps_output(), mirrored: Vec::new() };
+    let target = Arc::new(Target::new(kind, name, needs, ErasedHandler::new(handler)));
+    Tool { definition, target }
 }
 
 impl Tool {
@@ -76,7 +73,10 @@ impl Tool {
     /// .description("Say it again");
     /// # let _ = echo;
     /// ```
-    pub fn raw<P, H: Handler<P>>(name: impl Into<String>, input_schema: Value, handler: H) -> Self {
+    pub fn raw<P, H>(name: impl Into<String>, input_schema: Value, handler: H) -> Self
+    where
+        H: Handler<P, CallToolResult>,
+    {
         let mut tool = tool_fn(name, String::new(), handler);
         tool.definition.input_schema = input_schema;
         tool
@@ -99,13 +99,6 @@ impl Tool {
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.definition.title = Some(title.into());
-        self
-    }
-
-    /// Pictures to show for the tool.
-    #[must_use]
-    pub fn icons(mut self, icons: impl IntoIterator<Item = Icon>) -> Self {
-        self.definition.icons = icons.into_iter().collect();
         self
     }
 
@@ -141,22 +134,26 @@ impl Tool {
     #[must_use]
     pub fn output_schema(mut self, schema: Value) -> Self {
         self.definition.output_schema = Some(schema);
-        self.wraps_output = self.definition.wraps_output();
+        let wraps = self.definition.wraps_output();
+        if let Kind::Tool { wraps_output, .. } = &mut Arc::make_mut(&mut self.target).kind {
+            *wraps_output = wraps;
+        }
         self
     }
 
-    /// How long a call may take, in place of [`Limits::tool_timeout`](crate::Limits::tool_timeout).
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
+    icons!();
+    runs!();
 
-    /// What happens to a running call when its client goes away, in place of what the client's revision says.
-    #[must_use]
-    pub fn on_disconnect(mut self, on_disconnect: OnDisconnect) -> Self {
-        self.on_disconnect = Some(on_disconnect);
-        self
+    /// Finds the arguments that headers mirror, once the schema is known to be right.
+    pub(crate) fn ready(mut self) -> Result<Self, String> {
+        let found = mirror::find(&self.definition.input_schema)
+            .map_err(|fault| format!("tool `{}`: its input schema {fault}", self.definition.name))?;
+        if !found.is_empty()
+            && let Kind::Tool { mirrored, .. } = &mut Arc::make_mut(&mut self.target).kind
+        {
+            *mirrored = found;
+        }
+        Ok(self)
     }
 }
 
@@ -175,17 +172,11 @@ pub(crate) fn fault(tool: &Tool) -> Option<String> {
     if let Some(fault) = definition.output_schema.as_ref().and_then(schema::output_fault) {
         return Some(format!("tool `{}`: its output schema {fault}", definition.name));
     }
-    let unsafe_icon = definition.icons.iter().find(|icon| !is_safe_icon(icon))?;
-    Some(format!("tool `{}`: the icon {:?} is neither `https:` nor `data:`", definition.name, unsafe_icon.src()))
+    None
 }
 
 /// 2026-07-28, server/tools, «Tool Names».
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     (1..=128).contains(&name.len()) && name.bytes().all(allowed)
-}
-
-/// Clients must not load other schemes (2026-07-28, basic/index, «icons»).
-pub(crate) fn is_safe_icon(icon: &Icon) -> bool {
-    icon.src().starts_with("https://") || icon.src().starts_with("data:")
 }

@@ -49,6 +49,7 @@ pub struct Limits {
     body_deadline: Duration,
     body_budget: usize,
     pub(crate) calls_in_flight: usize,
+    pub(crate) open_streams: usize,
     tool_timeout: Duration,
     keep_alive: Duration,
     silence: Duration,
@@ -66,6 +67,7 @@ impl Limits {
             body_deadline: Duration::from_secs(30),
             body_budget: 256 << 20,
             calls_in_flight: 1024,
+            open_streams: 10_000,
             tool_timeout: Duration::from_secs(60),
             keep_alive: Duration::from_secs(15),
             silence: Duration::from_secs(10),
@@ -104,7 +106,15 @@ impl Limits {
         self
     }
 
-    /// How long a call may take, unless its tool has a timeout of its own. Default: 60 s.
+    /// How many streams of changes may be open at a time: GET streams of sessions, and `subscriptions/listen`. Default:
+    /// 10,000. Beyond it they get 503.
+    #[must_use]
+    pub fn open_streams(mut self, streams: usize) -> Self {
+        self.open_streams = streams;
+        self
+    }
+
+    /// How long a call may take, unless its tool, resource or prompt has a timeout of its own. Default: 60 s.
     #[must_use]
     pub fn tool_timeout(mut self, timeout: Duration) -> Self {
         self.tool_timeout = timeout;
@@ -153,6 +163,7 @@ impl Limits {
             ("body_deadline", self.body_deadline.is_zero()),
             ("body_budget", self.body_budget < self.body_bytes),
             ("calls_in_flight", self.calls_in_flight == 0),
+            ("open_streams", self.open_streams == 0),
             ("tool_timeout", self.tool_timeout.is_zero()),
             ("keep_alive", self.keep_alive.is_zero()),
             ("stream_events", self.stream_events == 0),

@@ -1,9 +1,11 @@
 //! A call on its way: what it was asked with, what it holds, and how its outcome is written.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
+use http::Request;
 use http::request::Parts;
 
 use super::accept::Accepts;
@@ -13,24 +15,27 @@ use super::rejection::Rejection;
 use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
+use crate::auth::Principal;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::revision::Revision;
-use crate::server::call::{Call, CallFacts, OnDisconnect};
+use crate::server::call::{Arguments, Call, CallFacts, OnDisconnect, Reply};
 use crate::server::context::Context;
 use crate::server::outbound::Outbound;
 use crate::server::run::{Outcome, Running, past_budget};
-use crate::server::tool::Tool;
+use crate::server::target::{Kind, Target};
 use crate::store::Key;
 
 /// A call that has passed every check.
 pub(crate) struct StartCall {
     pub(crate) seat: Seat,
-    pub(crate) tool: Arc<Tool>,
-    pub(crate) arguments: Option<Bytes>,
+    pub(crate) target: Arc<Target>,
+    pub(crate) arguments: Arguments,
     pub(crate) revision: Revision,
     pub(crate) on_disconnect: OnDisconnect,
+    /// For handlers that ask for it.
+    pub(crate) principal: Option<Principal>,
     /// For handlers that ask for their context.
     pub(crate) facts: Option<CallFacts>,
     pub(crate) accepts: Accepts,
@@ -38,20 +43,27 @@ pub(crate) struct StartCall {
 }
 
 impl StartCall {
-    /// Starts the call. What its handler does not ask for is neither moved nor made.
-    pub(crate) fn start<'a>(self, shared: &'a Arc<Shared>, parts: &mut Parts) -> PendingCall<'a> {
-        let needs = &self.tool.needs;
+    /// Starts the call. What its handler does not ask for is neither moved nor made; layers get what they could ask for.
+    pub(crate) fn start<'a>(mut self, shared: &'a Arc<Shared>, parts: &mut Parts) -> PendingCall<'a> {
+        let (server, needs) = (&shared.server, &self.target.needs);
         let queue = (needs.context && self.accepts.sse).then(|| Arc::new(Outbound::new(shared.config.queue)));
-        let context = self.facts.map(|facts| Context::new(self.tool.name(), facts, queue.clone()));
+        let context = self.facts.map(|facts| {
+            let uri = match &self.arguments {
+                Arguments::Named(named) => named.uri.clone(),
+                Arguments::Json(_) => None,
+            };
+            Context::new(Arc::clone(&self.target), uri, facts, queue.clone(), server.notify())
+        });
         let call = Call {
-            states: (!needs.states.is_empty()).then(|| Arc::clone(&shared.server.states)),
+            states: (needs.optional_states || !needs.states.is_empty()).then(|| Arc::clone(&server.states)),
             arguments: self.arguments,
-            headers: needs.headers.then(|| std::mem::take(&mut parts.headers)),
-            extensions: needs.extensions.then(|| std::mem::take(&mut parts.extensions)),
+            parts: (needs.parts || !server.layers.is_empty()).then(|| Box::new(take(parts))),
+            principal: self.principal,
             context,
-            tool: self.tool,
+            held: self.target.blocking.then(|| self.seat.lend_permit()),
+            target: self.target,
         };
-        let running = Running::start(call, self.revision, shared.config.tool_timeout);
+        let running = Running::start(call, &server.layers, self.revision, shared.config.tool_timeout);
         let work = Work {
             running,
             session: self.session,
@@ -64,6 +76,11 @@ impl StartCall {
     }
 }
 
+/// The head of a request that nobody else will look at.
+fn take(parts: &mut Parts) -> Parts {
+    std::mem::replace(parts, Request::new(()).into_parts().0)
+}
+
 /// What a call holds while it runs: its place among the calls of the server and of its session, and its body's share of
 /// the budget. All of it is given back when it is dropped.
 pub(crate) struct Seat {
@@ -72,6 +89,17 @@ pub(crate) struct Seat {
     session: Option<u128>,
     body_bytes: usize,
     taken: bool,
+    /// Whether the permit is this seat's to give back.
+    permit: bool,
+}
+
+/// A permit that a thread holds for as long as it runs.
+struct LentPermit(Arc<Shared>);
+
+impl Drop for LentPermit {
+    fn drop(&mut self) {
+        self.0.permits.give_back();
+    }
 }
 
 impl Seat {
@@ -90,7 +118,7 @@ impl Seat {
             return Err(Rejection::draining());
         }
         let body_bytes = share.into_bytes();
-        let mut seat = Self { shared: Arc::clone(shared), id, session: None, body_bytes, taken: true };
+        let mut seat = Self { shared: Arc::clone(shared), id, session: None, body_bytes, taken: true, permit: true };
         if let Some(session) = session {
             if !shared.sessions.live.begin_call(CallKey { session, id: seat.id.clone() }) {
                 return Err(Rejection::invalid("id: a request with this id is still running in this session"));
@@ -98,6 +126,12 @@ impl Seat {
             seat.session = Some(session);
         }
         Ok(seat)
+    }
+
+    /// Lends the permit to a thread, which may run for longer than the call.
+    fn lend_permit(&mut self) -> Box<dyn Any + Send> {
+        self.permit = false;
+        Box::new(LentPermit(Arc::clone(&self.shared)))
     }
 
     fn key(&self) -> Option<CallKey> {
@@ -116,7 +150,9 @@ impl Seat {
         if self.body_bytes > 0 {
             shared.config.read.budget.give_back(self.body_bytes);
         }
-        shared.permits.give_back();
+        if self.permit {
+            shared.permits.give_back();
+        }
     }
 }
 
@@ -142,9 +178,9 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Bytes> {
+    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Finished> {
         match self.running.poll(cx, &self.seat.shared.lifespan) {
-            Poll::Ready(outcome) => Poll::Ready(self.encode(&outcome)),
+            Poll::Ready(outcome) => Poll::Ready(self.finish(&outcome)),
             Poll::Pending => {
                 if !self.waits {
                     self.waits = true;
@@ -156,7 +192,7 @@ impl Work {
                     let pulse = self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key));
                     // The session was ended elsewhere, or while this call was on its way to its place.
                     if past_budget(cx, |cx| pulse.poll(cx)).is_ready() {
-                        return Poll::Ready(self.encode(&Outcome::Cancelled));
+                        return Poll::Ready(self.finish(&Outcome::Cancelled));
                     }
                 }
                 Poll::Pending
@@ -172,15 +208,37 @@ impl Work {
         seat
     }
 
-    fn encode(&self, outcome: &Outcome) -> Bytes {
+    fn finish(&self, outcome: &Outcome) -> Finished {
         let fail = |text| encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, text));
-        match outcome {
-            Outcome::Result(result) => {
-                let wraps = self.running.tool().wraps_output;
-                self.seat.shared.server.encoder.call(&self.seat.id, self.revision, result, wraps)
-            }
+        let message = match outcome {
+            Outcome::Reply(reply) => self.encode(reply),
             Outcome::Cancelled => fail("the request was cancelled by its client"),
             Outcome::Cut => fail("the server is shutting down and could not wait for this call any longer"),
+        };
+        let missing = |error: &RpcError| error.code == ErrorCode::MissingCapability;
+        let missing_capability = matches!(outcome, Outcome::Reply(Reply::Error(error)) if missing(&error.0));
+        Finished { message, missing_capability }
+    }
+
+    fn encode(&self, reply: &Reply) -> Bytes {
+        let (id, revision, target) = (&self.seat.id, self.revision, self.running.target());
+        let encoder = &self.seat.shared.server.encoder;
+        match (reply, &target.kind) {
+            (Reply::Tool(result), Kind::Tool { wraps_output, .. }) => encoder.call(id, revision, result, *wraps_output),
+            (Reply::Resource(result), Kind::Resource { hints, .. }) => encoder.read(id, revision, result, *hints),
+            (Reply::Prompt(result), Kind::Prompt) => encoder.prompt(id, revision, result),
+            (Reply::Completion(result), Kind::Completion) => encoder.completion(id, revision, result),
+            (Reply::Error(error), _) => encode::error_in(revision, id, &error.0),
+            // `masked` answers with the right kind.
+            _ => self.encode(&target.masked(&"a layer answered with the reply of another method")),
         }
     }
+}
+
+/// A call that has ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) message: Bytes,
+    /// Whether it failed for a capability that the client does not offer.
+    pub(crate) missing_capability: bool,
 }

@@ -72,6 +72,14 @@ impl<'a> Head<'a> {
         head
     }
 
+    /// Any header, by its name in lower case.
+    pub(crate) fn field(&self, name: &str) -> Field<'a> {
+        let mut field = Field::default();
+        let lines = self.source.into_iter().flat_map(|headers| headers.get_all(name));
+        lines.for_each(|value| field.add(value.as_bytes()));
+        field
+    }
+
     /// Every line of `Accept`; several lines are one list (RFC 9110, 5.3).
     pub(crate) fn accept_lines(&self) -> impl Iterator<Item = &'a [u8]> {
         self.source.into_iter().flat_map(|headers| headers.get_all("accept")).map(http::HeaderValue::as_bytes)

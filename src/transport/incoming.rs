@@ -35,6 +35,8 @@ pub(crate) struct Incoming {
     pub(crate) takes_responses: bool,
     /// Whether a method that is not there is answered in band, with HTTP's 200.
     pub(crate) refuses_in_band: bool,
+    /// Whether headers must mirror the arguments that ask for it.
+    pub(crate) checks_headers: bool,
 }
 
 /// What is known of a message before its session has been looked up.
@@ -131,8 +133,16 @@ fn stateless(
         log_floor = check_request_meta(message.meta()).map_err(Rejection::bad_request)?;
         stateless::check_headers(head, message, method)?;
     }
-    let policy = CallPolicy { on_disconnect: OnDisconnect::Cancel, log_floor };
-    Ok(Incoming { revision, method, session: None, policy, takes_responses: false, refuses_in_band: false })
+    let policy = CallPolicy { on_disconnect: OnDisconnect::Cancel, log_floor, names_capabilities: true };
+    Ok(Incoming {
+        revision,
+        method,
+        session: None,
+        policy,
+        takes_responses: false,
+        refuses_in_band: false,
+        checks_headers: true,
+    })
 }
 
 impl WantedSession {
@@ -165,8 +175,11 @@ impl WantedSession {
         let otherwise = self.named.unwrap_or(self.assumed);
         let revision = session.as_ref().map_or(otherwise, |session| session.record.revision);
         let log_level = session.as_ref().and_then(|session| session.record.log_level);
-        let policy =
-            CallPolicy { on_disconnect: OnDisconnect::Finish, log_floor: Some(log_level.unwrap_or(DEFAULT_LOG_FLOOR)) };
+        let policy = CallPolicy {
+            on_disconnect: OnDisconnect::Finish,
+            log_floor: Some(log_level.unwrap_or(DEFAULT_LOG_FLOOR)),
+            names_capabilities: false,
+        };
         Ok(Incoming {
             revision,
             method: Method::parse(message.method(), revision),
@@ -174,6 +187,7 @@ impl WantedSession {
             policy,
             takes_responses: true,
             refuses_in_band: true,
+            checks_headers: false,
         })
     }
 }

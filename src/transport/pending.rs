@@ -12,13 +12,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use bytes::Bytes;
 use http::Response;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::accept::Accepts;
 use super::body::Body;
-use super::exchange::Work;
+use super::exchange::{Finished, Work};
+use super::rejection;
 use super::reply;
 use super::service::Shared;
 use super::sse::call::CallStream;
@@ -39,7 +39,7 @@ pub(crate) struct PendingCall<'a> {
 }
 
 enum First {
-    Answer(Bytes),
+    Answer(Finished),
     Stream,
 }
 
@@ -56,7 +56,7 @@ impl<'a> PendingCall<'a> {
 
     pub(crate) async fn answer(mut self) -> Response<Body> {
         match poll_fn(|cx| self.poll_first(cx)).await {
-            First::Answer(answer) => {
+            First::Answer(Finished { message: answer, missing_capability }) => {
                 self.work = None;
                 let said = self.queue.take().map(|queue| {
                     let said = queue.take();
@@ -65,6 +65,7 @@ impl<'a> PendingCall<'a> {
                 });
                 match said {
                     Some(said) if !said.is_empty() => reply::events(said.into_iter().chain([answer])),
+                    _ if missing_capability => rejection::missing_capability(answer),
                     _ => reply::message(answer, self.accepts),
                 }
             }
@@ -126,7 +127,7 @@ async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconn
     let Some(answer) = answer.await else { return };
     // Who reads the answer may call again at once, and finds the place free.
     let seat = work.end();
-    queue.finish(answer);
+    queue.finish(answer.message);
     drop(seat);
     // Only the answer waits to be read, and not for ever.
     if watching {

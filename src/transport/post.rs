@@ -16,17 +16,22 @@ use super::read::Share;
 use super::rejection::{self, Rejection};
 use super::reply;
 use super::service::Shared;
+use super::session::Session;
 use super::session::live::CallKey;
 use super::session::open;
+use super::sse::listen::{self, ListenStream};
+use super::stateless;
 use crate::auth::Principal;
+use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::{Kind, Message, RequestId};
 use crate::protocol::method::{Method, Notification};
+use crate::protocol::params::Filter;
 use crate::protocol::stateless::parse_log_level;
-use crate::server::call::CallFacts;
+use crate::server::call::{Arguments, CallFacts, Named};
 use crate::server::dispatch::Answer;
-use crate::server::tool::Tool;
+use crate::server::target::{Kind as TargetKind, Target};
 
 /// What a POST comes to.
 pub(crate) enum Received {
@@ -59,7 +64,7 @@ pub(crate) async fn receive<'a>(
         },
     };
     let settled = settled.and_then(|incoming| match id {
-        Some(id) => Request { shared, accepts, body, message: &message, id }.settle(incoming, principal, share),
+        Some(id) => Request { shared, head, accepts, body, message: &message, id }.settle(incoming, principal, share),
         None => without_answer(shared, &incoming, &message, &kind),
     });
     match settled {
@@ -106,6 +111,7 @@ fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
 
 struct Request<'a> {
     shared: &'a Arc<Shared>,
+    head: &'a Head<'a>,
     accepts: Accepts,
     body: &'a Bytes,
     message: &'a Message<'a>,
@@ -121,7 +127,8 @@ impl<'a> Request<'a> {
     ) -> Result<Settled<'a>, Box<Rejection>> {
         match self.dispatch(&incoming)? {
             Answer::Ready(answer) => Ok(Settled::Received(self.reply(answer))),
-            Answer::Call(tool) => self.call(&incoming, tool, principal, share).map(Settled::Received),
+            Answer::Call(target, named) => self.call(&incoming, target, named, principal, share).map(Settled::Received),
+            Answer::Listen(filter) => self.listen(filter).map(Settled::Received),
             Answer::Initialize => Ok(Settled::Later(Box::pin(async move {
                 let _held = share;
                 self.initialize(principal).await
@@ -130,12 +137,16 @@ impl<'a> Request<'a> {
                 let _held = share;
                 self.set_level(&incoming).await
             }))),
+            Answer::Subscribe { uri, wanted } => Ok(Settled::Later(Box::pin(async move {
+                let _held = share;
+                self.subscribe(&incoming, &uri, wanted).await
+            }))),
         }
     }
 
     fn dispatch(&self, incoming: &Incoming) -> Result<Answer, Box<Rejection>> {
         let in_band = |error| Ok(Answer::Ready(encode::error(Some(self.id), &error)));
-        let Some(method) = incoming.method else {
+        let Some(method) = incoming.method.filter(|method| self.shared.server.offers(*method)) else {
             if incoming.refuses_in_band {
                 let text = rejection::unknown_method_text(self.message.method());
                 return in_band(RpcError::new(ErrorCode::MethodNotFound, text));
@@ -172,23 +183,54 @@ impl<'a> Request<'a> {
         Ok(self.reply(self.shared.server.encoder.empty(self.id, incoming.revision)))
     }
 
+    async fn subscribe(&self, incoming: &Incoming, uri: &str, wanted: bool) -> Result<Received, Box<Rejection>> {
+        let Some(session) = &incoming.session else { return Err(Rejection::session_required()) };
+        self.shared.sessions.subscribe(session, uri, wanted).await?;
+        Ok(self.reply(self.shared.server.encoder.empty(self.id, incoming.revision)))
+    }
+
+    fn listen(&self, filter: Filter) -> Result<Received, Box<Rejection>> {
+        if !self.accepts.sse {
+            return Err(Rejection::not_acceptable(true));
+        }
+        let entered = listen::enter(self.shared)?;
+        let server = &self.shared.server;
+        let watcher = Arc::new(server.changes.watch(filter.clone()));
+        let result = server.encoder.subscription_ended(self.id);
+        let stream = ListenStream::new(self.shared, watcher, entered).of_subscription(self.id, &filter, result);
+        Ok(Received::Reply(reply::stream(Body::listen(stream))))
+    }
+
     fn call(
         &self,
         incoming: &Incoming,
-        tool: Arc<Tool>,
+        target: Arc<Target>,
+        named: Option<Box<Named>>,
         principal: Option<Principal>,
         share: Share<'_>,
     ) -> Result<Received, Box<Rejection>> {
+        let arguments = self.message.params().arguments;
+        if let TargetKind::Tool { mirrored, .. } = &target.kind
+            && !mirrored.is_empty()
+            && incoming.checks_headers
+        {
+            stateless::params::check(self.head, mirrored, arguments.map(|arguments| arguments.0))?;
+        }
         let session = incoming.session.as_ref();
         let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
-        let arguments = self.message.params().arguments;
+        let layered = !self.shared.server.layers.is_empty();
+        let facts = target.needs.context.then(|| self.facts(incoming, principal.clone()));
         Ok(Received::Call(StartCall {
             seat,
-            facts: tool.needs.context.then(|| self.facts(incoming, principal)),
-            arguments: arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes())),
+            facts,
+            principal: principal.filter(|_| target.needs.principal || layered),
+            arguments: match named {
+                Some(named) => Arguments::Named(named),
+                None => Arguments::Json(arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes()))),
+            },
             revision: incoming.revision,
-            on_disconnect: tool.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
-            tool,
+            on_disconnect: target.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
+            target,
             accepts: self.accepts,
             session: session.map(|session| session.key),
         }))
@@ -197,14 +239,19 @@ impl<'a> Request<'a> {
     /// What the handler's context tells of the call.
     fn facts(&self, incoming: &Incoming, principal: Option<Principal>) -> CallFacts {
         let meta = self.message.meta();
-        let client_info = match &incoming.session {
-            Some(session) => Some(session.record.client_info()),
-            None => meta.client_info.map(|info| self.body.slice_ref(info.0.as_bytes())),
+        let record = incoming.session.as_ref().map(|Session { record, .. }| record);
+        let (client_info, capabilities) = match record {
+            Some(record) => (Some(record.client_info()), record.capabilities),
+            None => (
+                meta.client_info.map(|info| self.body.slice_ref(info.0.as_bytes())),
+                meta.client_capabilities.map(|json| ClientCapabilities::read(json.0)).unwrap_or_default(),
+            ),
         };
         CallFacts {
             revision: incoming.revision,
             principal,
             client_info,
+            capabilities,
             progress_token: meta.progress_token.0.to_request_id(),
             policy: incoming.policy,
         }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::body::Body;
@@ -51,11 +52,8 @@ impl Rejection {
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {
-        let mut response = Response::new(Body::full(encode::error(self.id.as_ref(), &self.error)));
-        *response.status_mut() = self.status;
+        let mut response = with_body(self.status, encode::error(self.id.as_ref(), &self.error));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(methods) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(methods));
         }
@@ -136,7 +134,7 @@ impl Rejection {
     #[cold]
     pub(crate) fn not_acceptable(stream: bool) -> Box<Self> {
         let text = if stream {
-            "a GET opens a stream: send Accept: text/event-stream"
+            "this opens a stream: send Accept: text/event-stream"
         } else {
             "send Accept: application/json, text/event-stream"
         };
@@ -246,6 +244,17 @@ impl Rejection {
         Self::unavailable(text, retry_after)
     }
 
+    #[cold]
+    pub(crate) fn too_many_subscriptions() -> Box<Self> {
+        Self::invalid("the session has as many resource subscriptions as it may have; unsubscribe from some first")
+    }
+
+    #[cold]
+    pub(crate) fn too_many_streams() -> Box<Self> {
+        let text = "the server has as many open streams as `Limits::open_streams` allows; try again later";
+        Self::unavailable(text, RETRY_AFTER)
+    }
+
     // The server's own condition
 
     #[cold]
@@ -266,6 +275,24 @@ impl Rejection {
         tracing::error!(error = %Causes(error), "the store failed");
         Self::unavailable("the server's store of sessions is not available; try again later", RETRY_AFTER)
     }
+}
+
+/// 400 with a whole error response: -32021 (2026-07-28, basic/index, «Error Codes»).
+///
+/// The session era, which has no such code, tells it in band.
+#[cold]
+pub(crate) fn missing_capability(message: Bytes) -> Response<Body> {
+    with_body(StatusCode::BAD_REQUEST, message)
+}
+
+#[cold]
+fn with_body(status: StatusCode, message: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::full(message));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The text of -32601, in either era.

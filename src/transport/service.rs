@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::config::Config;
 use super::session::SessionRoom;
 use crate::lifespan::Lifespan;
+use crate::server::changes::Notify;
 use crate::server::dispatch::Server;
+use crate::server::handles::{Prompts, Resources, Tools};
 
 /// An MCP server as a [`tower::Service`](tower_service::Service), made by [`Mcp::build`](crate::Mcp::build).
 ///
@@ -38,6 +40,30 @@ impl McpService {
         self.shared.lifespan.clone()
     }
 
+    /// Tells clients of changes.
+    #[must_use]
+    pub fn notify(&self) -> Notify {
+        self.shared.server.notify()
+    }
+
+    /// The tools that are served, to add, remove, hide and show them while clients are connected.
+    #[must_use]
+    pub fn tools(&self) -> Tools {
+        Tools::new(&self.shared.server)
+    }
+
+    /// The resources that are served, templates included, to change them while clients are connected.
+    #[must_use]
+    pub fn resources(&self) -> Resources {
+        Resources::new(&self.shared.server)
+    }
+
+    /// The prompts that are served, to change them while clients are connected.
+    #[must_use]
+    pub fn prompts(&self) -> Prompts {
+        Prompts::new(&self.shared.server)
+    }
+
     /// The same service for a host without a router: it answers at `path`, with or without a slash at its end.
     ///
     /// ```
@@ -65,11 +91,28 @@ impl fmt::Debug for McpService {
 /// What all clones of a service share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) server: Server,
+    pub(crate) server: Arc<Server>,
     pub(crate) config: Config,
     pub(crate) sessions: SessionRoom,
     pub(crate) lifespan: Lifespan,
     pub(crate) permits: Permits,
+    pub(crate) open_streams: Permits,
+}
+
+/// A place among the open streams, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenStream(Arc<Shared>);
+
+impl OpenStream {
+    pub(crate) fn take(shared: &Arc<Shared>) -> Option<Self> {
+        shared.open_streams.take().then(|| Self(Arc::clone(shared)))
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.open_streams.give_back();
+    }
 }
 
 impl Shared {

@@ -113,7 +113,7 @@ fn the_era_is_matched_where_it_is_decided() {
     let homes = [
         "src/protocol/revision.rs",
         "src/protocol/method.rs",
-        "src/protocol/encode.rs",
+        "src/protocol/encode/mod.rs",
         "src/transport/incoming.rs",
         "src/server/ask.rs",
     ];

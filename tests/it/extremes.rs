@@ -166,24 +166,6 @@ struct Routed {
 
 /// An argument that is to travel as a header too (2026-07-28, server/tools): a client would send it, and nobody would
 /// check it.
-#[test]
-fn arguments_in_headers_are_not_supported_yet() {
-    let raw = |schema: Value| Tool::raw("routed", schema, || async { "text" });
-    let property = json!({"type": "string", "x-mcp-header": "Region"});
-    let tools = [
-        raw(json!({"type": "object", "properties": {"region": property}})),
-        raw(json!({"type": "object", "properties": {"a": {"type": "object", "properties": {"region": property}}}})),
-        tool_fn("routed", "Typed", |Args(_): Args<Routed>| async { "text" }),
-    ];
-    for tool in tools {
-        let (kind, text) = mistake("x-mcp-header", mcp().tool(tool));
-        assert_eq!(kind, BuildErrorKind::InvalidTool, "{text}");
-        for part in ["routed", "x-mcp-header", " yet"] {
-            assert!(text.contains(part), "does not say {part:?}: {text}");
-        }
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_path_needs_no_slash_before_it() {
     let rig = rig();

@@ -15,7 +15,7 @@ async fn a_served_revision_is_answered_with_itself() {
         let reply = initialize(revision).to(&rig.mcp).await;
         let result = reply.result();
         assert_eq!(result["protocolVersion"], json!(revision), "{reply}");
-        assert_eq!(result["capabilities"], json!({"tools": {}, "logging": {}}), "{reply}");
+        assert_eq!(result["capabilities"], json!({"tools": {"listChanged": true}, "logging": {}}), "{reply}");
         assert_eq!(result["serverInfo"]["name"], json!("rig"), "{reply}");
         assert_eq!(result["serverInfo"]["version"], json!("1.2.3"), "{reply}");
         assert_eq!(result.get("instructions"), None, "{reply}");

@@ -204,7 +204,7 @@ async fn extractors() {
             let agent = headers.get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or("nobody").to_owned();
             let client = ctx.client_info().map(|info| info.name).unwrap_or_default();
             let modern = ctx.revision() == Revision::V2026_07_28;
-            format!("{count} {} {agent} {} {} {client} {modern}", user.0, ctx.tool(), a.text)
+            format!("{count} {} {agent} {} {} {client} {modern}", user.0, ctx.name(), a.text)
         },
     );
     let mcp = server_with([tool], |mcp| mcp.state(Counter(3)));

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use crate::protocol::jsonrpc::RequestId;
+use crate::server::changes::Watcher;
 use crate::server::run::CancelHandle;
 use crate::store::RandomId;
 
@@ -22,7 +23,14 @@ pub(crate) struct LiveSessions {
 struct Shard {
     /// A few at a time, so that looking through them beats hashing.
     calls: Vec<(CallKey, Listed)>,
-    streams: HashMap<u128, CancelHandle, BuildHasherDefault<RandomId>>,
+    streams: HashMap<u128, LiveStream, BuildHasherDefault<RandomId>>,
+}
+
+/// The open stream of a session.
+#[derive(Debug)]
+struct LiveStream {
+    taken: CancelHandle,
+    watcher: Arc<Watcher>,
 }
 
 impl Shard {
@@ -110,13 +118,22 @@ impl LiveSessions {
     }
 
     /// Takes the seat of the session's one stream; whoever sat there has to leave.
-    pub(crate) fn take_seat(self: &Arc<Self>, session: u128) -> StreamSeat {
+    pub(crate) fn take_seat(self: &Arc<Self>, session: u128, watcher: Arc<Watcher>) -> StreamSeat {
         let taken = CancelHandle::default();
-        let before = self.shard(session).streams.insert(session, taken.clone());
+        let stream = LiveStream { taken: taken.clone(), watcher };
+        let before = self.shard(session).streams.insert(session, stream);
         if let Some(before) = before {
-            before.cancel();
+            before.taken.cancel();
         }
         StreamSeat { live: Arc::clone(self), session, taken }
+    }
+
+    /// Tells the session's stream of a subscription that has been written, before its next look at the record.
+    pub(crate) fn subscribe(&self, session: u128, uri: &str, wanted: bool) {
+        let watcher = self.shard(session).streams.get(&session).map(|stream| Arc::clone(&stream.watcher));
+        if let Some(watcher) = watcher {
+            watcher.subscribe(uri, wanted);
+        }
     }
 
     /// Ends everything of a session that has been terminated.
@@ -124,8 +141,10 @@ impl LiveSessions {
         let mut shard = self.shard(session);
         let Shard { calls, streams } = &mut *shard;
         let calls = calls.iter_mut().filter(|(key, _)| key.session == session);
-        let ended: Vec<_> =
-            calls.filter_map(|(_, listed)| listed.cancel()).chain(streams.get(&session).cloned()).collect();
+        let ended: Vec<_> = calls
+            .filter_map(|(_, listed)| listed.cancel())
+            .chain(streams.get(&session).map(|stream| stream.taken.clone()))
+            .collect();
         drop(shard);
         ended.iter().for_each(CancelHandle::cancel);
     }
@@ -155,7 +174,7 @@ impl StreamSeat {
 impl Drop for StreamSeat {
     fn drop(&mut self) {
         let mut shard = self.live.shard(self.session);
-        if shard.streams.get(&self.session).is_some_and(|stream| stream.is(&self.taken)) {
+        if shard.streams.get(&self.session).is_some_and(|stream| stream.taken.is(&self.taken)) {
             shard.streams.remove(&self.session);
         }
     }
@@ -164,6 +183,8 @@ impl Drop for StreamSeat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::params::Filter;
+    use crate::server::changes::Changes;
 
     #[test]
     fn nothing_is_kept_of_a_session_where_nothing_runs() {
@@ -172,8 +193,9 @@ mod tests {
         assert!(live.begin_call(call.clone()));
         assert!(!live.begin_call(call.clone()));
         assert!(live.begin_call(other.clone()));
-        let seat = live.take_seat(1);
-        let later = live.take_seat(1);
+        let watcher = || Arc::new(Arc::<Changes>::default().watch(Filter::default()));
+        let seat = live.take_seat(1, watcher());
+        let later = live.take_seat(1, watcher());
         live.end_call(&call);
         live.end_call(&other);
         drop(seat);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::live::LiveSessions;
-use self::record::Record;
+use self::record::{Record, TooManySubscriptions};
 use super::headers::Field;
 use super::rejection::Rejection;
 use crate::auth::Principal;
@@ -133,13 +133,30 @@ impl SessionRoom {
 
     /// Keeps the least grave log message that the client wants.
     pub(crate) async fn set_level(&self, session: &Session, level: LogLevel) -> Result<(), Box<Rejection>> {
+        self.update(session, |record| Ok(record.with_level(level))).await
+    }
+
+    /// Keeps whether the client wants to know of changes of a resource, and tells its open stream.
+    pub(crate) async fn subscribe(&self, session: &Session, uri: &str, wanted: bool) -> Result<(), Box<Rejection>> {
+        self.update(session, |record| {
+            record.with_subscription(uri, wanted).map_err(|TooManySubscriptions| Rejection::too_many_subscriptions())
+        })
+        .await?;
+        self.live.subscribe(session.id, uri, wanted);
+        Ok(())
+    }
+
+    /// Writes a session's record anew. What another request has changed meanwhile is not overwritten.
+    async fn update(
+        &self,
+        session: &Session,
+        change: impl Fn(&Record) -> Result<Record, Box<Rejection>>,
+    ) -> Result<(), Box<Rejection>> {
         let key = session.key;
         let (mut record, mut version) = (session.record.clone(), session.version);
         for _ in 0..WRITE_ATTEMPTS {
-            let written = self
-                .store
-                .put(key, record.with_level(level).encode(), self.settings.idle, Expect::Version(version))
-                .await;
+            let changed = change(&record)?;
+            let written = self.store.put(key, changed.encode(), self.settings.idle, Expect::Version(version)).await;
             if written.map_err(|error| Rejection::store(&error))? {
                 return Ok(());
             }

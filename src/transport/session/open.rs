@@ -6,7 +6,8 @@ use uuid::Uuid;
 use super::format_id;
 use super::record::Record;
 use crate::auth::Principal;
-use crate::protocol::jsonrpc::{Params, RequestId};
+use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::params::Params;
 use crate::protocol::session::{InitializeParams, to_keep};
 use crate::store::{Cap, Key, Reserved};
 use crate::transport::accept::Accepts;
@@ -33,10 +34,11 @@ pub(crate) async fn initialize(
     let Some(revision) = shared.config.revisions.negotiate(asked.protocol_version) else {
         return Err(Rejection::unsupported_version(asked.protocol_version, shared.config.revisions));
     };
-    let mut response = reply::message(shared.server.encoder.initialize(id, revision), accepts);
+    let mut response =
+        reply::message(shared.server.encoder.initialize(id, revision, &shared.server.introduction.load()), accepts);
     let room = &shared.sessions;
     if room.settings.enabled {
-        let record = Record::new(revision, principal, &to_keep(asked.client_info));
+        let record = Record::new(revision, principal, &to_keep(asked.client_info), asked.capabilities);
         // 122 random bits from the system's generator.
         let session = Uuid::new_v4().as_u128();
         let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::SessionRoom;
@@ -18,18 +19,45 @@ pub(crate) struct Pulse {
     idle: Duration,
     beat: Duration,
     state: State,
+    /// The record as it was last seen, until somebody asks for it.
+    seen: Option<Bytes>,
 }
 
 enum State {
     /// To be touched at once: what runs must not outlive a session that ended while it was on its way.
     New,
     Waiting(Pin<Box<Sleep>>),
-    Touching(Pin<Box<dyn Future<Output = bool> + Send>>),
+    Touching(Pin<Box<dyn Future<Output = Touched> + Send>>),
+}
+
+/// What became of a touch.
+enum Touched {
+    There(Bytes),
+    Gone,
+    /// The store failed.
+    Unknown,
 }
 
 impl Pulse {
     pub(crate) fn new(room: &SessionRoom, key: Key) -> Self {
-        Self { store: Arc::clone(&room.store), key, idle: room.settings.idle, beat: room.beat, state: State::New }
+        Self {
+            store: Arc::clone(&room.store),
+            key,
+            idle: room.settings.idle,
+            beat: room.beat,
+            state: State::New,
+            seen: None,
+        }
+    }
+
+    /// Touches at the next poll, whenever the next beat would be.
+    pub(crate) fn hurry(&mut self) {
+        self.state = State::New;
+    }
+
+    /// The session's record, if it has been read since it was last asked for.
+    pub(crate) fn take_seen(&mut self) -> Option<Bytes> {
+        self.seen.take()
     }
 
     /// Goes on, and sees to it that `cx` is woken for the next beat. Resolves when the session is gone.
@@ -47,12 +75,15 @@ impl Pulse {
                 }
                 State::Touching(touch) => match touch.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(true) => {
-                        self.state = State::Waiting(Box::pin(sleep_until(Instant::now() + self.beat)));
-                    }
-                    Poll::Ready(false) => {
+                    Poll::Ready(Touched::Gone) => {
                         self.state = State::New;
                         return Poll::Ready(());
+                    }
+                    Poll::Ready(touched) => {
+                        if let Touched::There(record) = touched {
+                            self.seen = Some(record);
+                        }
+                        self.state = State::Waiting(Box::pin(sleep_until(Instant::now() + self.beat)));
                     }
                 },
             }
@@ -60,14 +91,14 @@ impl Pulse {
     }
 }
 
-/// Answers whether the session is there.
-async fn touch(store: Arc<dyn Store>, key: Key, idle: Duration) -> bool {
+async fn touch(store: Arc<dyn Store>, key: Key, idle: Duration) -> Touched {
     match store.get(key, Some(idle)).await {
-        Ok(stored) => stored.is_some(),
+        Ok(Some(stored)) => Touched::There(stored.value),
+        Ok(None) => Touched::Gone,
         Err(error) => {
             // The session has its idle time left to be touched again.
             tracing::debug!(%error, "a session could not be touched");
-            true
+            Touched::Unknown
         }
     }
 }

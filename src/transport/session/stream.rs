@@ -1,9 +1,12 @@
 //! GET: the session's stream for what the server says unasked.
 
+use std::sync::Arc;
+
 use http::Response;
 
 use super::pulse::Pulse;
 use crate::auth::Principal;
+use crate::protocol::params::Filter;
 use crate::transport::accept;
 use crate::transport::body::Body;
 use crate::transport::headers::Head;
@@ -11,12 +14,11 @@ use crate::transport::incoming;
 use crate::transport::rejection::Rejection;
 use crate::transport::reply;
 use crate::transport::service::Shared;
-use crate::transport::sse::keep_alive::KeepAlive;
-use crate::transport::sse::listen::ListenStream;
+use crate::transport::sse::listen::{self, ListenStream, SessionTie};
 
 /// Opens the stream. A session has one: a second GET of the same principal takes over, and the first ends.
 pub(crate) async fn open(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     principal: Option<&Principal>,
     head: &Head<'_>,
 ) -> Result<Response<Body>, Box<Rejection>> {
@@ -26,13 +28,15 @@ pub(crate) async fn open(
     }
     let session = shared.sessions.find(&head.session_id, principal).await?;
     incoming::check_session_version(shared, &session, head)?;
-    let Some(guard) = shared.lifespan.enter_stream() else { return Err(Rejection::draining()) };
-    let stream = ListenStream {
-        seat: shared.sessions.live.take_seat(session.id),
-        pulse: Pulse::new(&shared.sessions, session.key),
-        keep_alive: KeepAlive::new(shared.config.keep_alive),
-        drain: Box::pin(shared.lifespan.drain_begun()),
-        guard: Some(guard),
-    };
+    let guard = listen::enter(shared)?;
+    let watcher = Arc::new(shared.server.changes.watch(Filter {
+        tools_list_changed: true,
+        prompts_list_changed: true,
+        resources_list_changed: true,
+        resource_subscriptions: session.record.subscriptions(),
+    }));
+    let seat = shared.sessions.live.take_seat(session.id, Arc::clone(&watcher));
+    let pulse = Pulse::new(&shared.sessions, session.key);
+    let stream = ListenStream::new(shared, watcher, guard).of_session(SessionTie { seat, pulse });
     Ok(reply::stream(Body::listen(stream)))
 }

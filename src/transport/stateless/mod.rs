@@ -3,6 +3,8 @@
 //! A proxy may route and refuse by these headers, so a header and a body that disagree are never served (2026-07-28,
 //! basic/transports/streamable-http, «Server Validation»).
 
+pub(crate) mod params;
+
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -10,21 +12,28 @@ use base64::Engine as _;
 use super::headers::{Field, Head};
 use super::rejection::Rejection;
 use crate::protocol::jsonrpc::Message;
-use crate::protocol::method::Method;
+use crate::protocol::method::{Method, Mirrored};
 
 /// Checks `Mcp-Method` and, where the method has one, `Mcp-Name`. `MCP-Protocol-Version` has decided the era already.
+/// [`params`] checks `Mcp-Param-*` once the tool is known.
 pub(crate) fn check_headers(
     head: &Head<'_>,
     message: &Message<'_>,
     method: Option<Method>,
 ) -> Result<(), Box<Rejection>> {
     mirror(&head.method, "Mcp-Method", "method", message.method(), |value| Some(Cow::Borrowed(value)))?;
-    if method.is_some_and(Method::has_name)
-        && let Some(name) = &message.params().name
-    {
-        mirror(&head.name, "Mcp-Name", "params.name", name.as_str(), decode)?;
+    let params = message.params();
+    match method.and_then(Method::mirrored) {
+        Some(Mirrored::Name) => match &params.name {
+            Some(name) => mirror(&head.name, "Mcp-Name", "params.name", name.as_str(), decode),
+            None => Ok(()), // refused as what it is, a missing parameter
+        },
+        Some(Mirrored::Uri) => match params.uri() {
+            Ok(uri) => mirror(&head.name, "Mcp-Name", "params.uri", &uri, decode),
+            Err(_) => Ok(()),
+        },
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn mirror<'a>(

@@ -1,58 +1,55 @@
 //! Answers, written for the revision that was asked in. The only place that knows what a revision adds to a result.
 
+mod content;
+mod introduction;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
-use serde_json::json;
 
+use self::content::{write_block, write_content};
+pub(crate) use self::introduction::{Identity, Introduction};
+use super::caching::CacheHints;
+use super::completion::Completion;
 use super::content::Content;
-use super::error::RpcError;
+use super::error::{ErrorCode, RpcError};
 use super::escape::write_string;
-use super::implementation::Implementation;
 use super::jsonrpc::RequestId;
-use super::revision::{Era, Revision, Revisions};
-use super::tools::{CallToolResult, ToolDefinition};
+use super::prompts::GetPromptResult;
+use super::resources::ReadResourceResult;
+use super::revision::{Era, Revision};
+use super::subscriptions::SUBSCRIPTION_ID;
+use super::tools::CallToolResult;
 
-/// Results of the stateless era may be cached; these lists belong to their caller until the application says otherwise
-/// (2026-07-28, server/utilities/caching).
-const CACHE_HINTS: &[u8] = br#","ttlMs":0,"cacheScope":"private""#;
-
-/// What a server says of itself, encoded once for each revision.
+/// Writes the answers of one server.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     /// What ends a result, by revision: the last brace of `result` and that of the message, and before them what the
     /// revision adds to every result.
     tails: [Bytes; Revision::ALL.len()],
-    /// The members of the answer to `initialize`, by revision.
-    initialize: [Bytes; Revision::ALL.len()],
-    /// The members of the answer to `server/discover`.
-    discover: Bytes,
-}
-
-/// What [`Encoder`] is made of.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) implementation: Implementation,
-    pub(crate) instructions: Option<String>,
-    pub(crate) has_tools: bool,
+    /// What 2026-07-28 tells of the server with every result.
+    server_info: Bytes,
+    /// The cache hints of lists.
+    list_hints: Bytes,
 }
 
 impl Encoder {
-    pub(crate) fn new(identity: &Identity, revisions: Revisions) -> Self {
+    pub(crate) fn new(identity: &Identity) -> Self {
+        let server_info = to_json(&identity.implementation.for_revision(Revision::V2026_07_28));
         Self {
-            tails: Revision::ALL.map(|revision| tail(identity, revision)),
-            initialize: Revision::ALL.map(|revision| initialize_members(identity, revision)),
-            discover: discover_members(identity, revisions),
+            tails: Revision::ALL.map(|revision| tail(revision, &server_info)),
+            server_info,
+            list_hints: identity.hints.members(),
         }
     }
 
     /// The answer to `initialize`.
-    pub(crate) fn initialize(&self, id: &RequestId, revision: Revision) -> Bytes {
-        self.result(id, revision, &[&self.initialize[revision.index()]])
+    pub(crate) fn initialize(&self, id: &RequestId, revision: Revision, introduction: &Introduction) -> Bytes {
+        self.result(id, revision, &[&introduction.initialize[revision.index()]])
     }
 
     /// The answer to `server/discover`.
-    pub(crate) fn discover(&self, id: &RequestId, revision: Revision) -> Bytes {
-        self.result(id, revision, &[&self.discover])
+    pub(crate) fn discover(&self, id: &RequestId, revision: Revision, introduction: &Introduction) -> Bytes {
+        self.result(id, revision, &[&introduction.discover])
     }
 
     /// A result without members: `ping`, `logging/setLevel`.
@@ -60,15 +57,15 @@ impl Encoder {
         self.result(id, revision, &[])
     }
 
-    /// The answer to `tools/list`; `tools` is the array from [`tool_list`].
-    pub(crate) fn tools(&self, id: &RequestId, revision: Revision, tools: &[u8]) -> Bytes {
+    /// The answer to a list; `page` is its members, as `"tools":[..]`.
+    pub(crate) fn list(&self, id: &RequestId, revision: Revision, page: &[u8]) -> Bytes {
         match revision.era() {
-            Era::Session => self.result(id, revision, &[br#""tools":"#, tools]),
-            Era::Stateless => self.result(id, revision, &[br#""tools":"#, tools, CACHE_HINTS]),
+            Era::Session => self.result(id, revision, &[page]),
+            Era::Stateless => self.result(id, revision, &[page, &self.list_hints]),
         }
     }
 
-    /// The answer to `tools/call`; `wraps` is [`ToolDefinition::wraps_output`].
+    /// The answer to `tools/call`; `wraps` is [`ToolDefinition::wraps_output`](super::tools::ToolDefinition).
     pub(crate) fn call(&self, id: &RequestId, revision: Revision, result: &CallToolResult, wraps: bool) -> Bytes {
         let tail = &self.tails[revision.index()];
         let mut out = start(id, estimate(result) + tail.len());
@@ -91,6 +88,62 @@ impl Encoder {
         out.freeze()
     }
 
+    /// The answer to `resources/read`, whose parts are complete.
+    pub(crate) fn read(
+        &self,
+        id: &RequestId,
+        revision: Revision,
+        result: &ReadResourceResult,
+        otherwise: CacheHints,
+    ) -> Bytes {
+        let contents = to_json(&result.contents);
+        match revision.era() {
+            Era::Session => self.result(id, revision, &[br#""contents":"#, &contents]),
+            Era::Stateless => {
+                self.result(id, revision, &[br#""contents":"#, &contents, &result.hints(otherwise).members()])
+            }
+        }
+    }
+
+    /// The answer to `prompts/get`.
+    pub(crate) fn prompt(&self, id: &RequestId, revision: Revision, result: &GetPromptResult) -> Bytes {
+        let mut out = BytesMut::new();
+        if let Some(description) = &result.description {
+            out.put_slice(br#""description":"#);
+            write_string(&mut out, description);
+            out.put_u8(b',');
+        }
+        out.put_slice(br#""messages":["#);
+        for (index, message) in result.messages.iter().enumerate() {
+            out.put_slice(if index > 0 { br#",{"role":""# } else { br#"{"role":""# });
+            out.put_slice(message.role.as_str().as_bytes());
+            out.put_slice(br#"","content":"#);
+            write_block(&mut out, &message.content, revision);
+            out.put_u8(b'}');
+        }
+        out.put_u8(b']');
+        self.result(id, revision, &[&out])
+    }
+
+    /// The answer to `completion/complete`.
+    pub(crate) fn completion(&self, id: &RequestId, revision: Revision, result: &Completion) -> Bytes {
+        self.result(id, revision, &[br#""completion":"#, &to_json(result)])
+    }
+
+    /// The answer to `subscriptions/listen`: the server has ended it (2026-07-28, basic/patterns/subscriptions, «Graceful
+    /// Closure»).
+    pub(crate) fn subscription_ended(&self, id: &RequestId) -> Bytes {
+        let mut out = start(id, self.server_info.len() + 160);
+        out.put_slice(br#""resultType":"complete","_meta":{""#);
+        out.put_slice(SUBSCRIPTION_ID.as_bytes());
+        out.put_slice(br#"":"#);
+        id.write(&mut out);
+        out.put_slice(br#","io.modelcontextprotocol/serverInfo":"#);
+        out.put_slice(&self.server_info);
+        out.put_slice(b"}}}");
+        out.freeze()
+    }
+
     fn result(&self, id: &RequestId, revision: Revision, members: &[&[u8]]) -> Bytes {
         let tail: &[u8] = &self.tails[revision.index()];
         // Every tail begins with the comma that separates it from a member.
@@ -104,8 +157,23 @@ impl Encoder {
     }
 }
 
+/// An error response in a revision that is known.
+pub(crate) fn error_in(revision: Revision, id: &RequestId, error: &RpcError) -> Bytes {
+    match (error.code, revision.era()) {
+        // 2025-11-25, server/resources, «Error Handling».
+        (ErrorCode::ResourceNotFound, Era::Session) => write_error(Some(id), -32002, error),
+        // The session era has no code for it.
+        (ErrorCode::MissingCapability, Era::Session) => write_error(Some(id), ErrorCode::InvalidParams.number(), error),
+        _ => self::error(Some(id), error),
+    }
+}
+
 /// An error response. The id is left out where it could not be read (2026-07-28, basic/index, «Error Responses»).
 pub(crate) fn error(id: Option<&RequestId>, error: &RpcError) -> Bytes {
+    write_error(id, error.code.number(), error)
+}
+
+fn write_error(id: Option<&RequestId>, code: i32, error: &RpcError) -> Bytes {
     let mut out = BytesMut::with_capacity(96 + error.message.len());
     out.put_slice(br#"{"jsonrpc":"2.0","#);
     if let Some(id) = id {
@@ -114,7 +182,7 @@ pub(crate) fn error(id: Option<&RequestId>, error: &RpcError) -> Bytes {
         out.put_u8(b',');
     }
     out.put_slice(br#""error":{"code":"#);
-    out.put_slice(error.code.number().to_string().as_bytes());
+    out.put_slice(code.to_string().as_bytes());
     out.put_slice(br#","message":"#);
     write_string(&mut out, &error.message);
     if let Some(data) = &error.data {
@@ -123,11 +191,6 @@ pub(crate) fn error(id: Option<&RequestId>, error: &RpcError) -> Bytes {
     }
     out.put_slice(b"}}");
     out.freeze()
-}
-
-/// The tools as one JSON array, as the given revision knows them.
-pub(crate) fn tool_list<'a>(tools: impl Iterator<Item = &'a ToolDefinition>, revision: Revision) -> Bytes {
-    to_json(&tools.map(|tool| tool.for_revision(revision)).collect::<Vec<_>>())
 }
 
 fn start(id: &RequestId, expected: usize) -> BytesMut {
@@ -145,99 +208,40 @@ fn estimate(result: &CallToolResult) -> usize {
     content + result.structured.as_ref().map_or(0, |structured| structured.get().len() + 32) + 64
 }
 
-fn write_content(out: &mut BytesMut, content: &[Content], revision: Revision) {
-    out.put_u8(b'[');
-    for (index, block) in content.iter().enumerate() {
-        if index > 0 {
-            out.put_u8(b',');
-        }
-        match block {
-            Content::Text { text, annotations: None } => write_text(out, text),
-            // What a revision does not have yet is told in words.
-            Content::Audio { mime_type, .. } if revision < Revision::V2025_03_26 => {
-                write_text(out, &format!("[audio, {mime_type}]"));
-            }
-            Content::ResourceLink { uri, name, .. } if revision < Revision::V2025_06_18 => {
-                write_text(out, &format!("{name}: {uri}"));
-            }
-            block => {
-                serde_json::to_writer((&mut *out).writer(), block).expect("content has string keys, so it is JSON");
-            }
-        }
-    }
-    out.put_u8(b']');
-}
-
-fn write_text(out: &mut BytesMut, text: &str) {
-    out.put_slice(br#"{"type":"text","text":"#);
-    write_string(out, text);
-    out.put_u8(b'}');
-}
-
-fn tail(identity: &Identity, revision: Revision) -> Bytes {
+fn tail(revision: Revision, server_info: &[u8]) -> Bytes {
     match revision.era() {
         Era::Session => Bytes::from_static(b"}}"),
         Era::Stateless => {
-            let info = to_json(&identity.implementation.for_revision(revision));
             let mut out =
                 BytesMut::from(&br#","resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":"#[..]);
-            out.put_slice(&info);
+            out.put_slice(server_info);
             out.put_slice(b"}}}");
             out.freeze()
         }
     }
 }
 
-fn capabilities(identity: &Identity) -> serde_json::Value {
-    let mut capabilities = json!({ "logging": {} });
-    if identity.has_tools {
-        capabilities["tools"] = json!({});
-    }
-    capabilities
-}
-
-fn initialize_members(identity: &Identity, revision: Revision) -> Bytes {
-    let mut result = json!({
-        "protocolVersion": revision.as_str(),
-        "capabilities": capabilities(identity),
-        "serverInfo": identity.implementation.for_revision(revision),
-    });
-    if let Some(instructions) = &identity.instructions {
-        result["instructions"] = json!(instructions);
-    }
-    members(&result)
-}
-
-fn discover_members(identity: &Identity, revisions: Revisions) -> Bytes {
-    let mut result = json!({
-        "supportedVersions": revisions.newest_first().map(Revision::as_str).collect::<Vec<_>>(),
-        "capabilities": capabilities(identity),
-    });
-    if let Some(instructions) = &identity.instructions {
-        result["instructions"] = json!(instructions);
-    }
-    let mut out = BytesMut::from(&members(&result)[..]);
-    out.put_slice(CACHE_HINTS);
-    out.freeze()
-}
-
-/// An object without its braces.
-fn members(object: &serde_json::Value) -> Bytes {
-    let text = to_json(object);
-    text.slice(1..text.len() - 1)
-}
-
-fn to_json<T: Serialize>(value: &T) -> Bytes {
+/// The protocol's own types as JSON.
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Bytes {
     Bytes::from(serde_json::to_vec(value).expect("the protocol's own types have string keys, so they are JSON"))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::protocol::implementation::Implementation;
+    use crate::protocol::revision::Revisions;
 
     fn encoder() -> Encoder {
         let implementation = Implementation { name: "s".into(), version: "1".into(), ..Implementation::default() };
-        Encoder::new(&Identity { implementation, instructions: None, has_tools: true }, Revisions::ALL)
+        Encoder::new(&Identity {
+            implementation,
+            instructions: None,
+            revisions: Revisions::ALL,
+            hints: CacheHints::default(),
+        })
     }
 
     fn value(bytes: &Bytes) -> serde_json::Value {
@@ -264,9 +268,17 @@ mod tests {
 
     #[test]
     fn a_list_says_how_long_it_may_be_kept() {
-        let answer = value(&encoder().tools(&RequestId::Signed(1), Revision::V2026_07_28, b"[]"));
+        let answer = value(&encoder().list(&RequestId::Signed(1), Revision::V2026_07_28, b"\"tools\":[]"));
         assert_eq!(answer["result"]["ttlMs"], 0);
         assert_eq!(answer["result"]["cacheScope"], "private");
         assert_eq!(answer["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "s");
+    }
+
+    #[test]
+    fn a_resource_that_is_not_there_has_its_eras_code() {
+        let error = RpcError::resource_not_found("test://nowhere");
+        let code = |revision| value(&error_in(revision, &RequestId::Signed(1), &error))["error"]["code"].clone();
+        assert_eq!(code(Revision::V2025_11_25), -32002);
+        assert_eq!(code(Revision::V2026_07_28), -32602);
     }
 }

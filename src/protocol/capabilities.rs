@@ -1,0 +1,166 @@
+//! What clients can do, and what servers offer.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Something that a client may be able to do for a server: [`Context::require`](crate::Context::require).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Capability {
+    /// Asking its model (`sampling`).
+    Sampling,
+    /// Asking its model with tools (`sampling.tools`), since 2025-11-25.
+    SamplingTools,
+    /// Asking its user by a form (`elicitation`), since 2025-06-18.
+    Elicitation,
+    /// Sending its user to a URL (`elicitation.url`), since 2025-11-25.
+    ElicitationUrl,
+    /// Naming the folders it works in (`roots`).
+    Roots,
+}
+
+impl Capability {
+    /// The capability's path, as `sampling.tools`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sampling => "sampling",
+            Self::SamplingTools => "sampling.tools",
+            Self::Elicitation => "elicitation",
+            Self::ElicitationUrl => "elicitation.url",
+            Self::Roots => "roots",
+        }
+    }
+
+    /// `requiredCapabilities` of -32021: an object of objects (2026-07-28, schema,
+    /// «MissingRequiredClientCapabilityError»).
+    pub(crate) fn required(self) -> Value {
+        self.as_str().rsplit('.').fold(json!({}), |inner, name| json!({ name: inner }))
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// The capabilities of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClientCapabilities(u8);
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Declared {
+    sampling: Option<Sampling>,
+    elicitation: Option<Elicitation>,
+    roots: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Sampling {
+    tools: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Elicitation {
+    form: Option<Value>,
+    url: Option<Value>,
+}
+
+impl ClientCapabilities {
+    /// Reads `capabilities` or `clientCapabilities`. What cannot be read is not offered.
+    pub(crate) fn read(json: &str) -> Self {
+        let declared: Declared = serde_json::from_str(json).unwrap_or_default();
+        let sampling_tools = declared.sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some());
+        // An empty object means forms, which came first (2025-11-25, client/elicitation, «Capabilities»).
+        let by_form = |mode: &Elicitation| mode.form.is_some() || mode.url.is_none();
+        let offered = [
+            (Capability::Sampling, declared.sampling.is_some()),
+            (Capability::SamplingTools, sampling_tools),
+            (Capability::Elicitation, declared.elicitation.as_ref().is_some_and(by_form)),
+            (Capability::ElicitationUrl, declared.elicitation.as_ref().is_some_and(|mode| mode.url.is_some())),
+            (Capability::Roots, declared.roots.is_some()),
+        ];
+        Self(offered.iter().filter(|(_, offered)| *offered).fold(0, |bits, (one, _)| bits | one.bit()))
+    }
+
+    pub(crate) const fn has(self, capability: Capability) -> bool {
+        self.0 & capability.bit() != 0
+    }
+
+    /// As it is kept with a session.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+}
+
+/// What a server offers: which kinds of things it has, or once had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ServerCapabilities {
+    pub(crate) tools: bool,
+    pub(crate) resources: bool,
+    pub(crate) prompts: bool,
+    pub(crate) completions: bool,
+}
+
+impl ServerCapabilities {
+    /// Everything that either offers.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            tools: self.tools || other.tools,
+            resources: self.resources || other.resources,
+            prompts: self.prompts || other.prompts,
+            completions: self.completions || other.completions,
+        }
+    }
+
+    pub(crate) fn to_json(self) -> Value {
+        let mut capabilities = json!({ "logging": {} });
+        let mut offer = |offered: bool, name: &str, details: Value| {
+            if offered {
+                capabilities[name] = details;
+            }
+        };
+        offer(self.tools, "tools", json!({ "listChanged": true }));
+        offer(self.resources, "resources", json!({ "listChanged": true, "subscribe": true }));
+        offer(self.prompts, "prompts", json!({ "listChanged": true }));
+        offer(self.completions, "completions", json!({}));
+        capabilities
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capabilities_are_read_as_each_revision_declares_them() {
+        use Capability::{Elicitation, ElicitationUrl, Roots, Sampling, SamplingTools};
+        let all = [Sampling, SamplingTools, Elicitation, ElicitationUrl, Roots];
+        for (json, expected) in [
+            ("{}", &[][..]),
+            (r#"{"sampling":{},"roots":{"listChanged":true}}"#, &[Sampling, Roots]),
+            (r#"{"sampling":{"tools":{}}}"#, &[Sampling, SamplingTools]),
+            (r#"{"elicitation":{}}"#, &[Elicitation]),
+            (r#"{"elicitation":{"url":{}}}"#, &[ElicitationUrl]),
+            (r#"{"elicitation":{"form":{},"url":{}}}"#, &[Elicitation, ElicitationUrl]),
+            (r#"{"elicitation":null,"sampling":null}"#, &[]),
+        ] {
+            let capabilities = ClientCapabilities::read(json);
+            let offered: Vec<_> = all.into_iter().filter(|one| capabilities.has(*one)).collect();
+            assert_eq!(offered, expected, "{json}");
+            assert_eq!(ClientCapabilities::from_bits(capabilities.bits()), capabilities);
+        }
+    }
+
+    #[test]
+    fn what_is_required_is_an_object_of_objects() {
+        assert_eq!(Capability::Sampling.required(), json!({ "sampling": {} }));
+        assert_eq!(Capability::ElicitationUrl.required(), json!({ "elicitation": { "url": {} } }));
+    }
+}

@@ -1,0 +1,42 @@
+//! Content blocks, as each revision knows them.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::protocol::content::Content;
+use crate::protocol::escape::write_string;
+use crate::protocol::revision::Revision;
+
+/// Writes blocks as an array.
+pub(super) fn write_content(out: &mut BytesMut, content: &[Content], revision: Revision) {
+    out.put_u8(b'[');
+    for (index, block) in content.iter().enumerate() {
+        if index > 0 {
+            out.put_u8(b',');
+        }
+        write_block(out, block, revision);
+    }
+    out.put_u8(b']');
+}
+
+/// Writes one block.
+pub(super) fn write_block(out: &mut BytesMut, block: &Content, revision: Revision) {
+    match block {
+        Content::Text { text, annotations: None } => write_text(out, text),
+        // What a revision does not have yet is told in words.
+        Content::Audio { mime_type, .. } if revision < Revision::V2025_03_26 => {
+            write_text(out, &format!("[audio, {mime_type}]"));
+        }
+        Content::ResourceLink { uri, name, .. } if revision < Revision::V2025_06_18 => {
+            write_text(out, &format!("{name}: {uri}"));
+        }
+        block => {
+            serde_json::to_writer((&mut *out).writer(), block).expect("content has string keys, so it is JSON");
+        }
+    }
+}
+
+fn write_text(out: &mut BytesMut, text: &str) {
+    out.put_slice(br#"{"type":"text","text":"#);
+    write_string(out, text);
+    out.put_u8(b'}');
+}

@@ -1,0 +1,76 @@
+//! What a server says of itself: the answers to `initialize` and `server/discover`.
+
+use bytes::{Bytes, BytesMut};
+use serde_json::{Value, json};
+
+use super::to_json;
+use crate::protocol::caching::CacheHints;
+use crate::protocol::capabilities::ServerCapabilities;
+use crate::protocol::implementation::Implementation;
+use crate::protocol::revision::{Revision, Revisions};
+
+/// Who the server is, and how its lists may be cached.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) implementation: Implementation,
+    pub(crate) instructions: Option<String>,
+    pub(crate) revisions: Revisions,
+    pub(crate) hints: CacheHints,
+}
+
+/// The members of both answers, encoded once for what the server offers at present.
+#[derive(Debug)]
+pub(crate) struct Introduction {
+    pub(crate) capabilities: ServerCapabilities,
+    /// By revision.
+    pub(super) initialize: [Bytes; Revision::ALL.len()],
+    pub(super) discover: Bytes,
+}
+
+impl Introduction {
+    pub(crate) fn new(identity: &Identity, capabilities: ServerCapabilities) -> Self {
+        Self {
+            capabilities,
+            initialize: Revision::ALL.map(|revision| initialize(identity, capabilities, revision)),
+            discover: discover(identity, capabilities),
+        }
+    }
+}
+
+fn initialize(identity: &Identity, capabilities: ServerCapabilities, revision: Revision) -> Bytes {
+    members(with_instructions(
+        identity,
+        json!({
+            "protocolVersion": revision.as_str(),
+            "capabilities": capabilities.to_json(),
+            "serverInfo": identity.implementation.for_revision(revision),
+        }),
+    ))
+}
+
+fn discover(identity: &Identity, capabilities: ServerCapabilities) -> Bytes {
+    let result = members(with_instructions(
+        identity,
+        json!({
+            "supportedVersions": identity.revisions.newest_first().map(Revision::as_str).collect::<Vec<_>>(),
+            "capabilities": capabilities.to_json(),
+        }),
+    ));
+    let mut out = BytesMut::from(&result[..]);
+    out.extend_from_slice(&identity.hints.members());
+    out.freeze()
+}
+
+fn with_instructions(identity: &Identity, mut result: Value) -> Value {
+    if let Some(instructions) = &identity.instructions {
+        result["instructions"] = json!(instructions);
+    }
+    result
+}
+
+/// An object without its braces.
+#[expect(clippy::needless_pass_by_value, reason = "made for this")]
+fn members(object: Value) -> Bytes {
+    let text = to_json(&object);
+    text.slice(1..text.len() - 1)
+}

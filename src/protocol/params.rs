@@ -1,0 +1,171 @@
+//! The parameters of requests and notifications, as they are read.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::error::RpcError;
+use super::fill::fill;
+use super::jsonrpc::Id;
+use super::meta::Meta;
+use super::text::{ObjectText, Text};
+
+/// The parameters of every method, in one struct: one pass reads them without knowing the method, which may come after
+/// them in the text. `arguments` stays a slice, and so do the members that few methods have: another method may use such
+/// a name for something else. A member that is `null` counts as absent.
+#[derive(Debug, Default)]
+pub(crate) struct Params<'a> {
+    pub(crate) meta: Meta<'a>,
+    pub(crate) name: Option<Text<'a>>,
+    pub(crate) arguments: Option<ObjectText<'a>>,
+    pub(crate) cursor: Option<Text<'a>>,
+    pub(crate) protocol_version: Option<Text<'a>>,
+    pub(crate) capabilities: Option<ObjectText<'a>>,
+    pub(crate) client_info: Option<ObjectText<'a>>,
+    pub(crate) level: Option<Text<'a>>,
+    pub(crate) request_id: Id<'a>,
+    uri: Option<&'a RawValue>,
+    reference: Option<&'a RawValue>,
+    argument: Option<&'a RawValue>,
+    context: Option<&'a RawValue>,
+    notifications: Option<&'a RawValue>,
+}
+
+fill!(Params {
+    0 "_meta" => { meta or null },
+    1 "name" => name,
+    2 "arguments" => arguments,
+    3 "cursor" => cursor,
+    4 "protocolVersion" => protocol_version,
+    5 "capabilities" => capabilities,
+    6 "clientInfo" => client_info,
+    7 "level" => level,
+    8 "requestId" => request_id,
+    9 "uri" => uri,
+    10 "ref" => reference,
+    11 "argument" => argument,
+    12 "context" => context,
+    13 "notifications" => notifications,
+});
+
+/// `completion/complete`, read (2026-07-28, server/utilities/completion).
+#[derive(Debug)]
+pub(crate) struct CompleteParams {
+    pub(crate) reference: Reference,
+    pub(crate) argument: String,
+    pub(crate) value: String,
+    /// What has been filled in already.
+    pub(crate) context: BTreeMap<String, String>,
+}
+
+/// What has the argument that is to be completed.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type")]
+pub(crate) enum Reference {
+    #[serde(rename = "ref/prompt")]
+    Prompt { name: String },
+    /// A template, or a URI.
+    #[serde(rename = "ref/resource")]
+    Resource { uri: String },
+}
+
+#[derive(Deserialize)]
+struct Argument {
+    name: String,
+    value: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Context {
+    #[serde(default)]
+    arguments: BTreeMap<String, String>,
+}
+
+/// The `notifications` of `subscriptions/listen` (2026-07-28, basic/patterns/subscriptions, «Notification Filter»).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Filter {
+    pub(crate) tools_list_changed: bool,
+    pub(crate) prompts_list_changed: bool,
+    pub(crate) resources_list_changed: bool,
+    pub(crate) resource_subscriptions: Vec<String>,
+}
+
+impl Params<'_> {
+    /// `uri`, of the methods that name a resource.
+    pub(crate) fn uri(&self) -> Result<Cow<'_, str>, RpcError> {
+        let raw = self.uri.ok_or_else(|| missing("uri", "the URI of a resource"))?;
+        let text: Text<'_> =
+            serde_json::from_str(raw.get()).map_err(|_| RpcError::invalid_params("params.uri: expected a string"))?;
+        Ok(text.0)
+    }
+
+    /// `arguments` of a prompt, all of which are strings (2026-07-28, server/prompts).
+    pub(crate) fn prompt_arguments(&self) -> Result<Vec<(String, String)>, RpcError> {
+        let Some(arguments) = self.arguments else { return Ok(Vec::new()) };
+        let arguments: BTreeMap<String, String> = read("arguments", arguments.0)?;
+        Ok(arguments.into_iter().collect())
+    }
+
+    pub(crate) fn completion(&self) -> Result<CompleteParams, RpcError> {
+        let reference = self.reference.ok_or_else(|| missing("ref", "an object of type ref/prompt or ref/resource"))?;
+        let argument = self.argument.ok_or_else(|| missing("argument", "an object with name and value"))?;
+        let Argument { name, value } = read("argument", argument.get())?;
+        let context: Context = self.context.map_or_else(|| Ok(Context::default()), |raw| read("context", raw.get()))?;
+        Ok(CompleteParams {
+            reference: read("ref", reference.get())?,
+            argument: name,
+            value,
+            context: context.arguments,
+        })
+    }
+
+    pub(crate) fn filter(&self) -> Result<Filter, RpcError> {
+        let raw = self.notifications.ok_or_else(|| missing("notifications", "an object, the filter"))?;
+        read("notifications", raw.get())
+    }
+}
+
+fn missing(member: &str, expected: &str) -> RpcError {
+    RpcError::invalid_params(format!("params.{member}: missing; expected {expected}"))
+}
+
+/// Reads an object among the parameters; a fault is told with its path.
+fn read<T: DeserializeOwned>(member: &str, json: &str) -> Result<T, RpcError> {
+    let fault = |text: String| RpcError::invalid_params(format!("params.{member}{text}"));
+    // A derived struct would take an array for its fields in order.
+    if !json.starts_with('{') {
+        return Err(fault(": expected an object".into()));
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let path = if path == "." { String::new() } else { format!(".{path}") };
+        fault(format!("{path}: {}", without_position(error.inner())))
+    })
+}
+
+/// serde_json's position counts within the text that was read, not in what the client sent.
+pub(crate) fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// What is wrong with the parameters, with the path to it.
+pub(crate) fn fault(params: &str) -> Option<String> {
+    if !params.starts_with('{') {
+        return Some("params: expected an object".into());
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(params);
+    let result: Result<Params<'_>, _> = serde_path_to_error::deserialize(&mut deserializer);
+    let error = result.err()?;
+    let path = error.path().to_string();
+    let place = if path == "." { "params".to_owned() } else { format!("params.{path}") };
+    Some(format!("{place}: {}", error.inner()))
+}

@@ -1,0 +1,165 @@
+//! Resources and their templates as they are listed, and what reading one answers.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::caching::{CacheHints, CacheScope};
+use super::content::{Annotations, base64};
+use super::implementation::Icon;
+use super::revision::Revision;
+
+/// A resource or a template, as its list shows it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResourceDefinition {
+    /// `None` for a template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uri_template: Option<String>,
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mime_type: Option<String>,
+    /// Bytes. A template has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) annotations: Option<Annotations>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) icons: Vec<Icon>,
+}
+
+impl ResourceDefinition {
+    /// What of it the given revision knows.
+    pub(crate) fn for_revision(&self, revision: Revision) -> Self {
+        let mut known = self.clone();
+        if revision < Revision::V2025_06_18 {
+            known.title = None;
+        }
+        if revision < Revision::V2025_11_25 {
+            known.icons.clear();
+        }
+        known
+    }
+}
+
+/// A part of what a resource holds: text or bytes.
+///
+/// ```
+/// use mcp_mount::ResourceContents;
+///
+/// let page = ResourceContents::text("# Title").mime_type("text/markdown");
+/// let picture = ResourceContents::blob([0x89, b'P', b'N', b'G']).mime_type("image/png").uri("test://picture");
+/// # let _ = (page, picture);
+/// ```
+///
+/// Without a URI of its own it has the one that was asked for, and without a media type the resource's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceContents {
+    pub(crate) uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mime_type: Option<String>,
+    #[serde(flatten)]
+    pub(crate) data: Data,
+    /// The media type where neither this nor the resource has one.
+    #[serde(skip)]
+    usual: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Data {
+    Text(String),
+    /// In standard Base64.
+    Blob(String),
+}
+
+impl ResourceContents {
+    /// Text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { uri: None, mime_type: None, data: Data::Text(text.into()), usual: "text/plain" }
+    }
+
+    /// Bytes.
+    pub fn blob(bytes: impl AsRef<[u8]>) -> Self {
+        Self { uri: None, mime_type: None, data: Data::Blob(base64(bytes)), usual: "application/octet-stream" }
+    }
+
+    /// JSON.
+    pub(crate) fn json(text: String) -> Self {
+        Self { usual: "application/json", ..Self::text(text) }
+    }
+
+    /// The URI, where it is another one than was asked for: a part of a folder, say.
+    #[must_use]
+    pub fn uri(mut self, uri: impl Into<String>) -> Self {
+        self.uri = Some(uri.into());
+        self
+    }
+
+    /// The media type, as `text/markdown`.
+    #[must_use]
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.mime_type = Some(mime_type.into());
+        self
+    }
+}
+
+/// What reading a resource answers.
+///
+/// Most handlers return something simpler: see [`IntoResourceResult`](crate::IntoResourceResult).
+///
+/// ```
+/// use mcp_mount::{CacheScope, ReadResourceResult, ResourceContents};
+/// use std::time::Duration;
+///
+/// let result = ReadResourceResult::new([ResourceContents::text("hello")])
+///     .ttl(Duration::from_secs(60))
+///     .cache_scope(CacheScope::Public);
+/// # let _ = result;
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ReadResourceResult {
+    pub(crate) contents: Vec<ResourceContents>,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) cache_scope: Option<CacheScope>,
+}
+
+impl ReadResourceResult {
+    /// A result of these parts.
+    pub fn new(contents: impl IntoIterator<Item = ResourceContents>) -> Self {
+        Self { contents: contents.into_iter().collect(), ttl: None, cache_scope: None }
+    }
+
+    /// How long a 2026-07-28 client may keep it, in place of [`Resource::ttl`](crate::Resource::ttl).
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Who may keep it, in place of [`Resource::cache_scope`](crate::Resource::cache_scope).
+    #[must_use]
+    pub fn cache_scope(mut self, scope: CacheScope) -> Self {
+        self.cache_scope = Some(scope);
+        self
+    }
+
+    /// Fills in what the parts leave open.
+    pub(crate) fn complete(&mut self, uri: &str, mime_type: Option<&str>) {
+        for part in &mut self.contents {
+            part.uri.get_or_insert_with(|| uri.to_owned());
+            part.mime_type.get_or_insert_with(|| mime_type.unwrap_or(part.usual).to_owned());
+        }
+    }
+
+    pub(crate) fn hints(&self, otherwise: CacheHints) -> CacheHints {
+        CacheHints { ttl: self.ttl.unwrap_or(otherwise.ttl), scope: self.cache_scope.unwrap_or(otherwise.scope) }
+    }
+}

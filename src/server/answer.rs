@@ -1,0 +1,122 @@
+//! From what a handler returns to the answer of its method.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::call::{Call, CallError, Reply};
+use super::context::Context;
+use super::extract::Refusal;
+use super::result::{IntoToolResult, ToolError};
+use super::target::{Kind, Target};
+use crate::protocol::completion::Completion;
+use crate::protocol::error::RpcError;
+use crate::protocol::prompts::GetPromptResult;
+use crate::protocol::resources::ReadResourceResult;
+use crate::protocol::tools::CallToolResult;
+
+/// What is needed of a call once its handler has returned.
+#[derive(Debug)]
+pub struct About {
+    target: Arc<Target>,
+    context: Option<Context>,
+    uri: Option<String>,
+}
+
+impl About {
+    pub(crate) fn new(call: &mut Call) -> Self {
+        let uri = call.uri().map(str::to_owned);
+        Self { target: Arc::clone(&call.target), context: call.context.take(), uri }
+    }
+
+    /// The answer of a handler that failed.
+    fn failure(&self, error: ToolError) -> Reply {
+        // Whatever error type the failed `Context::require` has travelled through.
+        if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
+            let error = RpcError::missing_capability(missing.capability);
+            return if missing.has_code {
+                Reply::Error(CallError(error))
+            } else {
+                self.target.failed(error.message.into_owned())
+            };
+        }
+        match error.exposed() {
+            Ok(text) => self.target.failed(text),
+            Err(causes) => self.target.masked(&causes),
+        }
+    }
+}
+
+/// The answer of a method that runs a handler.
+pub trait Answer: Sized + Send + 'static {
+    #[doc(hidden)]
+    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply;
+
+    #[doc(hidden)]
+    fn refused(refusal: Refusal) -> Reply {
+        Reply::Error(CallError::invalid_params(refusal.0))
+    }
+}
+
+impl Answer for CallToolResult {
+    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
+        returned.map_or_else(|error| about.failure(error), Reply::Tool)
+    }
+
+    /// A failure that the model sees and may correct (2026-07-28, server/tools, «Error Handling»).
+    fn refused(refusal: Refusal) -> Reply {
+        Reply::Tool(Self::error(refusal.0))
+    }
+}
+
+/// `None` where there is no such resource.
+impl Answer for Option<ReadResourceResult> {
+    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
+        let uri = about.uri.as_deref().unwrap_or_default();
+        match returned {
+            Ok(Some(mut result)) => {
+                let mime_type = match &about.target.kind {
+                    Kind::Resource { mime_type, .. } => mime_type.as_deref(),
+                    _ => None,
+                };
+                result.complete(uri, mime_type);
+                Reply::Resource(result)
+            }
+            Ok(None) => Reply::Error(CallError(RpcError::resource_not_found(uri))),
+            Err(error) => about.failure(error),
+        }
+    }
+}
+
+impl Answer for GetPromptResult {
+    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
+        returned.map_or_else(|error| about.failure(error), Reply::Prompt)
+    }
+}
+
+impl Answer for Completion {
+    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
+        returned.map_or_else(|error| about.failure(error), |completion| Reply::Completion(completion.bounded()))
+    }
+}
+
+/// What a handler may return for an answer: the many traits of the API as one.
+pub trait Returns<A> {
+    #[doc(hidden)]
+    fn into_answer(self) -> Result<A, ToolError>;
+
+    #[doc(hidden)]
+    fn output_schema() -> Option<Value> {
+        None
+    }
+}
+
+impl<T: IntoToolResult> Returns<CallToolResult> for T {
+    fn into_answer(self) -> Result<CallToolResult, ToolError> {
+        self.into_tool_result()
+    }
+
+    fn output_schema() -> Option<Value> {
+        T::output_schema()
+    }
+}

@@ -1,0 +1,109 @@
+//! Arguments, read into the handler's own types.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::call::{Arguments, Call};
+use super::extract::{FromCall, Needs, Refusal};
+use super::result::Json;
+use super::{schema, strings};
+use crate::protocol::params::without_position;
+
+/// All arguments, read into `T`: those of a tool or a prompt, or the variables of a resource's template.
+///
+/// ```
+/// use mcp_mount::{Args, tool_fn};
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Add { a: f64, b: f64 }
+///
+/// let add = tool_fn("add", "Add two numbers", |Args(add): Args<Add>| async move { add.a + add.b });
+/// # let _ = add;
+/// ```
+///
+/// Arguments that are no `T` fail the call (`isError`) with the path and what was expected there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Args<T>(pub T);
+
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Args<T> {
+    fn needs(needs: &mut Needs) {
+        needs.input_schema = Some(schema::input::<T>());
+    }
+
+    async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
+        read(call).map(Self)
+    }
+}
+
+/// As axum's own `Json` is: the same as [`Args`].
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Json<T> {
+    fn needs(needs: &mut Needs) {
+        Args::<T>::needs(needs);
+    }
+
+    async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
+        read(call).map(Self)
+    }
+}
+
+/// Reads the arguments of a call.
+pub(crate) fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
+    match &call.arguments {
+        // Absent arguments are no arguments.
+        Arguments::Json(json) => read_arguments(json.as_deref().unwrap_or(b"{}")),
+        Arguments::Named(named) => strings::read(&named.strings).map_err(Refusal),
+    }
+}
+
+fn read_arguments<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
+    // A derived struct would take an array for its fields in order.
+    let json = std::str::from_utf8(json).ok().filter(|json| json.starts_with('{'));
+    let Some(json) = json else { return Err(Refusal("arguments: expected an object".into())) };
+    serde_json::from_str(json).map_err(|_| arguments_fault::<T>(json))
+}
+
+/// Reads once more to find the path, which costs too much to keep while all goes well.
+#[cold]
+fn arguments_fault<T: DeserializeOwned>(json: &str) -> Refusal {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) => {
+            let path = error.path().to_string();
+            let place = if path == "." { "arguments".to_owned() } else { format!("arguments.{path}") };
+            Refusal(format!("{place}: {}", without_position(error.inner())))
+        }
+        Ok(_) => Refusal("arguments: not what the tool's input schema describes".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Order {
+        #[expect(dead_code, reason = "read by the test's faults only")]
+        items: Vec<Item>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Item {
+        #[expect(dead_code, reason = "read by the test's faults only")]
+        price: f64,
+    }
+
+    fn fault(json: &str) -> String {
+        read_arguments::<Order>(json.as_bytes()).unwrap_err().0
+    }
+
+    #[test]
+    fn faults_name_the_path_and_what_was_expected() {
+        assert_eq!(
+            fault(r#"{"items":[{"price":1},{"price":"x"}]}"#),
+            "arguments.items[1].price: invalid type: string \"x\", expected f64"
+        );
+        assert_eq!(fault("{}"), "arguments: missing field `items`");
+        assert_eq!(fault("[[]]"), "arguments: expected an object");
+        assert_eq!(fault(r#"{"items":[],"items":[]}"#), "arguments: duplicate field `items`");
+    }
+}

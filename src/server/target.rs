@@ -1,0 +1,100 @@
+//! What a call runs: a handler with what is known of it when the server is built.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::call::{Call, CallError, OnDisconnect, Reply};
+use super::extract::Needs;
+use super::handler::{ErasedHandler, HandlerFuture};
+use super::mirror::HeaderParam;
+use super::result::mask;
+use crate::lifespan;
+use crate::protocol::caching::CacheHints;
+use crate::protocol::method::Method;
+use crate::protocol::tools::CallToolResult;
+
+/// The handler of a tool, a resource, a prompt or a completion.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) kind: Kind,
+    /// For logs and errors.
+    pub(crate) name: String,
+    pub(crate) needs: Needs,
+    pub(crate) handler: ErasedHandler,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) on_disconnect: Option<OnDisconnect>,
+    /// Whether it runs on a thread of its own.
+    pub(crate) blocking: bool,
+}
+
+/// What the handler serves, with what only that has.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Tool {
+        /// [`ToolDefinition::wraps_output`](crate::protocol::tools::ToolDefinition), looked at by every call.
+        wraps_output: bool,
+        /// The arguments that headers mirror.
+        mirrored: Vec<HeaderParam>,
+    },
+    Resource {
+        hints: CacheHints,
+        mime_type: Option<String>,
+    },
+    Prompt,
+    Completion,
+}
+
+impl Target {
+    pub(crate) fn new(kind: Kind, name: String, needs: Needs, handler: ErasedHandler) -> Self {
+        Self { kind, name, needs, handler, timeout: None, on_disconnect: None, blocking: false }
+    }
+
+    /// The method that calls it.
+    pub(crate) const fn method(&self) -> Method {
+        match self.kind {
+            Kind::Tool { .. } => Method::ToolsCall,
+            Kind::Resource { .. } => Method::ResourcesRead,
+            Kind::Prompt => Method::PromptsGet,
+            Kind::Completion => Method::Complete,
+        }
+    }
+
+    /// What it is, for people: the word before its name.
+    pub(crate) const fn noun(&self) -> &'static str {
+        match self.kind {
+            Kind::Tool { .. } => "tool",
+            Kind::Resource { .. } => "resource",
+            Kind::Prompt => "prompt",
+            Kind::Completion => "completion",
+        }
+    }
+
+    /// Runs the handler, on a thread of its own if it blocks.
+    pub(crate) fn run(&self, mut call: Call) -> HandlerFuture {
+        if !self.blocking {
+            return self.handler.call(call);
+        }
+        let held = call.held.take();
+        let handler = self.handler.clone();
+        let thread = lifespan::on_thread(async move {
+            let outcome = handler.call(call).await;
+            // The thread goes on when its caller is gone, and counts as running for so long.
+            drop(held);
+            outcome
+        });
+        Box::pin(async move { thread.await.and_then(|outcome| outcome) })
+    }
+
+    /// An answer that tells the caller why the call failed: the tool's own failure, or an error.
+    pub(crate) fn failed(&self, text: String) -> Reply {
+        match self.kind {
+            Kind::Tool { .. } => Reply::Tool(CallToolResult::error(text)),
+            _ => Reply::Error(CallError::internal(text)),
+        }
+    }
+
+    /// An answer that tells the caller where to look: the cause is logged, and none of its business.
+    pub(crate) fn masked(&self, cause: &dyn fmt::Display) -> Reply {
+        self.failed(mask(self.noun(), &self.name, cause))
+    }
+}

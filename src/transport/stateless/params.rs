@@ -1,0 +1,89 @@
+//! `Mcp-Param-*`: the arguments that a tool's schema has mirrored into headers (2026-07-28,
+//! basic/transports/streamable-http, «Custom Headers from Tool Parameters»).
+
+use serde_json::Value;
+
+use super::decode;
+use crate::server::mirror::HeaderParam;
+use crate::transport::headers::Head;
+use crate::transport::rejection::Rejection;
+
+/// Checks that each header says what the arguments say: there if the argument is, and nothing else.
+pub(crate) fn check(head: &Head<'_>, mirrored: &[HeaderParam], arguments: Option<&str>) -> Result<(), Box<Rejection>> {
+    // It was read as JSON before.
+    let arguments: Value = arguments.map(serde_json::from_str).transpose().ok().flatten().unwrap_or_default();
+    for param in mirrored {
+        if let Err(fault) = check_one(head, param, &arguments) {
+            return Err(Rejection::header_mismatch(format!("Header mismatch: {} {fault}", param.header)));
+        }
+    }
+    Ok(())
+}
+
+fn check_one(head: &Head<'_>, param: &HeaderParam, arguments: &Value) -> Result<(), String> {
+    let field = head.field(&param.header);
+    let place = || format!("`params.arguments.{}`", param.path.join("."));
+    if field.duplicate {
+        return Err("is there more than once; send it once".into());
+    }
+    let header = match field.text() {
+        None => None,
+        Some(Err(_)) => {
+            return Err("has characters that a header must not have; encode the value as =?base64?..?=".into());
+        }
+        Some(Ok(text)) => Some(decode(text).ok_or("is not valid Base64 of UTF-8 text between =?base64? and ?=")?),
+    };
+    match (header, param.value(arguments)) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(format!("is missing; it must mirror {}", place())),
+        (Some(_), None) => Err(format!("is there, but the body has no {}", place())),
+        (Some(header), Some(value)) if is_written(value, &header) => Ok(()),
+        (Some(_), Some(_)) => Err(format!("is not what the body has in {}", place())),
+    }
+}
+
+/// Whether the header's text is this value, as the specification writes it («Value Encoding»). Integers are compared as
+/// numbers: `42.0` is 42.
+fn is_written(value: &Value, header: &str) -> bool {
+    match value {
+        Value::String(text) => text == header,
+        Value::Bool(yes) => header == if *yes { "true" } else { "false" },
+        Value::Number(number) => match (number.as_i64(), header.parse::<i64>()) {
+            (Some(number), Ok(header)) => number == header,
+            #[expect(clippy::float_cmp, reason = "both are the same decimal text, or they differ")]
+            _ => number.as_f64().is_some_and(|number| header.parse::<f64>().is_ok_and(|header| header == number)),
+        },
+        // No header can say it, so none may claim to.
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_compared_as_they_are_written() {
+        for (value, header) in [
+            (json!("us west"), "us west"),
+            (json!(42), "42"),
+            (json!(42.0), "42"),
+            (json!(-7), "-7"),
+            (json!(true), "true"),
+        ] {
+            assert!(is_written(&value, header), "{value}");
+        }
+        for (value, header) in [
+            (json!("a"), "A"),
+            (json!(42), "43"),
+            (json!(42), "forty"),
+            (json!(true), "True"),
+            (json!("true"), "false"),
+            (json!([]), "[]"),
+        ] {
+            assert!(!is_written(&value, header), "{value}");
+        }
+    }
+}
