@@ -78,6 +78,8 @@ class Side:
     era = SESSION
     # What the SDK raises for a JSON-RPC error; it has `.error.code`.
     error = Exception
+    # What it does not ask for again while it is fresh.
+    caches = ("resources/read", "prompts/list")
 
     def __init__(self, recorder):
         self.recorder = recorder
@@ -343,10 +345,16 @@ class Exercise:
         await refused(self.paged, -32602, self.paged.page("tools/list", "no-such-cursor"))
 
     async def cache(self):
-        for _ in range(2):
-            await self.side.read("test://static-text")
-        asked = [e for e in self.side.recorder.posts("resources/read") if "static-text" in json.dumps(e.message)]
-        equal(len(asked), 1, "how often the server was asked for what stays fresh for a minute")
+        # Both stay fresh for a minute.
+        asks = {
+            "resources/read": lambda: self.side.read("test://static-text"),
+            "prompts/list": lambda: self.side.page("prompts/list"),
+        }
+        for method in self.side.caches:
+            await asks[method]()
+            before = len(self.side.recorder.posts(method))
+            await asks[method]()
+            equal(len(self.side.recorder.posts(method)), before, f"how often the server was asked for {method}")
 
 
 # In this order they run. `end` comes last, when the connection is closed.

@@ -13,9 +13,10 @@ mod tools;
 use std::env::{self, VarError};
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use axum::Router;
-use mcp_mount::{Mcp, McpService};
+use mcp_mount::{CacheScope, Mcp, McpService};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -72,6 +73,9 @@ fn mcp(origins: &str, page_size: &str) -> Result<McpService, Box<dyn Error>> {
         .prompts(prompts::prompts())
         .state(Sleepers::default())
         .state(Watched::default())
+        // Long enough for a test to see that a client asks once, and is told of a change.
+        .ttl(Duration::from_secs(60))
+        .cache_scope(CacheScope::Public)
         .cors([INSPECTOR].into_iter().chain(origins))
         .health();
     if !page_size.is_empty() {
@@ -95,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_served_can_be_built() {
-        let names = |origins, page_size| mcp(origins, page_size).expect("a valid configuration").tools().names();
+        let names = |origins, page_size| mcp(origins, page_size).expect("a valid configuration").tools().keys();
         assert_eq!(names("", "").first().map(String::as_str), Some("test_simple_text"));
         assert_eq!(names(" http://localhost:1 ,", "5").len(), names("", "").len());
     }

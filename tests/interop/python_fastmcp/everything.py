@@ -30,6 +30,7 @@ CANNOT = {
 
 class FastMCP(exercise.Side):
     error = MCPError
+    caches = ("prompts/list",)
 
     def __init__(self, recorder, client, era):
         super().__init__(recorder)

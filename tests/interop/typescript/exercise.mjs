@@ -292,11 +292,16 @@ const features = {
     },
 
     async cache({ side, recorder }) {
-        for (let i = 0; i < 2; i++) {
-            await side.client.readResource({ uri: 'test://static-text' });
+        // Both stay fresh for a minute.
+        for (const [method, ask] of [
+            ['resources/read', () => side.client.readResource({ uri: 'test://static-text' })],
+            ['prompts/list', () => side.client.listPrompts()]
+        ]) {
+            await ask();
+            const before = recorder.posts(method).length;
+            await ask();
+            assert.equal(recorder.posts(method).length, before, method);
         }
-        const asked = recorder.posts('resources/read').filter(e => e.message.params.uri === 'test://static-text');
-        assert.equal(asked.length, 1);
     },
 
     /** The session was ended by its client, and is unknown from then on. */
