@@ -17,6 +17,8 @@ mod transport;
 pub use auth::Principal;
 pub use error::{BuildError, BuildErrorKind};
 pub use lifespan::{DrainReport, Lifespan};
+#[cfg(feature = "axum")]
+pub use mount::axum::extract::Extract;
 pub use protocol::caching::CacheScope;
 pub use protocol::capabilities::Capability;
 pub use protocol::completion::Completion;
@@ -44,6 +46,9 @@ pub use store::{Memory, Store};
 pub use transport::body::{Body, StreamCut};
 pub use transport::builder::Mcp;
 pub use transport::config::Limits;
+pub use transport::custom::IntoRouteResponse;
+pub use transport::describe::Description;
+pub use transport::http_layer::{HttpService, RequestBody};
 pub use transport::service::McpService;
 pub use transport::session::Sessions;
 

@@ -109,6 +109,9 @@ impl Lifespan {
         self
     }
 
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_draining()
+    }
     /// Whether the drain has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {

@@ -11,9 +11,10 @@ use http_body::Body as HttpBody;
 use tower_service::Service;
 
 use crate::transport::body::Body;
+use crate::transport::http_layer;
 use crate::transport::respond;
 use crate::transport::route::Place;
-use crate::transport::service::McpService;
+use crate::transport::service::{McpService, Mounted};
 
 impl<B> Service<Request<B>> for McpService
 where
@@ -32,19 +33,24 @@ where
         let shared = Arc::clone(&self.shared);
         let place = self.place(&request);
         let (mut parts, body) = request.into_parts();
-        Box::pin(async move { Ok(respond(&shared, place, &mut parts, body).await) })
+        match shared.http_layers.get().cloned() {
+            None => Box::pin(async move { Ok(respond(&shared, place, &mut parts, body).await) }),
+            Some(layered) => http_layer::respond(layered, shared, place, parts, body),
+        }
     }
 }
 
 impl McpService {
     fn place<B>(&self, request: &Request<B>) -> Place {
-        match &self.path {
-            Some(path) => match request.uri().path().strip_prefix(&**path) {
-                Some("" | "/") => Place::Endpoint,
+        let path = request.uri().path();
+        match &self.mounted {
+            Mounted::ByHost if matched_exactly(request.extensions()) => Place::Endpoint,
+            Mounted::ByHost => Place::Below(0),
+            Mounted::On(prefix) => match path.strip_prefix(&**prefix) {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => Place::Below(prefix.len()),
                 _ => Place::Elsewhere,
             },
-            None if matched_exactly(request.extensions()) => Place::Endpoint,
-            None => Place::Relative,
+            Mounted::Suffix(suffix) => Place::Below(path.len().saturating_sub(suffix.len())),
         }
     }
 }

@@ -119,16 +119,19 @@ impl ServerCapabilities {
         }
     }
 
-    pub(crate) fn to_json(self) -> Value {
+    /// As it is declared; changes can be told where there are `streams` to tell them on.
+    pub(crate) fn to_json(self, streams: bool) -> Value {
+        let changing = if streams { json!({ "listChanged": true }) } else { json!({}) };
+        let resources = if streams { json!({ "listChanged": true, "subscribe": true }) } else { json!({}) };
         let mut capabilities = json!({ "logging": {} });
         let mut offer = |offered: bool, name: &str, details: Value| {
             if offered {
                 capabilities[name] = details;
             }
         };
-        offer(self.tools, "tools", json!({ "listChanged": true }));
-        offer(self.resources, "resources", json!({ "listChanged": true, "subscribe": true }));
-        offer(self.prompts, "prompts", json!({ "listChanged": true }));
+        offer(self.tools, "tools", changing.clone());
+        offer(self.resources, "resources", resources);
+        offer(self.prompts, "prompts", changing);
         offer(self.completions, "completions", json!({}));
         capabilities
     }

@@ -46,13 +46,12 @@ impl Completion {
     }
 
     /// Cut to what an answer may hold.
-    pub(crate) fn bounded(mut self) -> Self {
+    pub(crate) fn bound(&mut self) {
         let values = self.values.len();
         if values > MOST_VALUES {
             self.values.truncate(MOST_VALUES);
             self.total = self.total.or(Some(values));
             self.has_more = Some(true);
         }
-        self
     }
 }

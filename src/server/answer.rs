@@ -8,7 +8,7 @@ use super::call::{Call, CallError, Reply};
 use super::context::Context;
 use super::extract::Refusal;
 use super::result::{IntoToolResult, ToolError};
-use super::target::{Kind, Target};
+use super::target::Target;
 use crate::protocol::completion::Completion;
 use crate::protocol::error::RpcError;
 use crate::protocol::prompts::GetPromptResult;
@@ -30,7 +30,7 @@ impl About {
     }
 
     /// The answer of a handler that failed.
-    fn failure(&self, error: ToolError) -> Reply {
+    fn failure(&self, error: &ToolError) -> Reply {
         // Whatever error type the failed `Context::require` has travelled through.
         if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
             let error = RpcError::missing_capability(missing.capability);
@@ -60,7 +60,7 @@ pub trait Answer: Sized + Send + 'static {
 
 impl Answer for CallToolResult {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
-        returned.map_or_else(|error| about.failure(error), Reply::Tool)
+        returned.map_or_else(|error| about.failure(&error), Reply::Tool)
     }
 
     /// A failure that the model sees and may correct (2026-07-28, server/tools, «Error Handling»).
@@ -74,29 +74,25 @@ impl Answer for Option<ReadResourceResult> {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
         let uri = about.uri.as_deref().unwrap_or_default();
         match returned {
-            Ok(Some(mut result)) => {
-                let mime_type = match &about.target.kind {
-                    Kind::Resource { mime_type, .. } => mime_type.as_deref(),
-                    _ => None,
-                };
-                result.complete(uri, mime_type);
-                Reply::Resource(result)
-            }
+            Ok(Some(result)) => about.target.complete(Reply::Resource(result), Some(uri)),
             Ok(None) => Reply::Error(CallError(RpcError::resource_not_found(uri))),
-            Err(error) => about.failure(error),
+            Err(error) => about.failure(&error),
         }
     }
 }
 
 impl Answer for GetPromptResult {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
-        returned.map_or_else(|error| about.failure(error), Reply::Prompt)
+        returned.map_or_else(|error| about.failure(&error), Reply::Prompt)
     }
 }
 
 impl Answer for Completion {
     fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
-        returned.map_or_else(|error| about.failure(error), |completion| Reply::Completion(completion.bounded()))
+        match returned {
+            Ok(completion) => about.target.complete(Reply::Completion(completion), None),
+            Err(error) => about.failure(&error),
+        }
     }
 }
 

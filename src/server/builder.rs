@@ -54,7 +54,7 @@ impl ServerBuilder {
         }
     }
 
-    pub(crate) fn build(self, revisions: Revisions) -> Result<Server, BuildError> {
+    pub(crate) fn build(self, revisions: Revisions, sessions: bool) -> Result<Server, BuildError> {
         if self.implementation.name.is_empty() {
             return Err(BuildError::setting("Mcp::new: the server's name is empty"));
         }
@@ -72,6 +72,7 @@ impl ServerBuilder {
             instructions: self.instructions,
             revisions,
             hints: self.hints,
+            sessions,
         };
         let introduction = Introduction::new(&identity, registry.capabilities());
         Ok(Server {

@@ -38,6 +38,8 @@ pub struct Call {
     pub(crate) context: Option<Context>,
     /// What a handler holds that runs on a thread of its own: its place among the calls.
     pub(crate) held: Option<Box<dyn Any + Send>>,
+    /// Whether what the next extractor does not find may be missing.
+    pub(crate) optional: bool,
 }
 
 /// What a call was given.

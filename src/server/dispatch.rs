@@ -35,6 +35,9 @@ pub(crate) struct Server {
     pub(crate) introduction: ArcSwap<Introduction>,
 }
 
+/// Names and their values.
+type Strings = Vec<(String, String)>;
+
 /// What a request comes to.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -88,11 +91,8 @@ impl Server {
         let declared = || self.introduction.load().capabilities;
         match method {
             Method::ToolsList => declared().tools,
-            Method::ResourcesRead
-            | Method::ResourcesList
-            | Method::TemplatesList
-            | Method::Subscribe
-            | Method::Unsubscribe => declared().resources,
+            Method::ResourcesRead | Method::ResourcesList | Method::TemplatesList => declared().resources,
+            Method::Subscribe | Method::Unsubscribe => declared().resources && self.identity.sessions,
             Method::PromptsGet | Method::PromptsList => declared().prompts,
             Method::Complete => declared().completions,
             // A call of a tool that is not there says so by itself.
@@ -157,7 +157,7 @@ impl Server {
     }
 
     /// The resource of this URI, or the first template that it fits, with the values of its variables.
-    fn find_resource(&self, uri: &str) -> Option<(Arc<Target>, Vec<(String, String)>)> {
+    fn find_resource(&self, uri: &str) -> Option<(Arc<Target>, Strings)> {
         if let Some(resource) = self.registry.resources.load().get(uri) {
             return Some((Arc::clone(&resource.target), Vec::new()));
         }

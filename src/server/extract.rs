@@ -116,7 +116,10 @@ impl Call {
                 "{noun} `{name}`: the request has no extension of type `{wanted}`; put it there in a layer around the \
                  mounted server, as in `.layer(axum::Extension(value))`"
             );
-            tracing::error!(name, r#type = wanted, "{text}");
+            // A mistake of the host's, which its log should tell.
+            if !self.optional {
+                tracing::error!(name, r#type = wanted, "{text}");
+            }
             Refusal(text)
         })
     }
@@ -257,6 +260,9 @@ impl<T: FromCall> FromCall for Option<T> {
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        Ok(T::from_call(call).await.ok())
+        let before = std::mem::replace(&mut call.optional, true);
+        let extracted = T::from_call(call).await.ok();
+        call.optional = before;
+        Ok(extracted)
     }
 }

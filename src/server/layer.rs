@@ -15,6 +15,7 @@ use tower::{Layer, Service, ServiceExt as _};
 use super::call::{Call, Reply};
 use super::handler::HandlerFuture;
 use super::run::panic_text;
+use crate::error::Causes;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -90,8 +91,14 @@ impl Layers {
     pub(crate) fn start(&self, call: Call) -> HandlerFuture {
         let target = Arc::clone(&call.target);
         let Some(service) = &self.0 else { return target.run(call) };
+        let uri = call.uri().map(str::to_owned);
         let reply = service.clone().oneshot(call);
-        let answer = async move { reply.await.unwrap_or_else(|error| target.masked(&crate::error::Causes(&*error))) };
+        let answer = async move {
+            match reply.await {
+                Ok(reply) => target.complete(reply, uri.as_deref()),
+                Err(error) => target.masked(&Causes(&*error)),
+            }
+        };
         Box::pin(AssertUnwindSafe(answer).catch_unwind())
     }
 }

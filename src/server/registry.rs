@@ -17,6 +17,7 @@ use crate::protocol::capabilities::ServerCapabilities;
 use crate::protocol::encode::to_json;
 use crate::protocol::implementation::Icon;
 use crate::protocol::revision::Revision;
+use crate::protocol::uri_template::UriTemplate;
 
 /// Four lists.
 #[derive(Debug)]
@@ -137,7 +138,7 @@ fn check_resource(resource: &Resource, states: &States) -> Result<(), BuildError
         }
         Some(Ok(_)) | None => {}
     }
-    let variables: HashSet<&str> = resource.template().into_iter().flat_map(|template| template.variables()).collect();
+    let variables: HashSet<&str> = resource.template().into_iter().flat_map(UriTemplate::variables).collect();
     if let Some(name) = fields(resource).find(|name| !variables.contains(name)) {
         return Err(invalid(format!("resource `{uri}`: the handler takes `{name}`, which is no variable of the URI")));
     }

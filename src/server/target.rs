@@ -85,6 +85,18 @@ impl Target {
         Box::pin(async move { thread.await.and_then(|outcome| outcome) })
     }
 
+    /// Fills in what an answer leaves open, and bounds it: what the handler returned, or a layer in its place.
+    pub(crate) fn complete(&self, mut reply: Reply, uri: Option<&str>) -> Reply {
+        match (&mut reply, &self.kind) {
+            (Reply::Resource(result), Kind::Resource { mime_type, .. }) => {
+                result.complete(uri.unwrap_or_default(), mime_type.as_deref());
+            }
+            (Reply::Completion(completion), Kind::Completion) => completion.bound(),
+            _ => {}
+        }
+        reply
+    }
+
     /// An answer that tells the caller why the call failed: the tool's own failure, or an error.
     pub(crate) fn failed(&self, text: String) -> Reply {
         match self.kind {

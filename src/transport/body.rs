@@ -6,9 +6,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
 
 use super::sse::call::CallStream;
 use super::sse::listen::ListenStream;
+use crate::error::Causes;
 
 /// The body of a response: nothing, one piece, or a stream of events.
 #[derive(Default)]
@@ -21,11 +24,15 @@ enum Kind {
     Full(Option<Bytes>),
     Call(Box<CallStream>),
     Listen(Box<ListenStream>),
+    /// What a layer made of one of the others.
+    Foreign(UnsyncBoxBody<Bytes, BoxError>),
 }
 
-/// A stream of events broke off, since its client did not read it in time.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A stream of events broke off, since its client did not read it in time, or since a layer around it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the stream was cut: the client did not read it in time")]
+#[error("the stream was cut: the client did not read it in time, or a layer failed")]
 pub struct StreamCut(());
 
 impl StreamCut {
@@ -43,6 +50,14 @@ impl Body {
         Self(Kind::Call(Box::new(stream)))
     }
 
+    pub(crate) fn foreign<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self(Kind::Foreign(body.map_err(Into::into).boxed_unsync()))
+    }
+
     pub(crate) fn listen(stream: ListenStream) -> Self {
         Self(Kind::Listen(Box::new(stream)))
     }
@@ -58,6 +73,10 @@ impl http_body::Body for Body {
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Call(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             Kind::Listen(stream) => stream.poll_data(cx).map(|data| data.map(|data| Ok(Frame::data(data)))),
+            Kind::Foreign(body) => Pin::new(body).poll_frame(cx).map_err(|error| {
+                tracing::debug!(error = %Causes(&*error), "a layer around the body failed");
+                StreamCut::new()
+            }),
         }
     }
 
@@ -67,6 +86,7 @@ impl http_body::Body for Body {
             Kind::Full(bytes) => bytes.is_none(),
             Kind::Call(stream) => stream.is_done(),
             Kind::Listen(stream) => stream.is_done(),
+            Kind::Foreign(body) => body.is_end_stream(),
         }
     }
 
@@ -75,6 +95,7 @@ impl http_body::Body for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Kind::Call(_) | Kind::Listen(_) => SizeHint::default(),
+            Kind::Foreign(body) => body.size_hint(),
         }
     }
 }
@@ -85,6 +106,7 @@ impl fmt::Debug for Body {
             Kind::Empty => "Body(empty)",
             Kind::Full(_) => "Body(full)",
             Kind::Call(_) | Kind::Listen(_) => "Body(stream)",
+            Kind::Foreign(_) => "Body(layered)",
         })
     }
 }

@@ -7,6 +7,7 @@ use http::Extensions;
 
 use super::guard::Guard;
 use super::read::{Budget, ReadLimits};
+use super::route::Routes;
 use crate::auth::Principal;
 use crate::error::BuildError;
 use crate::lifespan::LONGEST_WAIT;
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) silence: Duration,
     pub(crate) tool_timeout: Duration,
     pub(crate) principal: Option<FindPrincipal>,
+    pub(crate) routes: Routes,
 }
 
 impl std::fmt::Debug for Config {
@@ -193,6 +195,7 @@ impl Limits {
             silence: soon(self.silence),
             tool_timeout: self.tool_timeout,
             principal: settings.principal,
+            routes: settings.routes,
         }
     }
 }
@@ -208,4 +211,5 @@ pub(crate) struct Settings {
     pub(crate) revisions: Revisions,
     pub(crate) guard: Guard,
     pub(crate) principal: Option<FindPrincipal>,
+    pub(crate) routes: Routes,
 }

@@ -61,6 +61,7 @@ impl StartCall {
             principal: self.principal,
             context,
             held: self.target.blocking.then(|| self.seat.lend_permit()),
+            optional: false,
             target: self.target,
         };
         let running = Running::start(call, &server.layers, self.revision, shared.config.tool_timeout);

@@ -5,6 +5,7 @@
 //!    or what was configured. Anything else is refused with 403 (2026-07-28, basic/transports/streamable-http,
 //!    «Security & Endpoint»).
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use http::uri::Authority;
@@ -132,6 +133,20 @@ impl HostPattern {
 
     fn matches(&self, host: &str, port: Option<u16>) -> bool {
         self.host.eq_ignore_ascii_case(host) && (self.port.is_none() || self.port == port)
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        if default_port(&self.scheme) == Some(self.port) { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! How it travels: the way of a request.
 //!
 //! ```text
-//!  1 route      by path: the endpoint, or 404
-//!  2 guard      Host, then Origin                                              403
+//!  1 route      by path: the endpoint | health | ready | a route of the application's | 404
+//!  2 guard      Host, then Origin; not for health and ready                    403
 //!  3 method                                                                    405
 //!  4 principal  whom the host's middleware found
 //!  5 headers    Content-Type, Content-Encoding, Accept                         415 406
@@ -19,9 +19,13 @@ pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod config;
+pub(crate) mod custom;
+pub(crate) mod describe;
 pub(crate) mod exchange;
 pub(crate) mod guard;
 pub(crate) mod headers;
+pub(crate) mod health;
+pub(crate) mod http_layer;
 pub(crate) mod incoming;
 pub(crate) mod pending;
 pub(crate) mod post;
@@ -45,7 +49,7 @@ use self::headers::Head;
 use self::pending::PendingCall;
 use self::post::Received;
 use self::rejection::Rejection;
-use self::route::Place;
+use self::route::{Place, Route};
 use self::service::Shared;
 
 /// Answers a request: the whole of the service.
@@ -82,8 +86,17 @@ where
     B: HttpBody + Send + 'static,
 {
     let head = Head::read(&parts.headers);
-    route::endpoint(place, parts.uri.path())?;
+    let route = shared.config.routes.find(place, parts.uri.path())?;
+    match route {
+        Route::Health => return health::health(&parts.method).map(Accepted::Reply),
+        Route::Ready => return health::ready(shared, &parts.method).map(Accepted::Reply),
+        Route::Endpoint | Route::Custom(_) => {}
+    }
     guard::check(&shared.config.guard, &head, parts.uri.authority())?;
+    if let Route::Custom(path) = route {
+        // Boxed, since it is rare and every call's future would have room for it.
+        return Box::pin(custom::answer(shared, path, &head, parts, body)).await.map(Accepted::Reply);
+    }
     let sessions = shared.serves_sessions();
     let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));
     match parts.method {
@@ -102,6 +115,7 @@ where
         Method::DELETE if sessions => {
             session::end::delete(shared, principal().as_ref(), &head).await.map(Accepted::Reply)
         }
-        _ => Err(Rejection::method_not_allowed(sessions)),
+        _ if sessions => Err(Rejection::method_not_allowed(&[Method::GET, Method::POST, Method::DELETE])),
+        _ => Err(Rejection::method_not_allowed(&[Method::POST])),
     }
 }

@@ -128,7 +128,7 @@ impl<'a> Request<'a> {
         match self.dispatch(&incoming)? {
             Answer::Ready(answer) => Ok(Settled::Received(self.reply(answer))),
             Answer::Call(target, named) => self.call(&incoming, target, named, principal, share).map(Settled::Received),
-            Answer::Listen(filter) => self.listen(filter).map(Settled::Received),
+            Answer::Listen(filter) => self.listen(&filter).map(Settled::Received),
             Answer::Initialize => Ok(Settled::Later(Box::pin(async move {
                 let _held = share;
                 self.initialize(principal).await
@@ -189,7 +189,7 @@ impl<'a> Request<'a> {
         Ok(self.reply(self.shared.server.encoder.empty(self.id, incoming.revision)))
     }
 
-    fn listen(&self, filter: Filter) -> Result<Received, Box<Rejection>> {
+    fn listen(&self, filter: &Filter) -> Result<Received, Box<Rejection>> {
         if !self.accepts.sse {
             return Err(Rejection::not_acceptable(true));
         }
@@ -197,7 +197,7 @@ impl<'a> Request<'a> {
         let server = &self.shared.server;
         let watcher = Arc::new(server.changes.watch(filter.clone()));
         let result = server.encoder.subscription_ended(self.id);
-        let stream = ListenStream::new(self.shared, watcher, entered).of_subscription(self.id, &filter, result);
+        let stream = ListenStream::new(self.shared, watcher, entered).of_subscription(self.id, filter, result);
         Ok(Received::Reply(reply::stream(Body::listen(stream))))
     }
 

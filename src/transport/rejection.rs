@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 
 use super::body::Body;
 use crate::error::Causes;
@@ -27,7 +27,7 @@ pub(crate) struct Rejection {
     status: StatusCode,
     id: Option<RequestId>,
     error: RpcError,
-    allow: Option<&'static str>,
+    allow: Option<String>,
     retry_after: Option<Duration>,
     close: bool,
 }
@@ -54,8 +54,8 @@ impl Rejection {
     pub(crate) fn into_response(self) -> Response<Body> {
         let mut response = with_body(self.status, encode::error(self.id.as_ref(), &self.error));
         let headers = response.headers_mut();
-        if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(methods) = self.allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
+            headers.insert(header::ALLOW, methods);
         }
         if let Some(after) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
@@ -104,12 +104,29 @@ impl Rejection {
     }
 
     #[cold]
-    pub(crate) fn method_not_allowed(sessions: bool) -> Box<Self> {
-        let allow = if sessions { "GET, POST, DELETE" } else { "POST" };
+    pub(crate) fn method_not_allowed<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Box<Self> {
+        let allow = methods.into_iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         let text = format!("this method is not allowed here; use {allow}");
         let mut rejection = Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::InvalidRequest, text);
         rejection.allow = Some(allow);
         rejection
+    }
+
+    #[cold]
+    pub(crate) fn route_failed(path: &str, cause: &str) -> Box<Self> {
+        tracing::error!(path, cause, "the handler of a route failed");
+        Self::internal()
+    }
+
+    #[cold]
+    pub(crate) fn layer_failed(cause: &(dyn std::error::Error + 'static)) -> Box<Self> {
+        tracing::error!(error = %Causes(cause), "a layer around the service failed");
+        Self::internal()
+    }
+
+    fn internal() -> Box<Self> {
+        let text = "the server failed; its log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal, text)
     }
 
     // Headers and body
@@ -283,6 +300,12 @@ impl Rejection {
 #[cold]
 pub(crate) fn missing_capability(message: Bytes) -> Response<Body> {
     with_body(StatusCode::BAD_REQUEST, message)
+}
+
+/// 503 of the readiness probe, which is asked again by itself.
+#[cold]
+pub(crate) fn not_ready() -> Response<Body> {
+    with_body(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"status":"draining"}"#))
 }
 
 #[cold]

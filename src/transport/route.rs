@@ -1,22 +1,111 @@
 //! Which path is what. Pure.
 
+use http::Method;
+
+use super::custom::CustomRoute;
 use super::rejection::Rejection;
+use crate::error::BuildError;
 
 /// Where a request was sent to, as far as its mount knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// The request's own path is what is left below the mount.
-    Relative,
     /// The host or the mount has matched the endpoint's path by itself.
     Endpoint,
-    /// The mount knows that the endpoint is elsewhere.
+    /// From this byte of the request's path on it is below the mount.
+    Below(usize),
+    /// The mount knows that it is elsewhere.
     Elsewhere,
 }
 
-/// Whether a request was sent to the MCP endpoint.
-pub(crate) fn endpoint(place: Place, path: &str) -> Result<(), Box<Rejection>> {
-    match (place, path) {
-        (Place::Endpoint, _) | (Place::Relative, "" | "/") => Ok(()),
-        (Place::Relative | Place::Elsewhere, _) => Err(Rejection::no_such_path(path)),
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// The MCP endpoint.
+    Endpoint,
+    /// Whether the process is alive.
+    Health,
+    /// Whether it takes requests.
+    Ready,
+    /// The routes of the application with this path.
+    Custom(&'a str),
+}
+
+/// The paths below the mount that are not the endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    pub(crate) health: Option<String>,
+    pub(crate) ready: Option<String>,
+    pub(crate) custom: Vec<CustomRoute>,
+}
+
+impl Routes {
+    /// What a request asks for.
+    pub(crate) fn find(&self, place: Place, path: &str) -> Result<Route<'_>, Box<Rejection>> {
+        match place {
+            Place::Endpoint => Ok(Route::Endpoint),
+            Place::Elsewhere => Err(Rejection::no_such_path(path)),
+            Place::Below(at) => match path.get(at..).unwrap_or_default() {
+                "" | "/" => Ok(Route::Endpoint),
+                rest => self.below(rest).ok_or_else(|| Rejection::no_such_path(path)),
+            },
+        }
+    }
+
+    fn below(&self, path: &str) -> Option<Route<'_>> {
+        if self.health.as_deref() == Some(path) {
+            return Some(Route::Health);
+        }
+        if self.ready.as_deref() == Some(path) {
+            return Some(Route::Ready);
+        }
+        self.custom.iter().find(|route| route.path == path).map(|route| Route::Custom(&route.path))
+    }
+
+    /// The methods that are answered at a path of the application's.
+    pub(crate) fn methods(&self, path: &str) -> impl Iterator<Item = &Method> {
+        self.custom.iter().filter(move |route| route.path == path).map(|route| &route.method)
+    }
+
+    /// Every path once.
+    pub(crate) fn paths(&self) -> Vec<&str> {
+        let custom = self.custom.iter().map(|route| route.path.as_str());
+        let mut paths: Vec<_> = self.health.as_deref().into_iter().chain(self.ready.as_deref()).chain(custom).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
+    }
+
+    /// Checks that each can be found.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let health = self.health.iter().map(|path| ("health_at", path, &Method::GET));
+        let ready = self.ready.iter().map(|path| ("ready_at", path, &Method::GET));
+        let custom = self.custom.iter().map(|route| ("route", &route.path, &route.method));
+        let mut seen: Vec<(&str, &str, &Method)> = Vec::new();
+        for (setting, path, method) in health.chain(ready).chain(custom) {
+            if let Some(fault) = path_fault(path) {
+                return Err(BuildError::setting(format!("{setting}: {path:?} {fault}")));
+            }
+            // A path of a probe is that probe's alone.
+            let clash = |&(other, taken, by): &(&str, &str, &Method)| {
+                taken == path && (by == method || other != "route" || setting != "route")
+            };
+            if let Some((other, ..)) = seen.iter().find(|one| clash(one)) {
+                let text = format!("{setting}: {method} {path} is taken already, by {other}");
+                return Err(BuildError::setting(text));
+            }
+            seen.push((setting, path, method));
+        }
+        Ok(())
+    }
+}
+
+fn path_fault(path: &str) -> Option<&'static str> {
+    match path {
+        "/" | "" => Some("is the MCP endpoint itself; choose a path below it, as \"/version\""),
+        _ if !path.starts_with('/') || path.ends_with('/') => Some("must begin with a slash, and not end with one"),
+        _ if path.contains(['{', '}', '*', '?', '#']) => {
+            Some("is not a plain path: variables, wildcards and queries are for the host's own router")
+        }
+        _ => None,
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::config::Config;
+use super::describe::Description;
+use super::http_layer::HttpLayers;
 use super::session::SessionRoom;
 use crate::lifespan::Lifespan;
 use crate::server::changes::Notify;
@@ -25,12 +27,23 @@ use crate::server::handles::{Prompts, Resources, Tools};
 /// | as the service of a bare hyper server | `/` |
 /// | `mcp.on_path("/mcp")` there | `/mcp` and `/mcp/` |
 ///
-/// Anything else is 404.
+/// Beside it answer, below the same path, the probes of [`Mcp::health`](crate::Mcp::health) and the routes of
+/// [`Mcp::route`](crate::Mcp::route). Anything else is 404.
 #[derive(Clone)]
 pub struct McpService {
     pub(crate) shared: Arc<Shared>,
-    /// Where the endpoint is, for hosts without a router.
-    pub(crate) path: Option<Arc<str>>,
+    pub(crate) mounted: Mounted,
+}
+
+/// What the mount knows of the paths that it gets.
+#[derive(Clone, Debug)]
+pub(crate) enum Mounted {
+    /// The host has stripped the path that it is mounted at, or matched it exactly.
+    ByHost,
+    /// It is mounted here, and the host strips nothing.
+    On(Arc<str>),
+    /// The host has matched a path that ends with this one, below the mount.
+    Suffix(Arc<str>),
 }
 
 impl McpService {
@@ -38,6 +51,19 @@ impl McpService {
     #[must_use]
     pub fn lifespan(&self) -> Lifespan {
         self.shared.lifespan.clone()
+    }
+
+    /// What is served and how, as data and as text: to be printed at start-up, say.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").build()?;
+    /// println!("{}", mcp.describe());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description::of(&self.shared)
     }
 
     /// Tells clients of changes.
@@ -78,13 +104,13 @@ impl McpService {
             "" => String::new(),
             path => format!("/{path}"),
         };
-        Self { shared: Arc::clone(&self.shared), path: Some(path.into()) }
+        Self { shared: Arc::clone(&self.shared), mounted: Mounted::On(path.into()) }
     }
 }
 
 impl fmt::Debug for McpService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("McpService").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("McpService").field("mounted", &self.mounted).finish_non_exhaustive()
     }
 }
 
@@ -97,6 +123,7 @@ pub(crate) struct Shared {
     pub(crate) lifespan: Lifespan,
     pub(crate) permits: Permits,
     pub(crate) open_streams: Permits,
+    pub(crate) http_layers: HttpLayers,
 }
 
 /// A place among the open streams, given back when it is dropped.

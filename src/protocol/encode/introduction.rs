@@ -16,6 +16,8 @@ pub(crate) struct Identity {
     pub(crate) instructions: Option<String>,
     pub(crate) revisions: Revisions,
     pub(crate) hints: CacheHints,
+    /// Whether there are sessions, and so GET streams.
+    pub(crate) sessions: bool,
 }
 
 /// The members of both answers, encoded once for what the server offers at present.
@@ -42,7 +44,7 @@ fn initialize(identity: &Identity, capabilities: ServerCapabilities, revision: R
         identity,
         json!({
             "protocolVersion": revision.as_str(),
-            "capabilities": capabilities.to_json(),
+            "capabilities": capabilities.to_json(identity.sessions),
             "serverInfo": identity.implementation.for_revision(revision),
         }),
     ))
@@ -53,7 +55,7 @@ fn discover(identity: &Identity, capabilities: ServerCapabilities) -> Bytes {
         identity,
         json!({
             "supportedVersions": identity.revisions.newest_first().map(Revision::as_str).collect::<Vec<_>>(),
-            "capabilities": capabilities.to_json(),
+            "capabilities": capabilities.to_json(true),
         }),
     ));
     let mut out = BytesMut::from(&result[..]);

@@ -241,6 +241,7 @@ mod tests {
             instructions: None,
             revisions: Revisions::ALL,
             hints: CacheHints::default(),
+            sessions: true,
         })
     }
 

@@ -104,7 +104,7 @@ impl ListenStream {
         }
         if let Some(news) = self.watcher.news() {
             self.keep_alive.reset();
-            return Poll::Ready(Some(self.tell(news)));
+            return Poll::Ready(Some(self.tell(&news)));
         }
         if self.drain.as_mut().poll(cx).is_ready() {
             self.entered = None;
@@ -130,7 +130,7 @@ impl ListenStream {
         ended
     }
 
-    fn tell(&self, news: News) -> Bytes {
+    fn tell(&self, news: &News) -> Bytes {
         let subscription = self.subscription.as_ref();
         let lists = [
             (news.tools, ChangedList::Tools),

@@ -1,5 +1,7 @@
 //! axum: routes for its router, and its server driven to a clean end.
 
+pub(crate) mod extract;
+
 use std::io;
 use std::net::SocketAddr;
 
@@ -10,7 +12,7 @@ use http::Extensions;
 use tokio::net::TcpListener;
 
 use crate::lifespan::{DrainReport, Lifespan};
-use crate::transport::service::McpService;
+use crate::transport::service::{McpService, Mounted};
 
 /// Whether a route without a wildcard led here: then its path is the endpoint, whatever it is.
 pub(crate) fn matched_exactly(extensions: &Extensions) -> bool {
@@ -54,10 +56,15 @@ impl McpService {
     /// As axum does, when `path` does not begin with a slash, or when merged into a router that has it already.
     pub fn at<S: Clone + Send + Sync + 'static>(&self, path: &str) -> Router<S> {
         assert!(path.starts_with('/'), "mcp.at({path:?}): the path must begin with a slash");
-        match path.trim_end_matches('/') {
+        let path = path.trim_end_matches('/');
+        let endpoint = match path {
             "" => Router::new().route_service("/", self.clone()),
             path => Router::new().route_service(path, self.clone()).route_service(&format!("{path}/"), self.clone()),
-        }
+        };
+        self.shared.config.routes.paths().into_iter().fold(endpoint, |router, suffix| {
+            let service = Self { mounted: Mounted::Suffix(suffix.into()), ..self.clone() };
+            router.route_service(&format!("{path}{suffix}"), service)
+        })
     }
 }
 

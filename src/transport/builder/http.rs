@@ -1,0 +1,142 @@
+//! How HTTP is answered: for whom, and what there is beside the endpoint.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use tower::{Layer, Service};
+
+use super::Mcp;
+use crate::auth::Principal;
+#[cfg(doc)]
+use crate::transport::config::Limits;
+use crate::transport::custom::{CustomRoute, IntoRouteResponse};
+use crate::transport::guard::{HostPattern, Hosts, OriginPattern, Origins};
+use crate::transport::http_layer::{HttpService, RequestBody};
+
+impl Mcp {
+    /// Answers requests for these hosts only: names or addresses, with a port if only that one is meant, as
+    /// `"mcp.example.com"`. Default: loopback names and addresses. An empty list denies every request.
+    pub fn hosts(mut self, hosts: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let parsed: Result<_, _> = hosts.into_iter().map(|host| HostPattern::parse(host.as_ref())).collect();
+        self.hosts = parsed.map(Hosts::Listed);
+        self
+    }
+
+    /// Answers pages of these origins only, as `"https://app.example.com"`, beside those of the requested host itself.
+    /// Default: loopback origins. Requests without an `Origin`, which do not come from a page, are not affected.
+    pub fn origins(mut self, origins: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let parsed: Result<_, _> = origins.into_iter().map(|origin| OriginPattern::parse(origin.as_ref())).collect();
+        self.origins = parsed.map(Origins::Listed);
+        self
+    }
+
+    /// Answers requests for any host: a page can then reach the server by DNS rebinding. For servers behind a proxy that
+    /// checks the host itself.
+    pub fn dangerously_allow_any_host(mut self) -> Self {
+        self.hosts = Ok(Hosts::Any);
+        self
+    }
+
+    /// Answers pages of any origin: whatever page somebody visits can then call the server.
+    pub fn dangerously_allow_any_origin(mut self) -> Self {
+        self.origins = Ok(Origins::Any);
+        self
+    }
+
+    /// Takes the caller's identity from what the host's own middleware put into the request's extensions. Sessions
+    /// belong to whom they were opened by, and handlers see it as [`Context::principal`](crate::Context::principal).
+    ///
+    /// ```
+    /// use mcp_mount::{Mcp, Principal};
+    ///
+    /// #[derive(Clone)]
+    /// struct User { name: String }
+    ///
+    /// let mcp = Mcp::new("demo", "1.0.0").principal_from_extension::<User>(|user| Principal::new(&user.name));
+    /// # let _ = mcp;
+    /// ```
+    pub fn principal_from_extension<T: Send + Sync + 'static>(
+        mut self,
+        principal: impl Fn(&T) -> Principal + Send + Sync + 'static,
+    ) -> Self {
+        self.principal = Some(Arc::new(move |extensions| extensions.get::<T>().map(&principal)));
+        self
+    }
+
+    /// Answers probes: [`/health`](Self::health_at) and [`/ready`](Self::ready_at) below the mount, so `/mcp/health` where
+    /// the server is at `/mcp`.
+    pub fn health(self) -> Self {
+        self.health_at("/health").ready_at("/ready")
+    }
+
+    /// Answers a GET of this path below the mount with 200 for as long as the process is alive, whoever asks and for
+    /// whatever host: a liveness probe.
+    pub fn health_at(mut self, path: impl Into<String>) -> Self {
+        self.routes.health = Some(path.into());
+        self
+    }
+
+    /// Answers a GET of this path below the mount with 200 while the server takes requests, and with 503 from the
+    /// beginning of a shutdown on, whoever asks and for whatever host: a readiness probe.
+    pub fn ready_at(mut self, path: impl Into<String>) -> Self {
+        self.routes.ready = Some(path.into());
+        self
+    }
+
+    /// Adds a route of the application's own below the mount. `Host` and `Origin` are checked as everywhere, and the
+    /// body is read under the same limits; nobody has to sign in.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Method, Request};
+    /// use mcp_mount::{Json, Mcp};
+    ///
+    /// async fn version(_: Request<Bytes>) -> Json<&'static str> {
+    ///     Json("1.0.0")
+    /// }
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = Mcp::new("demo", "1.0.0").route(Method::GET, "/version", version).build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    ///
+    /// The path is a plain one. A handler that panics, or takes longer than
+    /// [`Limits::tool_timeout`], is answered with a masked 500.
+    pub fn route<F, Running>(mut self, method: Method, path: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(Request<Bytes>) -> Running + Send + Sync + 'static,
+        Running: Future<Output: IntoRouteResponse> + Send + 'static,
+    {
+        self.routes.custom.push(CustomRoute::new(method, path.into(), handler));
+        self
+    }
+
+    /// Puts a tower layer around the whole HTTP service, for hosts where tower cannot wrap the mount itself. In axum,
+    /// `Router::layer` does the same. Layers add up; the last one is outermost.
+    ///
+    /// ```
+    /// use mcp_mount::Mcp;
+    /// use std::time::Duration;
+    /// use tower::timeout::TimeoutLayer;
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = Mcp::new("demo", "1.0.0").http_layer(TimeoutLayer::new(Duration::from_secs(30))).build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    ///
+    /// The layered service must be `Clone + Send + Sync`; an error of it is a masked 500.
+    pub fn http_layer<L, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<HttpService>,
+        L::Service: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<RequestBody>>>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        <L::Service as Service<Request<RequestBody>>>::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.http_layers.add(&layer);
+        self
+    }
+}

@@ -1,0 +1,176 @@
+//! The builder: everything a server can be told, each setting with one safe default.
+
+mod http;
+mod served;
+
+use std::sync::Arc;
+
+use super::config::{FindPrincipal, Limits, Settings};
+use super::guard::{Guard, Hosts, Origins};
+use super::http_layer::HttpLayers;
+use super::route::Routes;
+use super::service::{McpService, Mounted, Permits, Shared};
+use super::session::live::LiveSessions;
+use super::session::open::EVICTABLE_AFTER;
+use super::session::{SessionRoom, Sessions};
+use crate::error::BuildError;
+use crate::lifespan::Lifespan;
+use crate::protocol::implementation::{Icon, Implementation};
+use crate::protocol::revision::{Revision, Revisions};
+use crate::server::builder::ServerBuilder;
+use crate::store::{Memory, Store};
+
+/// An MCP server in the making: what is served, and how.
+///
+/// ```
+/// use mcp_mount::{Mcp, tool_fn};
+///
+/// # fn main() -> Result<(), mcp_mount::BuildError> {
+/// let mcp = Mcp::new("greeter", "1.0.0")
+///     .title("The greeter")
+///     .instructions("Greet people by calling `greet`.")
+///     .tool(tool_fn("greet", "Greet somebody", || async { "hello" }))
+///     .build()?;
+/// # let _ = mcp; Ok(()) }
+/// ```
+///
+/// The defaults are safe: requests for loopback hosts from loopback origins only, every size and time bounded, errors
+/// masked. Mistakes fail in [`build`](Self::build), which names the setting.
+#[must_use = "a server is made by `build`"]
+pub struct Mcp {
+    server: ServerBuilder,
+    revisions: Revisions,
+    hosts: Result<Hosts, BuildError>,
+    origins: Result<Origins, BuildError>,
+    limits: Limits,
+    sessions: Sessions,
+    store: Option<Arc<dyn Store>>,
+    principal: Option<FindPrincipal>,
+    lifespan: Lifespan,
+    routes: Routes,
+    http_layers: HttpLayers,
+}
+
+impl Mcp {
+    /// A server with this name and version, which clients are shown.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        let guard = Guard::default();
+        let implementation = Implementation { name: name.into(), version: version.into(), ..Implementation::default() };
+        Self {
+            server: ServerBuilder::new(implementation),
+            revisions: Revisions::ALL,
+            hosts: Ok(guard.hosts),
+            origins: Ok(guard.origins),
+            limits: Limits::new(),
+            sessions: Sessions::new(),
+            store: None,
+            principal: None,
+            lifespan: Lifespan::new(),
+            routes: Routes::default(),
+            http_layers: HttpLayers::default(),
+        }
+    }
+
+    /// The name to show to people, since 2025-06-18.
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.server.implementation.title = Some(title.into());
+        self
+    }
+
+    /// How to use the server, for the model.
+    pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.server.instructions = Some(instructions.into());
+        self
+    }
+
+    /// Where to read about the server, since 2025-11-25.
+    pub fn website_url(mut self, url: impl Into<String>) -> Self {
+        self.server.implementation.website_url = Some(url.into());
+        self
+    }
+
+    /// Pictures to show for the server, since 2025-11-25.
+    pub fn icons(mut self, icons: impl IntoIterator<Item = Icon>) -> Self {
+        self.server.implementation.icons = icons.into_iter().collect();
+        self
+    }
+
+    /// Serves these revisions of the protocol only. Default: all.
+    pub fn revisions(mut self, revisions: impl IntoIterator<Item = Revision>) -> Self {
+        self.revisions = Revisions::new(revisions);
+        self
+    }
+
+    /// Sets the bounds of what clients may take.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how many sessions there may be, and how long they live.
+    pub fn sessions(mut self, sessions: Sessions) -> Self {
+        self.sessions = sessions;
+        self
+    }
+
+    /// Keeps sessions elsewhere. Default: [`Memory`].
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Shares a life that the host has made.
+    pub fn lifespan(mut self, lifespan: &Lifespan) -> Self {
+        self.lifespan = lifespan.clone();
+        self
+    }
+
+    /// Makes the service. Needs no runtime and starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// When a setting can never work; the error names it.
+    pub fn build(self) -> Result<McpService, BuildError> {
+        if self.revisions.is_empty() {
+            return Err(BuildError::setting("revisions: the list is empty; leave the call out to serve all"));
+        }
+        self.limits.check()?;
+        self.routes.check()?;
+        if self.sessions.enabled && self.sessions.is_unusable() {
+            let text = "sessions: max or initialize_within is zero, or idle is less than a second; `Sessions::disabled()` serves \
+                        without sessions";
+            return Err(BuildError::setting(text));
+        }
+        let (calls_in_flight, open_streams) = (self.limits.calls_in_flight, self.limits.open_streams);
+        let settings = Settings {
+            revisions: self.revisions,
+            guard: Guard { hosts: self.hosts?, origins: self.origins? },
+            principal: self.principal,
+            routes: self.routes,
+        };
+        let config = self.limits.into_config(settings);
+        let sessions = SessionRoom {
+            settings: self.sessions,
+            store: self.store.unwrap_or_else(|| Arc::new(Memory::new())),
+            live: Arc::new(LiveSessions::new()),
+            // Twice within the idle time at least, and twice before a live session could be taken for an idle one.
+            beat: config.keep_alive.min(self.sessions.idle / 2).min(EVICTABLE_AFTER / 2),
+        };
+        let shared = Shared {
+            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled)?),
+            config,
+            sessions,
+            lifespan: self.lifespan,
+            permits: Permits::new(calls_in_flight),
+            open_streams: Permits::new(open_streams),
+            http_layers: self.http_layers,
+        };
+        Ok(McpService { shared: Arc::new(shared), mounted: Mounted::ByHost })
+    }
+}
+
+impl std::fmt::Debug for Mcp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mcp").field("name", &self.server.implementation.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! What is served: tools, resources, prompts, and what their handlers share.
+
+use std::time::Duration;
+
+use tower::{Layer, Service};
+
+use super::Mcp;
+use crate::protocol::caching::CacheScope;
+use crate::server::call::{Call, Reply};
+use crate::server::layer::CallService;
+use crate::server::prompt::Prompt;
+use crate::server::resource::Resource;
+use crate::server::tool::Tool;
+
+impl Mcp {
+    /// Adds a tool.
+    pub fn tool(mut self, tool: Tool) -> Self {
+        self.server.tools.push(tool);
+        self
+    }
+
+    /// Adds tools; see [`tools!`](crate::tools!).
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
+        self.server.tools.extend(tools);
+        self
+    }
+
+    /// Adds a resource, or a template of resources.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.server.resources.push(resource);
+        self
+    }
+
+    /// Adds resources; see [`resources!`](crate::resources!).
+    pub fn resources(mut self, resources: impl IntoIterator<Item = Resource>) -> Self {
+        self.server.resources.extend(resources);
+        self
+    }
+
+    /// Adds a prompt.
+    pub fn prompt(mut self, prompt: Prompt) -> Self {
+        self.server.prompts.push(prompt);
+        self
+    }
+
+    /// Adds prompts; see [`prompts!`](crate::prompts!).
+    pub fn prompts(mut self, prompts: impl IntoIterator<Item = Prompt>) -> Self {
+        self.server.prompts.extend(prompts);
+        self
+    }
+
+    /// How many entries a page of a list has. Default: 1,000, so that few lists have a second page, which some clients
+    /// never ask for.
+    pub fn page_size(mut self, entries: usize) -> Self {
+        self.server.page = entries;
+        self
+    }
+
+    /// How long a 2026-07-28 client may keep what it was told of the server and its lists. Default: not at all. A change
+    /// that it is told of ends it early.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.server.hints.ttl = ttl;
+        self
+    }
+
+    /// Who may keep it. Default: its caller alone. [`CacheScope::Public`] lets a gateway hand the lists to anybody, signed
+    /// in or not.
+    pub fn cache_scope(mut self, scope: CacheScope) -> Self {
+        self.server.hints.scope = scope;
+        self
+    }
+
+    /// Puts a tower layer around every call of a tool, a resource, a prompt or a completion: around `Call -> Reply`, that
+    /// is, after the request has been read and checked, and before its handler runs. Layers add up; the last one is
+    /// outermost, as in axum.
+    ///
+    /// ```
+    /// use mcp_mount::{Mcp, tool_fn};
+    /// use std::time::Duration;
+    /// use tower::limit::ConcurrencyLimitLayer;
+    /// use tower::timeout::TimeoutLayer;
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = Mcp::new("demo", "1.0.0")
+    ///     .tool(tool_fn("work", "Work", || async { "done" }))
+    ///     .layer(TimeoutLayer::new(Duration::from_secs(5)))
+    ///     .layer(ConcurrencyLimitLayer::new(10))
+    ///     .build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    ///
+    /// An error of a layer is masked, as a handler's is. The layered service must be `Clone + Send + Sync`. Two of tower's
+    /// cannot be used here: `RateLimit`, whose service is no `Clone` (count in a service of your own, and answer with
+    /// [`Reply::Error`](crate::Reply::Error)), and `Buffer`, which starts a task when it is made, while a server is built
+    /// without a runtime (a bound on what may run at a time is
+    /// [`Limits::calls_in_flight`](crate::Limits::calls_in_flight)).
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<CallService>,
+        L::Service: Service<Call, Response = Reply> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Call>>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        <L::Service as Service<Call>>::Future: Send + 'static,
+    {
+        self.server.layers.add(&layer);
+        self
+    }
+
+    /// Gives handlers a value to share: [`State<T>`](crate::State). One value for each type.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.server.states.insert(value);
+        self
+    }
+}

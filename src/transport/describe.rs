@@ -1,0 +1,94 @@
+//! What is served and how: data, and a text for people.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::guard::{Hosts, Origins};
+use super::service::Shared;
+use crate::protocol::revision::Revision;
+
+/// What a server serves, and to whom: from [`McpService::describe`](crate::McpService::describe).
+///
+/// It names things and settings, and holds nothing that is secret. Written as JSON it is an object with these fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Description {
+    /// The server's name.
+    pub name: String,
+    /// The server's version.
+    pub version: String,
+    /// The revisions of the protocol that are served, newest first.
+    pub revisions: Vec<&'static str>,
+    /// The tools, by name, in order.
+    pub tools: Vec<String>,
+    /// The resources, by URI.
+    pub resources: Vec<String>,
+    /// The templates of resources.
+    pub resource_templates: Vec<String>,
+    /// The prompts, by name.
+    pub prompts: Vec<String>,
+    /// What else is served below the mount: method and path.
+    pub routes: Vec<String>,
+    /// The hosts that requests may be for.
+    pub hosts: Vec<String>,
+    /// The origins whose pages may send requests.
+    pub origins: Vec<String>,
+    /// How many sessions there may be; `None` where requests are served without.
+    pub sessions: Option<usize>,
+}
+
+impl Description {
+    pub(crate) fn of(shared: &Shared) -> Self {
+        let (server, config) = (&shared.server, &shared.config);
+        let registry = &server.registry;
+        let probes = config.routes.health.iter().chain(&config.routes.ready).map(|path| format!("GET {path}"));
+        let custom = config.routes.custom.iter().map(|route| format!("{} {}", route.method, route.path));
+        let names = |keys: &mut dyn Iterator<Item = &str>| keys.map(str::to_owned).collect();
+        Self {
+            name: server.identity.implementation.name.clone(),
+            version: server.identity.implementation.version.clone(),
+            revisions: config.revisions.newest_first().map(Revision::as_str).collect(),
+            tools: names(&mut registry.tools.load().iter().map(|tool| tool.name())),
+            resources: names(&mut registry.resources.load().iter().map(|resource| resource.uri())),
+            resource_templates: names(&mut registry.templates.load().iter().map(|template| template.uri())),
+            prompts: names(&mut registry.prompts.load().iter().map(|prompt| prompt.name())),
+            routes: probes.chain(custom).collect(),
+            hosts: match &config.guard.hosts {
+                Hosts::Loopback => vec!["loopback".into()],
+                Hosts::Listed(hosts) => hosts.iter().map(ToString::to_string).collect(),
+                Hosts::Any => vec!["any".into()],
+            },
+            origins: match &config.guard.origins {
+                Origins::Loopback => vec!["loopback".into()],
+                Origins::Listed(origins) => origins.iter().map(ToString::to_string).collect(),
+                Origins::Any => vec!["any".into()],
+            },
+            sessions: shared.serves_sessions().then_some(shared.sessions.settings.max),
+        }
+    }
+}
+
+impl fmt::Display for Description {
+    /// One line for the server, and one for each kind of thing that it has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} speaks MCP {}", self.name, self.version, self.revisions.join(", "))?;
+        for (what, names) in [
+            ("tools", &self.tools),
+            ("resources", &self.resources),
+            ("templates", &self.resource_templates),
+            ("prompts", &self.prompts),
+            ("routes", &self.routes),
+            ("hosts", &self.hosts),
+            ("origins", &self.origins),
+        ] {
+            if !names.is_empty() {
+                write!(f, "\n  {what:<10} {}", names.join(", "))?;
+            }
+        }
+        match self.sessions {
+            Some(max) => write!(f, "\n  {:<10} at most {max}", "sessions"),
+            None => write!(f, "\n  {:<10} none", "sessions"),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Layers around the HTTP service, for hosts where tower's cannot be put around the mount.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use futures_util::FutureExt as _;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, ServiceExt as _};
+
+use super::body::Body;
+use super::rejection::Rejection;
+use super::route::Place;
+use super::service::Shared;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of a request within the layers of [`Mcp::http_layer`](crate::Mcp::http_layer), whatever the host's own was.
+pub type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// What [`Mcp::http_layer`](crate::Mcp::http_layer) puts its layers around: the service that answers HTTP requests.
+#[derive(Clone, Debug)]
+pub struct HttpService(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Server,
+    Layered(BoxCloneSyncService<Request<RequestBody>, Response<Body>, BoxError>),
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "Server",
+            Self::Layered(_) => "Layered",
+        })
+    }
+}
+
+/// What a request carries through the layers: which server it is for, and where it was sent to.
+#[derive(Clone)]
+struct Destination {
+    shared: Arc<Shared>,
+    place: Place,
+}
+
+impl Service<Request<RequestBody>> for HttpService {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match &mut self.0 {
+            Inner::Server => Poll::Ready(Ok(())),
+            Inner::Layered(service) => service.poll_ready(cx),
+        }
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        match &mut self.0 {
+            Inner::Server => Box::pin(answer(request)),
+            Inner::Layered(service) => service.call(request),
+        }
+    }
+}
+
+async fn answer(request: Request<RequestBody>) -> Result<Response<Body>, BoxError> {
+    let (mut parts, body) = request.into_parts();
+    let Some(Destination { shared, place }) = parts.extensions.remove() else {
+        return Err("http_layer: a layer has dropped the request's extensions".into());
+    };
+    Ok(super::respond(&shared, place, &mut parts, body).await)
+}
+
+/// The layers of a server, the last one outermost.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HttpLayers(Option<HttpService>);
+
+impl HttpLayers {
+    /// Puts a layer around those that are there.
+    pub(crate) fn add<L, B>(&mut self, layer: &L)
+    where
+        L: Layer<HttpService>,
+        L::Service: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<RequestBody>>>::Error: Into<BoxError>,
+        <L::Service as Service<Request<RequestBody>>>::Future: Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let inner = self.0.take().unwrap_or(HttpService(Inner::Server));
+        let service = layer.layer(inner).map_err(Into::into);
+        let service = service.map_response(|response: Response<B>| response.map(Body::foreign));
+        self.0 = Some(HttpService(Inner::Layered(BoxCloneSyncService::new(service))));
+    }
+
+    /// The layered service, if there is one.
+    pub(crate) fn get(&self) -> Option<&HttpService> {
+        self.0.as_ref()
+    }
+}
+
+/// An answer, once it is there.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// Answers a request within the layers. What a layer fails with is masked.
+///
+/// Not an async function: the compiler cannot prove one `Send` that holds the request (rust-lang/rust#110338).
+pub(crate) fn respond<B>(
+    service: HttpService,
+    shared: Arc<Shared>,
+    place: Place,
+    mut parts: Parts,
+    body: B,
+) -> Answering
+where
+    B: HttpBody + Send + 'static,
+    B::Data: Send,
+{
+    parts.extensions.insert(Destination { shared, place });
+    let body = body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())));
+    // The pipeline tells no client why a body broke, so the host's own error may go.
+    let body = body.map_err(|_| BoxError::from("the body could not be read to its end"));
+    let request = Request::from_parts(parts, body.boxed_unsync());
+    let answered = service.oneshot(request);
+    Box::pin(
+        answered.map(|answered| Ok(answered.unwrap_or_else(|error| Rejection::layer_failed(&*error).into_response()))),
+    )
+}
