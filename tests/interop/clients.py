@@ -14,8 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from exercise import SESSION, STATELESS
 from server import Failure, Server
+from side import SESSION, STATELESS
 
 HERE = Path(__file__).resolve().parent
 TABLE = HERE.parent.parent / "docs" / "clients.md"

@@ -18,7 +18,9 @@ CLIENT_WITHIN = 180
 
 def try_commands(commands):
     """Runs each printed command as printed, in a shell."""
-    for command, expected in zip(commands, ('"search_bookmarks"', '"structuredContent"', '"progress":500'), strict=True):
+    for command, expected in zip(
+        commands, ('"search_bookmarks"', '"structuredContent"', '"progress":500'), strict=True
+    ):
         ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=CLIENT_WITHIN)
         if ran.returncode != 0 or expected not in ran.stdout or '"result"' not in ran.stdout:
             raise Failure(f"{command}\nended with {ran.returncode}: {ran.stdout} {ran.stderr}")

@@ -10,139 +10,11 @@ import asyncio
 import contextlib
 import json
 import sys
-import traceback
 
 import common
+from side import REVISION, SESSION, STATELESS, equal, refused, true, until
 
-SESSION, STATELESS = "session", "stateless"
-REVISION = {SESSION: "2025-11-25", STATELESS: "2026-07-28"}
 WATCHED = "test://watched-resource"
-FEATURE_WITHIN = 30
-TOLD_WITHIN = 5
-
-
-class Report:
-    def __init__(self, client, version):
-        self.client = client
-        self.version = version
-        self.era = None
-
-    def tell(self, feature, ok, note=""):
-        line = {"client": self.client, "version": self.version, "era": self.era}
-        print(json.dumps({**line, "feature": feature, "ok": ok, "note": note}), flush=True)
-
-    def cannot(self, feature, why):
-        self.tell(feature, None, why)
-
-    async def check(self, feature, checking):
-        try:
-            async with asyncio.timeout(FEATURE_WITHIN):
-                await checking()
-        except Exception as error:
-            traceback.print_exception(error)
-            told = [f"{type(cause).__name__}: {cause}" for cause in common.causes(error)]
-            self.tell(feature, False, "; ".join(told) or repr(error))
-        else:
-            self.tell(feature, True)
-
-
-class Inbox:
-    """The notifications that came to a client, in their order."""
-
-    def __init__(self):
-        self.messages = []
-        self.news = asyncio.Event()
-
-    def put(self, message):
-        self.messages.append(message)
-        self.news.set()
-
-    def of(self, method):
-        return [message for message in self.messages if message["method"] == method]
-
-    async def expect(self, method, count=1):
-        """Waits until `count` of them have come."""
-        try:
-            async with asyncio.timeout(TOLD_WITHIN):
-                while len(self.of(method)) < count:
-                    self.news.clear()
-                    await self.news.wait()
-        except TimeoutError:
-            raise AssertionError(f"no {method} came; what came: {self.messages}") from None
-        return self.of(method)
-
-
-class Side:
-    """One connection of one client. What takes no `cursor` or `on_progress` here takes none in any SDK."""
-
-    era = SESSION
-    # What the SDK raises for a JSON-RPC error; it has `.error.code`.
-    error = Exception
-    # What it does not ask for again while it is fresh.
-    caches = ("resources/read", "prompts/list")
-
-    def __init__(self, recorder):
-        self.recorder = recorder
-        self.inbox = Inbox()
-
-    async def opened(self):
-        """`{"protocolVersion", "serverInfo", "capabilities", "instructions"}`."""
-        raise NotImplementedError
-
-    async def ping(self):
-        raise NotImplementedError
-
-    async def call(self, name, arguments, on_progress=None):
-        raise NotImplementedError
-
-    async def page(self, method, cursor=None):
-        """One page of a list, by its method's name."""
-        raise NotImplementedError
-
-    async def read(self, uri):
-        raise NotImplementedError
-
-    async def prompt(self, name, arguments):
-        raise NotImplementedError
-
-    async def complete(self, ref, argument, context=None):
-        raise NotImplementedError
-
-    def watching(self, uri=None):
-        """A context in which the changes of lists, and those of `uri`, come to the inbox."""
-        raise NotImplementedError
-
-    async def cancel(self, task, name):
-        """Gives up a running call of the tool `name`, so that the server knows."""
-        task.cancel()
-
-
-def equal(seen, expected, of="what came"):
-    if seen != expected:
-        raise AssertionError(f"{of}: {seen!r}, expected {expected!r}")
-
-
-def true(condition, seen):
-    if not condition:
-        raise AssertionError(f"unexpected: {seen!r}")
-
-
-async def until(ready, what):
-    try:
-        async with asyncio.timeout(TOLD_WITHIN):
-            while not await ready():
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"{what} did not come to be within {TOLD_WITHIN} s") from None
-
-
-async def refused(side, code, awaitable):
-    try:
-        result = await awaitable
-    except side.error as error:
-        equal(error.error.code, code, "the error's code")
-        return error.error
-    raise AssertionError(f"was answered: {result!r}")
 
 
 class Exercise:
@@ -224,9 +96,14 @@ class Exercise:
         async def on_progress(progress, total, message):
             seen.append((progress, total, message))
 
-        result = await self.side.call("count", {"n": 3, "every_ms": 20}, on_progress)
-        equal(common.text_of(result), "counted to 3")
-        equal(seen, [(1, 3, "1 of 3"), (2, 3, "2 of 3"), (3, 3, "3 of 3")], "the progress")
+        async def begun():
+            return seen
+
+        call = asyncio.create_task(self.side.call("count", {"n": 5, "every_ms": 100}, on_progress))
+        await until(begun, "progress")
+        true(not call.done(), "the progress came with the answer")
+        equal(common.text_of(await call), "counted to 5")
+        equal(seen, [(number, 5, f"{number} of 5") for number in range(1, 6)], "the progress")
 
     async def log(self):
         await self.side.call("test_tool_with_logging", {})

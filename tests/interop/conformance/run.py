@@ -135,7 +135,9 @@ def run(suite, url):
         rows.append((revision, len(scenarios), *numbers, counts["expected"], seconds))
     table(rows)
 
-    unexpected = [f"{' '.join(key)}: {told}" for key, all_told in bad.items() if key not in entries for told in all_told]
+    unexpected = [
+        f"{' '.join(key)}: {told}" for key, all_told in bad.items() if key not in entries for told in all_told
+    ]
     stale = [f"{' '.join(key)}  # {reason}" for key, reason in entries.items() if key not in bad]
     for heading, lines in [
         ("not expected:", unexpected),

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import common  # noqa: E402
 import exercise  # noqa: E402
+from side import SESSION, STATELESS, Report, Side, equal, true  # noqa: E402
 
 COMMAND_WITHIN = 20
 NOT_SHOWN = "the command line shows only the answer, no notifications"
@@ -38,13 +39,13 @@ class Refused(Exception):
     """A command that failed; the text is the server's."""
 
 
-class Cli(exercise.Side):
+class Cli(Side):
     error = Refused
 
     def __init__(self, command, era, url):
         super().__init__(None)
         self.era = era
-        protocol = "legacy" if era == exercise.SESSION else "modern"
+        protocol = "legacy" if era == SESSION else "modern"
         server = ["--server-url", url, "--transport", "http", "--protocol-era", protocol]
         self.command = [*command, "--cli", *server, "--format", "json", "--quiet"]
 
@@ -91,25 +92,25 @@ class Exercise(exercise.Exercise):
 
     async def call(self):
         result = await self.side.call("echo", {"message": "Grüße \U0001f980"})
-        exercise.equal(common.text_of(result), "Grüße \U0001f980")
+        equal(common.text_of(result), "Grüße \U0001f980")
 
     async def header(self):
         # Without the header the server would refuse the call.
         result = await self.side.call("test_custom_header", {"region": "Zürich"})
-        exercise.equal(common.text_of(result), "The region is Zürich.")
+        equal(common.text_of(result), "The region is Zürich.")
 
     async def unknown_resource(self):
         try:
             result = await self.side.read("test://nothing-here")
         except Refused as error:
-            exercise.true("no such resource" in str(error), error)
+            true("no such resource" in str(error), error)
         else:
             raise AssertionError(f"was answered: {result!r}")
 
     async def pages(self):
         # It walks through the pages by itself.
         whole, walked = [await side.page("tools/list") for side in (self.side, self.paged)]
-        exercise.equal([t["name"] for t in walked["tools"]], [t["name"] for t in whole["tools"]])
+        equal([t["name"] for t in walked["tools"]], [t["name"] for t in whole["tools"]])
 
 
 @contextlib.asynccontextmanager
@@ -125,11 +126,11 @@ async def main(node, inspector, url, paged_url):
         os.environ["HOME"] = home
 
         async def era(name):
-            report = exercise.Report("MCP Inspector", version)
+            report = Report("MCP Inspector", version)
             connecting = functools.partial(connect, [node, inspector], name)
             await exercise.run(report, connecting, url, paged_url, CANNOT, Exercise)
 
-        await asyncio.gather(era(exercise.SESSION), era(exercise.STATELESS))
+        await asyncio.gather(era(SESSION), era(STATELESS))
 
 
 exercise.main(main)

@@ -18,17 +18,18 @@ import mcp_types as types  # noqa: E402
 from fastmcp import Client  # noqa: E402
 from fastmcp.client.transports import StreamableHttpTransport  # noqa: E402
 from mcp import MCPError  # noqa: E402
+from side import SESSION, STATELESS, Report, Side, true  # noqa: E402
 
 CANNOT = {
-    exercise.SESSION: {"subscribe": "FastMCP's client has no `resources/subscribe`"},
-    exercise.STATELESS: {
+    SESSION: {"subscribe": "FastMCP's client has no `resources/subscribe`"},
+    STATELESS: {
         "subscribe": "FastMCP's client has no `subscriptions/listen`",
         "list_changed": "FastMCP's client has no `subscriptions/listen`",
     },
 }
 
 
-class FastMCP(exercise.Side):
+class FastMCP(Side):
     error = MCPError
     caches = ("prompts/list",)
 
@@ -54,7 +55,7 @@ class FastMCP(exercise.Side):
         answer = {"content": [common.wire(block) for block in result.content], "isError": result.is_error}
         if result.structured_content is None:
             return answer
-        exercise.true(result.data is not None, result)
+        true(result.data is not None, result)
         return {**answer, "structuredContent": result.structured_content}
 
     async def page(self, method, cursor=None):
@@ -94,18 +95,19 @@ async def connect(era, url):
     def http(**options):
         return recorder.client(**options)
 
-    mode = "legacy" if era == exercise.SESSION else "auto"
+    mode = "legacy" if era == SESSION else "auto"
     transport = StreamableHttpTransport(url, httpx_client_factory=http)
-    async with Client(transport, mode=mode, message_handler=on_message) as client:
+    # Unlike the SDK below it, it keeps nothing unless it is told to.
+    async with Client(transport, mode=mode, message_handler=on_message, cache=True) as client:
         sides.append(FastMCP(recorder, client, era))
-        if era == exercise.SESSION:
+        if era == SESSION:
             await client.set_logging_level("info")
         yield sides[0]
 
 
 async def main(url, paged_url):
-    for era in (exercise.SESSION, exercise.STATELESS):
-        report = exercise.Report("FastMCP", version("fastmcp-slim"))
+    for era in (SESSION, STATELESS):
+        report = Report("FastMCP", version("fastmcp-slim"))
         await exercise.run(report, functools.partial(connect, era), url, paged_url, CANNOT[era])
 
 

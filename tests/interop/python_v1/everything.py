@@ -17,9 +17,11 @@ import mcp.types as types  # noqa: E402
 from mcp import ClientSession, McpError  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 from pydantic import AnyUrl  # noqa: E402
+from side import SESSION, Report, Side  # noqa: E402
 
 
-class V1(exercise.Side):
+class V1(Side):
+    era = SESSION
     error = McpError
 
     def __init__(self, recorder, session, opened):
@@ -89,7 +91,7 @@ async def connect(url):
 
 
 async def main(url, paged_url):
-    report = exercise.Report("Python SDK", version("mcp"))
+    report = Report("Python SDK", version("mcp"))
     await exercise.run(report, connect, url, paged_url)
 
 

@@ -19,12 +19,13 @@ import mcp_types as types  # noqa: E402
 from mcp import Client, MCPError  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 from mcp.shared.exceptions import MCPDeprecationWarning  # noqa: E402
+from side import SESSION, STATELESS, Report, Side, equal  # noqa: E402
 
 # What 2026-07-28 has dropped is called here in sessions only.
 warnings.filterwarnings("ignore", category=MCPDeprecationWarning)
 
 
-class V2(exercise.Side):
+class V2(Side):
     error = MCPError
 
     def __init__(self, recorder, client, era):
@@ -67,7 +68,7 @@ class V2(exercise.Side):
 
     @contextlib.asynccontextmanager
     async def watching(self, uri=None):
-        if self.era == exercise.SESSION:
+        if self.era == SESSION:
             await exercise.stream_opened(self.recorder)
             if uri:
                 await self.client.subscribe_resource(uri)
@@ -82,7 +83,7 @@ class V2(exercise.Side):
             resources_list_changed=True,
             resource_subscriptions=[uri] if uri else [],
         ) as subscription:
-            exercise.equal(bool(subscription.honored.tools_list_changed), True, "what the server agreed to")
+            equal(bool(subscription.honored.tools_list_changed), True, "what the server agreed to")
             yield
 
 
@@ -95,19 +96,19 @@ async def connect(era, url):
         if isinstance(message, types.ServerNotification):
             sides[0].inbox.put(common.wire(message))
 
-    mode = "legacy" if era == exercise.SESSION else "auto"
+    mode = "legacy" if era == SESSION else "auto"
     async with recorder.client() as http:
         transport = streamable_http_client(url, http_client=http)
         async with Client(transport, mode=mode, message_handler=on_message, log_level="info") as client:
             sides.append(V2(recorder, client, era))
-            if era == exercise.SESSION:
+            if era == SESSION:
                 await client.set_logging_level("info")
             yield sides[0]
 
 
 async def main(url, paged_url):
-    for era in (exercise.SESSION, exercise.STATELESS):
-        report = exercise.Report("Python SDK", version("mcp"))
+    for era in (SESSION, STATELESS):
+        report = Report("Python SDK", version("mcp"))
         await exercise.run(report, functools.partial(connect, era), url, paged_url)
 
 

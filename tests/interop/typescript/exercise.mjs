@@ -166,8 +166,12 @@ const features = {
     async progress({ side }) {
         const seen = [];
         const onprogress = ({ progress, total, message }) => seen.push([progress, total, message]);
-        assert.equal(textOf(await side.call('count', { n: 3, every_ms: 20 }, { onprogress })), 'counted to 3');
-        assert.deepEqual(seen, [[1, 3, '1 of 3'], [2, 3, '2 of 3'], [3, 3, '3 of 3']]);
+        let ended = false;
+        const call = side.call('count', { n: 5, every_ms: 100 }, { onprogress }).finally(() => (ended = true));
+        await until(() => seen.length > 0, 'progress');
+        assert.equal(ended, false);
+        assert.equal(textOf(await call), 'counted to 5');
+        assert.deepEqual(seen, [1, 2, 3, 4, 5].map(number => [number, 5, `${number} of 5`]));
     },
 
     async log({ side, inbox }) {
