@@ -12,11 +12,13 @@ mod mount;
 mod protocol;
 mod server;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transport;
 
 pub use auth::Principal;
 pub use error::{BuildError, BuildErrorKind};
-pub use lifespan::{DrainReport, Lifespan};
+pub use lifespan::{DrainReport, Lifespan, StartError};
 #[cfg(feature = "axum")]
 pub use mount::axum::extract::Extract;
 pub use protocol::caching::CacheScope;

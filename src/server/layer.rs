@@ -14,8 +14,8 @@ use tower::{Layer, Service, ServiceExt as _};
 
 use super::call::{Call, Reply};
 use super::handler::HandlerFuture;
-use super::run::panic_text;
 use crate::error::Causes;
+use crate::lifespan::spawner::panic_text;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -17,6 +17,7 @@ use super::call::{Call, Reply};
 use super::handler::HandlerFuture;
 use super::layer::Layers;
 use super::target::{Kind, Target};
+use crate::lifespan::spawner::panic_text;
 use crate::lifespan::{LONGEST_WAIT, Lifespan};
 use crate::protocol::revision::Revision;
 
@@ -188,13 +189,6 @@ fn span(target: &Target, revision: Revision) -> Span {
         Kind::Prompt => span!("prompts/get", prompt),
         Kind::Completion => span!("completion/complete", argument),
     }
-}
-
-/// A panic's message, where it is text.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", text.unwrap_or("with a value that is no text"))
 }
 
 /// Ends one call from elsewhere.

@@ -1,6 +1,7 @@
 //! What a call runs: a handler with what is known of it when the server is built.
 
 use std::fmt;
+use std::future::ready;
 use std::time::Duration;
 
 use super::call::{Call, CallError, OnDisconnect, Reply};
@@ -8,7 +9,7 @@ use super::extract::Needs;
 use super::handler::{ErasedHandler, HandlerFuture};
 use super::mirror::HeaderParam;
 use super::result::mask;
-use crate::lifespan;
+use crate::lifespan::spawner::on_thread;
 use crate::protocol::caching::CacheHints;
 use crate::protocol::method::Method;
 use crate::protocol::tools::CallToolResult;
@@ -76,13 +77,16 @@ impl Target {
         }
         let held = call.held.take();
         let handler = self.handler.clone();
-        let thread = lifespan::on_thread(async move {
+        let thread = on_thread(async move {
             let outcome = handler.call(call).await;
             // The thread goes on when its caller is gone, and counts as running for so long.
             drop(held);
             outcome
         });
-        Box::pin(async move { thread.await.and_then(|outcome| outcome) })
+        match thread {
+            Ok(thread) => Box::pin(async move { thread.await.and_then(|outcome| outcome) }),
+            Err(error) => Box::pin(ready(Ok(self.masked(&format_args!("no thread could be started: {error}"))))),
+        }
     }
 
     /// Fills in what an answer leaves open, and bounds it: what the handler returned, or a layer in its place.

@@ -19,8 +19,8 @@ use super::headers::Head;
 use super::read;
 use super::rejection::Rejection;
 use super::service::Shared;
+use crate::lifespan::spawner::panic_text;
 use crate::server::result::Json;
-use crate::server::run::panic_text;
 
 type Handler = Arc<dyn Fn(Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<Bytes>> + Send>> + Send + Sync>;
 

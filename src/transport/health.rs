@@ -16,12 +16,17 @@ pub(crate) fn health(method: &Method) -> Result<Response<Body>, Box<Rejection>> 
 }
 
 /// Answers `/ready`: 503 as soon as a shutdown has begun, be it that everything else is still served.
-pub(crate) fn ready(shared: &Shared, method: &Method) -> Result<Response<Body>, Box<Rejection>> {
+///
+/// A host that drives nothing becomes ready by this: the start hooks run before the first answer.
+pub(crate) async fn ready(shared: &Shared, method: &Method) -> Result<Response<Body>, Box<Rejection>> {
     check(method)?;
+    if shared.lifespan.has_to_start() && Box::pin(shared.lifespan.start()).await.is_err() {
+        return Ok(rejection::not_ready("not started"));
+    }
     if shared.lifespan.is_ready() {
         Ok(reply::json(Bytes::from_static(br#"{"status":"ready"}"#)))
     } else {
-        Ok(rejection::not_ready())
+        Ok(rejection::not_ready("draining"))
     }
 }
 

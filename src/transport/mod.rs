@@ -3,7 +3,8 @@
 //! ```text
 //!  1 route      by path: the endpoint | health | ready | a route of the application's | 404
 //!  2 guard      Host, then Origin; not for health and ready                    403
-//!  3 method                                                                    405
+//!  3 start       the start hooks, if nobody has run them                         503
+//!    method                                                                    405
 //!  4 principal  whom the host's middleware found
 //!  5 headers    Content-Type, Content-Encoding, Accept                         415 406
 //!  6 read       size, deadline, budget                                         413 408 503
@@ -89,13 +90,17 @@ where
     let route = shared.config.routes.find(place, parts.uri.path())?;
     match route {
         Route::Health => return health::health(&parts.method).map(Accepted::Reply),
-        Route::Ready => return health::ready(shared, &parts.method).map(Accepted::Reply),
+        Route::Ready => return health::ready(shared, &parts.method).await.map(Accepted::Reply),
         Route::Endpoint | Route::Custom(_) => {}
     }
     guard::check(&shared.config.guard, &head, parts.uri.authority())?;
     if let Route::Custom(path) = route {
         // Boxed, since it is rare and every call's future would have room for it.
         return Box::pin(custom::answer(shared, path, &head, parts, body)).await.map(Accepted::Reply);
+    }
+    if shared.lifespan.has_to_start() {
+        // Boxed, since it happens once and every call's future would have room for it.
+        Box::pin(shared.lifespan.start()).await.map_err(|error| Rejection::not_started(&error))?;
     }
     let sessions = shared.serves_sessions();
     let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));

@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 
 use super::body::Body;
 use crate::error::Causes;
+use crate::lifespan::StartError;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::{Malformed, RequestId};
@@ -280,6 +281,12 @@ impl Rejection {
         Self::unavailable(text, RETRY_AFTER)
     }
 
+    /// The text names the hook and no cause, which the log has.
+    #[cold]
+    pub(crate) fn not_started(error: &StartError) -> Box<Self> {
+        Self::unavailable(error.to_string(), RETRY_AFTER)
+    }
+
     #[cold]
     pub(crate) fn draining() -> Box<Self> {
         let mut rejection = Self::unavailable("the server is shutting down; try again later", RETRY_AFTER);
@@ -304,8 +311,8 @@ pub(crate) fn missing_capability(message: Bytes) -> Response<Body> {
 
 /// 503 of the readiness probe, which is asked again by itself.
 #[cold]
-pub(crate) fn not_ready() -> Response<Body> {
-    with_body(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"status":"draining"}"#))
+pub(crate) fn not_ready(status: &str) -> Response<Body> {
+    with_body(StatusCode::SERVICE_UNAVAILABLE, format!(r#"{{"status":"{status}"}}"#).into())
 }
 
 #[cold]

@@ -80,8 +80,10 @@ fn only_the_lifespan_spawns() {
             Some("spawn" | "spawn_blocking" | "spawn_local" | "spawn_on" | "spawn_scoped")
         )
     };
-    let found = all(&sources("src"), &["src/lifespan.rs"], spawns);
-    none(&found, "starts work outside of src/lifespan.rs, where it is neither counted nor drained");
+    let home = "src/lifespan/spawner.rs";
+    let sources = sources("src");
+    assert!(sources.iter().any(|source| source.file == home), "{home} is where it is");
+    none(&all(&sources, &[home], spawns), "starts work outside of src/lifespan/spawner.rs");
 }
 
 #[test]
@@ -168,6 +170,24 @@ fn imports_point_one_way() {
         &found,
         "points the wrong way: protocol <- server <- transport <- mount, while lifespan, error and store are leaves",
     );
+}
+
+#[test]
+fn the_test_client_and_the_crate_do_not_know_each_other() {
+    let sources = sources("src");
+    // What would check the crate must not be made of it; that a revision has a name is all they share.
+    let (client, crate_itself): (Vec<_>, Vec<_>) = sources.iter().partition(|source| source.room() == "testing");
+    let first = |source: &Source, named: &Named| source.within_crate(named).and_then(|path| path.first().cloned());
+    let mut found = Vec::new();
+    for source in client {
+        found.extend(report(source, |named| {
+            first(source, named).is_some_and(|name| !matches!(name.as_str(), "testing" | "Revision"))
+        }));
+    }
+    for source in crate_itself.iter().filter(|source| source.room() != "lib") {
+        found.extend(report(source, |named| first(source, named).is_some_and(|name| name == "testing")));
+    }
+    none(&found, "ties the test client to the crate's internals");
 }
 
 #[test]

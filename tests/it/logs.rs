@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use mcp_mount::{Args, Call, Context, FromCall, Headers, McpService, Needs, Refusal, Tool, ToolError, tool_fn};
+use mcp_mount::{
+    Args, Call, Context, FromCall, Headers, Lifespan, McpService, Needs, Refusal, Tool, ToolError, tool_fn,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -159,6 +161,35 @@ async fn a_call_that_goes_on_without_its_client_is_logged_as_it_ends() {
     probe.release();
     pass(secs(1)).await;
     one_call(&log, "finished", &["tool=wait", "outcome=ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_that_fail_are_logged_by_name() {
+    let log = Log::default();
+    let _guard = log.listen();
+    let loud = |log: &Log| {
+        let text = std::mem::take(&mut *log.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let text = String::from_utf8(text).expect("logs are UTF-8");
+        text.lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lifespan = Lifespan::new().grace(secs(1));
+    lifespan.on_start("database", || async { Err::<(), _>("wrong password") });
+    for _ in 0..2 {
+        lifespan.start().await.expect_err("it fails");
+    }
+    let lines = loud(&log);
+    let [line] = &lines[..] else { panic!("once: {lines:#?}") };
+    assert!(line.contains("\"database\"") && line.contains("wrong password"), "{line}");
+
+    let lifespan = Lifespan::new().grace(secs(1));
+    lifespan.on_shutdown("stuck", pending::<()>);
+    lifespan.on_shutdown("broken", || async { panic!("on purpose") });
+    lifespan.on_shutdown("fine", || async {});
+    lifespan.shutdown().await;
+    let lines = loud(&log);
+    let [broken, stuck] = &lines[..] else { panic!("two: {lines:#?}") };
+    assert!(broken.contains("\"broken\"") && broken.contains("on purpose"), "{broken}");
+    assert!(stuck.contains("\"stuck\"") && stuck.contains("time"), "{stuck}");
 }
 
 /// In every text that comes from outside. Its parts are no words that a log would have by chance.

@@ -1,7 +1,8 @@
 //! The behavioural tests: one binary, through the public API.
 //!
 //! Everything runs in process (`tower::ServiceExt::oneshot`) and, where time matters, on tokio's paused clock; only
-//! `bare_hyper`, `unread_sockets` and `rmcp` open sockets, because there the socket is the point.
+//! `bare_hyper`, `unread_sockets` and `rmcp` open sockets, because there the socket is the point, and `processes` starts
+//! one.
 
 #![allow(
     unreachable_pub,
@@ -19,6 +20,7 @@
 
 mod reply;
 mod rig;
+mod scripted;
 mod support;
 mod table;
 
@@ -33,8 +35,10 @@ mod extremes;
 mod guard;
 mod headers;
 mod held;
+mod hooks;
 mod ids;
 mod json;
+mod lame_duck;
 mod lifespan;
 mod limits;
 mod logs;
@@ -43,16 +47,24 @@ mod mount_axum;
 mod negotiation;
 mod nesting;
 mod principals;
+#[cfg(unix)]
+mod processes;
 mod rmcp;
 mod schemas;
 mod session_races;
 mod sessions;
+mod sharing;
+mod shutdown_hooks;
 mod signals;
 mod slow_readers;
 mod spawned_work;
 mod stalls;
 mod stateless;
 mod streams;
+mod testing_app;
+mod testing_raw;
+mod testing_spec;
+mod testing_streams;
 mod tools;
 mod unread_sockets;
 mod wire;

@@ -1,7 +1,7 @@
 //! The end as a web server sees it: `until` inside the server, `drive` around it. What a signal begins is begun here by a
 //! future of the test's own.
 
-use std::{convert::Infallible, future::pending, time::Duration};
+use std::{future::pending, io, time::Duration};
 
 use mcp_mount::{DrainReport, Lifespan, McpService};
 use serde_json::json;
@@ -18,7 +18,7 @@ const GRACE: u64 = 3;
 struct Host {
     mcp: McpService,
     lifespan: Lifespan,
-    driven: JoinHandle<Result<DrainReport, Infallible>>,
+    driven: JoinHandle<io::Result<DrainReport>>,
     stop: oneshot::Sender<()>,
 }
 
@@ -33,7 +33,7 @@ fn host(probe: &Probe) -> Host {
             let asked = lifespan.until(stopped);
             let server = async move {
                 asked.await;
-                pending::<Result<(), Infallible>>().await
+                pending::<io::Result<()>>().await
             };
             lifespan.drive(server).await
         })
@@ -41,9 +41,8 @@ fn host(probe: &Probe) -> Host {
     Host { mcp, lifespan, driven, stop }
 }
 
-async fn report(driven: JoinHandle<Result<DrainReport, Infallible>>) -> DrainReport {
-    let Ok(report) = soon("drive", driven).await.expect("no panic");
-    report
+async fn report(driven: JoinHandle<io::Result<DrainReport>>) -> DrainReport {
+    soon("drive", driven).await.expect("no panic").expect("no error")
 }
 
 /// `retry:` and the end, without waiting.

@@ -70,11 +70,13 @@ impl McpService {
 
 impl Lifespan {
     /// Serves `app` until SIGINT or SIGTERM, then drains and ends: TCP_NODELAY on every connection, the peer's address
-    /// as `ConnectInfo<SocketAddr>`, graceful shutdown, and a deadline that no client can hold up.
+    /// as `ConnectInfo<SocketAddr>`, graceful shutdown, and a deadline that no client can hold up. The [start
+    /// hooks](Lifespan::on_start) run before a connection is accepted, the [shutdown hooks](Lifespan::on_shutdown) when
+    /// the server has ended.
     ///
     /// # Errors
     ///
-    /// The server's own.
+    /// That of a start hook, or the server's own.
     pub async fn serve(&self, listener: TcpListener, app: Router) -> io::Result<DrainReport> {
         // Without it the second of two small writes waits up to 40 ms for the first one's acknowledgement.
         let listener = listener.tap_io(|stream| {

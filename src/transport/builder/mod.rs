@@ -3,6 +3,7 @@
 mod http;
 mod served;
 
+use std::future::Future;
 use std::sync::Arc;
 
 use super::config::{FindPrincipal, Limits, Settings};
@@ -19,6 +20,9 @@ use crate::protocol::implementation::{Icon, Implementation};
 use crate::protocol::revision::{Revision, Revisions};
 use crate::server::builder::ServerBuilder;
 use crate::store::{Memory, Store};
+
+/// Registers a hook with the lifespan.
+type Register = Box<dyn FnOnce(&Lifespan) + Send + Sync>;
 
 /// An MCP server in the making: what is served, and how.
 ///
@@ -49,6 +53,8 @@ pub struct Mcp {
     lifespan: Lifespan,
     routes: Routes,
     http_layers: HttpLayers,
+    /// What is registered with the lifespan, whichever it will be.
+    hooks: Vec<Register>,
 }
 
 impl Mcp {
@@ -68,6 +74,7 @@ impl Mcp {
             lifespan: Lifespan::new(),
             routes: Routes::default(),
             http_layers: HttpLayers::default(),
+            hooks: Vec::new(),
         }
     }
 
@@ -125,6 +132,38 @@ impl Mcp {
         self
     }
 
+    /// Runs `hook` once, before the first request is served: [`Lifespan::on_start`] of this server's lifespan.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0")
+    ///     .on_start("cache directory", || async { std::fs::create_dir_all(std::env::temp_dir().join("demo")) })
+    ///     .on_shutdown("goodbye", || async { println!("goodbye") })
+    ///     .build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    pub fn on_start<H, F, E>(mut self, name: impl Into<String>, hook: H) -> Self
+    where
+        H: FnOnce() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let name = name.into();
+        self.hooks.push(Box::new(move |lifespan| lifespan.on_start(name, hook)));
+        self
+    }
+
+    /// Runs `hook` once, when everything has ended: [`Lifespan::on_shutdown`] of this server's lifespan.
+    pub fn on_shutdown<H, F>(mut self, name: impl Into<String>, hook: H) -> Self
+    where
+        H: FnOnce() -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let name = name.into();
+        self.hooks.push(Box::new(move |lifespan| lifespan.on_shutdown(name, hook)));
+        self
+    }
+
     /// Makes the service. Needs no runtime and starts nothing.
     ///
     /// # Errors
@@ -165,6 +204,8 @@ impl Mcp {
             open_streams: Permits::new(open_streams),
             http_layers: self.http_layers,
         };
+        // Not before: a server that cannot be built has registered nothing.
+        self.hooks.into_iter().for_each(|register| register(&shared.lifespan));
         Ok(McpService { shared: Arc::new(shared), mounted: Mounted::ByHost })
     }
 }

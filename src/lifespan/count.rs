@@ -1,0 +1,129 @@
+//! What is still there: calls, streams, and the web servers that carry them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+use super::Lifespan;
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    calls: AtomicUsize,
+    streams: AtomicUsize,
+    servers: AtomicUsize,
+    calls_finished: AtomicUsize,
+    calls_cut: AtomicUsize,
+    streams_ended: AtomicUsize,
+    changed: Notify,
+}
+
+impl Counts {
+    async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if holds(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Lifespan {
+    /// Counts a call in, until [`leave_call`](Self::leave_call). Answers `false` if the drain has begun.
+    pub(crate) fn enter_call(&self) -> bool {
+        self.count_in(&self.shared.counts.calls)
+    }
+
+    /// Counts a call out that was counted in.
+    pub(crate) fn leave_call(&self) {
+        let counts = &self.shared.counts;
+        if self.has_drain_begun() {
+            let cut = self.shared.cut.is_cancelled();
+            let outcome = if cut { &counts.calls_cut } else { &counts.calls_finished };
+            outcome.fetch_add(1, Ordering::AcqRel);
+        }
+        self.count_out(&counts.calls);
+    }
+
+    /// Counts a stream in, unless the drain has begun.
+    pub(crate) fn enter_stream(&self) -> Option<StreamGuard> {
+        self.count_in(&self.shared.counts.streams).then(|| StreamGuard { lifespan: self.clone() })
+    }
+
+    fn count_in(&self, count: &AtomicUsize) -> bool {
+        count.fetch_add(1, Ordering::SeqCst);
+        // Looked at after counting, so that a drain either sees the count or is seen here.
+        let accepted = !self.is_draining();
+        if !accepted {
+            self.count_out(count);
+        }
+        accepted
+    }
+
+    fn count_out(&self, count: &AtomicUsize) {
+        count.fetch_sub(1, Ordering::SeqCst);
+        if self.has_drain_begun() {
+            self.shared.counts.changed.notify_waiters();
+        }
+    }
+
+    /// Calls that finished and that were cut, and streams that ended, since the drain began.
+    pub(super) fn outcomes(&self) -> (usize, usize, usize) {
+        let counts = &self.shared.counts;
+        let [finished, cut, ended] = [&counts.calls_finished, &counts.calls_cut, &counts.streams_ended]
+            .map(|count| count.load(Ordering::Acquire));
+        (finished, cut, ended)
+    }
+
+    /// Waits until no call and no stream is left.
+    pub(super) async fn empty(&self) {
+        let none = |count: &AtomicUsize| count.load(Ordering::SeqCst) == 0;
+        self.shared.counts.until(|counts| none(&counts.calls) && none(&counts.streams)).await;
+    }
+
+    /// Counts a web server as there.
+    pub(super) fn enter_server(&self) -> ServerGuard {
+        self.shared.counts.servers.fetch_add(1, Ordering::SeqCst);
+        ServerGuard { lifespan: self.clone() }
+    }
+
+    pub(super) fn is_driven(&self) -> bool {
+        self.shared.counts.servers.load(Ordering::SeqCst) > 0
+    }
+
+    /// Waits until no web server is left.
+    pub(super) async fn not_driven(&self) {
+        self.shared.counts.until(|_| !self.is_driven()).await;
+    }
+}
+
+/// A stream that counts as open.
+#[derive(Debug)]
+pub(crate) struct StreamGuard {
+    lifespan: Lifespan,
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        let counts = &self.lifespan.shared.counts;
+        if self.lifespan.has_drain_begun() {
+            counts.streams_ended.fetch_add(1, Ordering::AcqRel);
+        }
+        self.lifespan.count_out(&counts.streams);
+    }
+}
+
+/// A web server that is being driven.
+#[derive(Debug)]
+pub(super) struct ServerGuard {
+    lifespan: Lifespan,
+}
+
+impl Drop for ServerGuard {
+    fn drop(&mut self) {
+        let counts = &self.lifespan.shared.counts;
+        counts.servers.fetch_sub(1, Ordering::SeqCst);
+        counts.changed.notify_waiters();
+    }
+}

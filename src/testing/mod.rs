@@ -1,0 +1,28 @@
+#![doc = include_str!("../../docs/testing.md")]
+// The client knows the protocol from the outside: what it expects is written here once more, from the specification,
+// so that it does not agree with a mistake of the server's.
+
+mod app;
+mod client;
+mod compose;
+mod connect;
+mod error;
+mod headers;
+mod lists;
+mod message;
+mod methods;
+mod outcome;
+mod response;
+mod send;
+mod sse;
+mod stream;
+mod topic;
+mod watch;
+
+pub use client::Client;
+pub use connect::Server;
+pub use error::{Error, ErrorKind};
+pub use message::{Log, Message, Progress};
+pub use outcome::{Completions, PromptOutcome, ReadOutcome, ToolOutcome};
+pub use response::Response;
+pub use stream::Stream;
