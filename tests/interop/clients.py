@@ -2,8 +2,8 @@
 
 FOLDER is where `scripts/test` has installed the clients. Each client is given two servers of its own, the second with
 short pages, does with them whatever it can (see `exercise.py`), and tells of each feature in a line of JSON. What came
-of it is the table in `docs/clients.md`, which `--write` writes; without it, the file must be what would be written. Only
-the standard library is used.
+of it is the table in `docs/clients.md`, which `--write` writes; without it, the file must be what would be written.
+Only the standard library is used.
 """
 
 import concurrent.futures
@@ -58,8 +58,8 @@ HEAD = """\
 
 Each column is a client in one of the two eras of MCP: `session` is 2025-11-25, `stateless` is 2026-07-28. "yes" means
 that the client did it with the server in `examples/everything`, over HTTP, when `scripts/test` ran last. What a client
-has no way to do is "-", with the reason below. `scripts/test --write` writes this file; without `--write`, `scripts/test`
-fails if it is not up to date.
+has no way to do is "-", with the reason below. `scripts/test --write` writes this file; without `--write`,
+`scripts/test` fails if it is not up to date.
 
 """
 TAIL = """

@@ -1,9 +1,9 @@
 """What every Python client does with the `everything` server, each feature once, in the eras that the client speaks.
 
 A client script writes a `Side`, the few calls in which its SDK differs from the others, and hands it to `run`. Each
-feature gives one line of JSON on standard output: `{"client", "version", "era", "feature", "ok", "note"}`, where `ok` is
-null for what the client cannot do, and `note` says why. `clients.py` reads them. Results are compared in the JSON form
-of the wire, which is the same for all SDKs.
+feature gives one line of JSON on standard output: `{"client", "version", "era", "feature", "ok", "note"}`, where `ok`
+is null for what the client cannot do, and `note` says why. `clients.py` reads them. Results are compared in the JSON
+form of the wire, which is the same for all SDKs.
 """
 
 import asyncio
@@ -48,10 +48,10 @@ class Exercise:
         result = await self.side.call("echo", {"message": "Grüße \U0001f980"})
         equal(common.text_of(result), "Grüße \U0001f980")
         # A second one, beside a slow one: calls do not wait for each other.
-        slow = asyncio.create_task(self.side.call("sleep", {"ms": 300}))
+        slow = asyncio.create_task(self.side.call("sleep", {"ms": 600}))
         equal(common.text_of(await self.side.call("echo", {"message": "quick"})), "quick")
         true(not slow.done(), "the slow call ended first")
-        equal(common.text_of(await slow), "slept for 300 ms")
+        equal(common.text_of(await slow), "slept for 600 ms")
 
     async def structured(self):
         result = await self.side.call("add", {"a": 1, "b": 2})

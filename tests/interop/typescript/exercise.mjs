@@ -115,10 +115,10 @@ const features = {
         assert.equal(textOf(await side.call('echo', { message: 'Grüße \u{1f980}' })), 'Grüße \u{1f980}');
         // A second one, beside a slow one: calls do not wait for each other.
         let ended = false;
-        const slow = side.call('sleep', { ms: 300 }).finally(() => (ended = true));
+        const slow = side.call('sleep', { ms: 600 }).finally(() => (ended = true));
         assert.equal(textOf(await side.call('echo', { message: 'quick' })), 'quick');
         assert.equal(ended, false);
-        assert.equal(textOf(await slow), 'slept for 300 ms');
+        assert.equal(textOf(await slow), 'slept for 600 ms');
     },
 
     async structured({ side }) {
