@@ -1,5 +1,6 @@
-// What every TypeScript client does with the `everything` server: the features of ../exercise.py, told in the same lines
-// of JSON. A client script writes a side, the few calls in which its SDK differs from the other, and hands it to `run`.
+// What every TypeScript client does with the `everything` server: the features of ../exercise.py, told in the same
+// lines of JSON. A client script writes a side, the few calls in which its SDK differs from the other, and hands it to
+// `run`.
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
