@@ -98,4 +98,5 @@ def main():
     sys.exit(run(binary, list(zip(rest[::2], rest[1::2]))))
 
 
-main()
+if __name__ == "__main__":
+    main()
