@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Extensions;
 
+use super::cors::Cors;
 use super::guard::Guard;
 use super::read::{Budget, ReadLimits};
 use super::route::Routes;
@@ -21,6 +22,7 @@ pub(crate) type FindPrincipal = Arc<dyn Fn(&Extensions) -> Option<Principal> + S
 pub(crate) struct Config {
     pub(crate) revisions: Revisions,
     pub(crate) guard: Guard,
+    pub(crate) cors: Option<Cors>,
     pub(crate) read: ReadLimits,
     pub(crate) queue: QueueLimits,
     pub(crate) keep_alive: Duration,
@@ -185,6 +187,7 @@ impl Limits {
         Config {
             revisions: settings.revisions,
             guard: settings.guard,
+            cors: settings.cors,
             read: ReadLimits {
                 bytes: self.body_bytes,
                 deadline: soon(self.body_deadline),
@@ -210,6 +213,7 @@ impl Default for Limits {
 pub(crate) struct Settings {
     pub(crate) revisions: Revisions,
     pub(crate) guard: Guard,
+    pub(crate) cors: Option<Cors>,
     pub(crate) principal: Option<FindPrincipal>,
     pub(crate) routes: Routes,
 }

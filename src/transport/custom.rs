@@ -54,7 +54,7 @@ impl fmt::Debug for CustomRoute {
 /// Answers a request for a route, under the limits of every request.
 pub(crate) async fn answer<B>(
     shared: &Shared,
-    path: &str,
+    route: &CustomRoute,
     head: &Head<'_>,
     parts: &Parts,
     body: B,
@@ -62,11 +62,6 @@ pub(crate) async fn answer<B>(
 where
     B: HttpBody + Send + 'static,
 {
-    let routes = &shared.config.routes;
-    // RFC 9110, 9.3.2: HEAD is GET without its content.
-    let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
-    let route = routes.custom.iter().find(|route| route.path == path && route.method == *method);
-    let Some(route) = route else { return Err(Rejection::method_not_allowed(routes.methods(path))) };
     let (body, _share) = read::body(body, head, &shared.config.read).await?;
     let request = Request::from_parts(parts.clone(), body);
     let failed = |cause: String| Rejection::route_failed(&route.path, &cause);

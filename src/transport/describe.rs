@@ -60,8 +60,10 @@ impl Description {
                 Hosts::Any => vec!["any".into()],
             },
             origins: match &config.guard.origins {
-                Origins::Loopback => vec!["loopback".into()],
-                Origins::Listed(origins) => origins.iter().map(ToString::to_string).collect(),
+                Origins::Listed { loopback, list } => {
+                    let loopback = loopback.then(|| "loopback".to_owned());
+                    loopback.into_iter().chain(list.iter().map(ToString::to_string)).collect()
+                }
                 Origins::Any => vec!["any".into()],
             },
             sessions: shared.serves_sessions().then_some(shared.sessions.settings.max),

@@ -32,8 +32,7 @@ pub(crate) enum Hosts {
 /// Which origins may call from a browser, beside the server's own.
 #[derive(Clone, Debug)]
 pub(crate) enum Origins {
-    Loopback,
-    Listed(Vec<OriginPattern>),
+    Listed { loopback: bool, list: Vec<OriginPattern> },
     Any,
 }
 
@@ -54,7 +53,7 @@ pub(crate) struct OriginPattern {
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { hosts: Hosts::Loopback, origins: Origins::Loopback }
+        Self { hosts: Hosts::Loopback, origins: Origins::Listed { loopback: true, list: Vec::new() } }
     }
 }
 
@@ -99,13 +98,22 @@ impl Hosts {
 }
 
 impl Origins {
+    /// These, and more.
+    pub(crate) fn and(mut self, more: impl IntoIterator<Item = OriginPattern>) -> Self {
+        if let Self::Listed { list, .. } = &mut self {
+            list.extend(more);
+        }
+        self
+    }
+
     fn allow(&self, value: &[u8], host: &[u8]) -> bool {
         match (parse_origin(value), self) {
             (_, Self::Any) => true,
             (None, _) => false,
             (Some(origin), _) if origin.is_at(host) => true,
-            (Some(origin), Self::Loopback) => is_loopback(origin.host),
-            (Some(origin), Self::Listed(list)) => list.iter().any(|pattern| pattern.matches(&origin)),
+            (Some(origin), Self::Listed { loopback, list }) => {
+                (*loopback && is_loopback(origin.host)) || list.iter().any(|pattern| pattern.matches(&origin))
+            }
         }
     }
 }
@@ -143,15 +151,9 @@ impl fmt::Display for HostPattern {
     }
 }
 
-impl fmt::Display for OriginPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.host)?;
-        if default_port(&self.scheme) == Some(self.port) { Ok(()) } else { write!(f, ":{}", self.port) }
-    }
-}
-
 impl OriginPattern {
-    pub(crate) fn parse(text: &str) -> Result<Self, BuildError> {
+    /// Reads what `setting` was given.
+    pub(crate) fn parse(setting: &str, text: &str) -> Result<Self, BuildError> {
         match parse_origin(text.as_bytes()) {
             Some(origin) => Ok(Self {
                 scheme: origin.scheme.to_ascii_lowercase(),
@@ -159,7 +161,7 @@ impl OriginPattern {
                 port: origin.port,
             }),
             None => Err(BuildError::setting(format!(
-                "origins: {text:?} is not an origin; write scheme, host and optional port, as \"https://app.example.com\", \
+                "{setting}: {text:?} is not an origin; write scheme, host and optional port, as \"https://app.example.com\", \
                  without a path"
             ))),
         }
@@ -169,6 +171,14 @@ impl OriginPattern {
         self.scheme.eq_ignore_ascii_case(origin.scheme)
             && self.host.eq_ignore_ascii_case(origin.host)
             && self.port == origin.port
+    }
+}
+
+/// As a browser writes it: without the port that its scheme has anyway.
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        if default_port(&self.scheme) == Some(self.port) { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
 
@@ -270,13 +280,13 @@ mod tests {
 
     #[test]
     fn an_origin_is_nothing_but_scheme_host_and_port() {
-        assert!(OriginPattern::parse("https://app.example.com").is_ok());
-        assert!(OriginPattern::parse("http://localhost:6274").is_ok());
+        assert!(OriginPattern::parse("origins", "https://app.example.com").is_ok());
+        assert!(OriginPattern::parse("origins", "http://localhost:6274").is_ok());
         for bad in ["null", "file:///x", "https://", "app.example.com", "https://a/", "https://u@a", "https://a?x", "*"]
         {
-            assert!(OriginPattern::parse(bad).is_err(), "{bad}");
+            assert!(OriginPattern::parse("origins", bad).is_err(), "{bad}");
         }
-        let pattern = OriginPattern::parse("https://app.example.com:443").unwrap();
+        let pattern = OriginPattern::parse("origins", "https://app.example.com:443").unwrap();
         assert!(pattern.matches(&parse_origin(b"https://APP.example.com").unwrap()));
         assert!(!pattern.matches(&parse_origin(b"http://app.example.com").unwrap()));
     }

@@ -33,6 +33,6 @@ pub(crate) async fn ready(shared: &Shared, method: &Method) -> Result<Response<B
 fn check(method: &Method) -> Result<(), Box<Rejection>> {
     match *method {
         Method::GET | Method::HEAD => Ok(()),
-        _ => Err(Rejection::method_not_allowed([&Method::GET, &Method::HEAD])),
+        _ => Err(Rejection::method_not_allowed("GET, HEAD", false)),
     }
 }

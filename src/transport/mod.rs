@@ -3,23 +3,25 @@
 //! ```text
 //!  1 route      by path: the endpoint | health | ready | a route of the application's | 404
 //!  2 guard      Host, then Origin; not for health and ready                    403
-//!  3 start       the start hooks, if nobody has run them                         503
-//!    method                                                                    405
-//!  4 principal  whom the host's middleware found
-//!  5 headers    Content-Type, Content-Encoding, Accept                         415 406
-//!  6 read       size, deadline, budget                                         413 408 503
-//!  7 parse      once                                                           400
-//!  8 incoming   the only decision about the era                                400 404
-//!  9 dispatch   in-flight permit; the handler under its timeout and guards     503
-//! 10 reply      JSON, or SSE if the handler spoke first or has been silent
+//!  3 cors       if it is on: preflights are answered                           204
+//!  4 start      the start hooks, if nobody has run them yet                    503
+//!  5 method                                                                    405
+//!  6 principal  whom the host's middleware found
+//!  7 headers    Content-Type, Content-Encoding, Accept                         415 406
+//!  8 read       size, deadline, budget                                         413 408 503
+//!  9 parse      once                                                           400
+//! 10 incoming   the only decision about the era                                400 404
+//! 11 dispatch   in-flight permit; the handler under its timeout and guards     503
+//! 12 reply      JSON, or SSE if the handler spoke first or has been silent
 //! ```
 //!
-//! Nothing is allocated for a request that a later step refuses.
+//! Nothing is allocated for a request that a later step refuses. With CORS on, every reply is marked on its way out.
 
 pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod config;
+pub(crate) mod cors;
 pub(crate) mod custom;
 pub(crate) mod describe;
 pub(crate) mod exchange;
@@ -39,6 +41,7 @@ pub(crate) mod session;
 pub(crate) mod sse;
 pub(crate) mod stateless;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -46,6 +49,7 @@ use http::{Method, Response};
 use http_body::Body as HttpBody;
 
 use self::body::Body;
+use self::cors::Page;
 use self::headers::Head;
 use self::pending::PendingCall;
 use self::post::Received;
@@ -60,15 +64,22 @@ pub(crate) async fn respond<B>(shared: &Arc<Shared>, place: Place, parts: &mut P
 where
     B: HttpBody + Send + 'static,
 {
-    match receive(shared, place, parts, body).await {
+    // Looked up first: a handler may take the headers.
+    let page = shared.config.cors.as_ref().map(|cors| cors.page(&parts.headers));
+    let head_only = parts.method == Method::HEAD;
+    let mut response = match receive(shared, place, page, parts, body).await {
         Ok(Accepted::Reply(response)) => response,
         Ok(Accepted::Call(call)) => call.answer().await,
-        Err(rejection) => {
-            let response = rejection.into_response();
-            // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
-            if parts.method == Method::HEAD { response.map(|_| Body::default()) } else { response }
-        }
+        Err(rejection) => rejection.into_response(),
+    };
+    if head_only {
+        // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
+        response = response.map(|_| Body::default());
     }
+    if let Some(page) = page {
+        page.mark(response.headers_mut());
+    }
+    response
 }
 
 /// A request that passed every check.
@@ -80,6 +91,7 @@ enum Accepted<'a> {
 async fn receive<'a, B>(
     shared: &'a Arc<Shared>,
     place: Place,
+    page: Option<Page<'_>>,
     parts: &mut Parts,
     body: B,
 ) -> Result<Accepted<'a>, Box<Rejection>>
@@ -94,15 +106,28 @@ where
         Route::Endpoint | Route::Custom(_) => {}
     }
     guard::check(&shared.config.guard, &head, parts.uri.authority())?;
+    let sessions = shared.serves_sessions();
+    let methods = || match route {
+        Route::Custom(path) => shared.config.routes.methods(path).into(),
+        _ => Cow::from(route::methods(sessions)),
+    };
+    if let Some(page) = page
+        && parts.method == Method::OPTIONS
+        && cors::is_preflight(&parts.headers)
+    {
+        return page.preflight(&parts.headers, &methods()).map(Accepted::Reply);
+    }
     if let Route::Custom(path) = route {
         // Boxed, since it is rare and every call's future would have room for it.
-        return Box::pin(custom::answer(shared, path, &head, parts, body)).await.map(Accepted::Reply);
+        let Some(route) = shared.config.routes.custom(path, &parts.method) else {
+            return Err(Rejection::method_not_allowed(&methods(), page.is_some()));
+        };
+        return Box::pin(custom::answer(shared, route, &head, parts, body)).await.map(Accepted::Reply);
     }
     if shared.lifespan.has_to_start() {
         // Boxed, since it happens once and every call's future would have room for it.
         Box::pin(shared.lifespan.start()).await.map_err(|error| Rejection::not_started(&error))?;
     }
-    let sessions = shared.serves_sessions();
     let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));
     match parts.method {
         Method::POST => {
@@ -120,7 +145,6 @@ where
         Method::DELETE if sessions => {
             session::end::delete(shared, principal().as_ref(), &head).await.map(Accepted::Reply)
         }
-        _ if sessions => Err(Rejection::method_not_allowed(&[Method::GET, Method::POST, Method::DELETE])),
-        _ => Err(Rejection::method_not_allowed(&[Method::POST])),
+        _ => Err(Rejection::method_not_allowed(&methods(), page.is_some())),
     }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use super::body::Body;
 use crate::error::Causes;
@@ -28,7 +28,7 @@ pub(crate) struct Rejection {
     status: StatusCode,
     id: Option<RequestId>,
     error: RpcError,
-    allow: Option<String>,
+    allow: Option<HeaderValue>,
     retry_after: Option<Duration>,
     close: bool,
 }
@@ -55,7 +55,7 @@ impl Rejection {
     pub(crate) fn into_response(self) -> Response<Body> {
         let mut response = with_body(self.status, encode::error(self.id.as_ref(), &self.error));
         let headers = response.headers_mut();
-        if let Some(methods) = self.allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
+        if let Some(methods) = self.allow {
             headers.insert(header::ALLOW, methods);
         }
         if let Some(after) = self.retry_after {
@@ -99,17 +99,33 @@ impl Rejection {
 
     #[cold]
     pub(crate) fn origin(value: &[u8]) -> Box<Self> {
-        let text = format!("the origin {} is not allowed; the server allows it with `origins([..])`", quoted(value));
+        let text = format!(
+            "the origin {} is not allowed; the server allows its pages to call with `origins([..])`, and to read the answers, \
+             too, with `cors([..])`",
+            quoted(value)
+        );
         warn_once(&ORIGIN_WARNING, &text);
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }
 
+    /// A preflight for a page that may call, but not read: one of a loopback origin, most often.
     #[cold]
-    pub(crate) fn method_not_allowed<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Box<Self> {
-        let allow = methods.into_iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        let text = format!("this method is not allowed here; use {allow}");
+    pub(crate) fn cors_origin(value: &[u8]) -> Box<Self> {
+        let text = format!(
+            "pages of the origin {} are not allowed to read the answers; the server allows it with `cors([..])`",
+            quoted(value)
+        );
+        warn_once(&CORS_WARNING, &text);
+        Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
+    }
+
+    /// `preflights`: whether OPTIONS can mean something here.
+    #[cold]
+    pub(crate) fn method_not_allowed(methods: &str, preflights: bool) -> Box<Self> {
+        let text = format!("this method is not allowed here; use {methods}");
         let mut rejection = Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::InvalidRequest, text);
-        rejection.allow = Some(allow);
+        let allow = if preflights { format!("{methods}, OPTIONS") } else { methods.to_owned() };
+        rejection.allow = Some(HeaderValue::try_from(allow).expect("methods are tokens"));
         rejection
     }
 
@@ -346,6 +362,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 static HOST_WARNING: std::sync::Once = std::sync::Once::new();
 static ORIGIN_WARNING: std::sync::Once = std::sync::Once::new();
+static CORS_WARNING: std::sync::Once = std::sync::Once::new();
 
 /// The first refusal of its kind is worth a warning: most often a setting is missing.
 fn warn_once(once: &std::sync::Once, text: &str) {

@@ -61,9 +61,20 @@ impl Routes {
         self.custom.iter().find(|route| route.path == path).map(|route| Route::Custom(&route.path))
     }
 
-    /// The methods that are answered at a path of the application's.
-    pub(crate) fn methods(&self, path: &str) -> impl Iterator<Item = &Method> {
-        self.custom.iter().filter(move |route| route.path == path).map(|route| &route.method)
+    /// The methods that are answered at a path of the application's, as `Allow` lists them.
+    pub(crate) fn methods(&self, path: &str) -> String {
+        let routes = self.custom.iter().filter(|route| route.path == path);
+        let mut methods: Vec<&str> = routes.map(|route| route.method.as_str()).collect();
+        if methods.contains(&"GET") && !methods.contains(&"HEAD") {
+            methods.push("HEAD");
+        }
+        methods.join(", ")
+    }
+
+    /// The route of this path and method. HEAD is GET without its content (RFC 9110, 9.3.2).
+    pub(crate) fn custom(&self, path: &str, method: &Method) -> Option<&CustomRoute> {
+        let find = |method: &Method| self.custom.iter().find(|route| route.path == path && route.method == *method);
+        find(method).or_else(|| if *method == Method::HEAD { find(&Method::GET) } else { None })
     }
 
     /// Every path once.
@@ -108,4 +119,9 @@ fn path_fault(path: &str) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// The methods of the MCP endpoint: without sessions there is nothing to listen to and nothing to end.
+pub(crate) fn methods(sessions: bool) -> &'static str {
+    if sessions { "GET, POST, DELETE" } else { "POST" }
 }

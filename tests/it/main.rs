@@ -18,6 +18,7 @@
     reason = "helpers take `json!(..)` by value, handlers are async as users' are, a failed unwrap fails its test"
 )]
 
+mod page;
 mod reply;
 mod rig;
 mod scripted;
@@ -30,6 +31,8 @@ mod builder;
 mod busy_handlers;
 mod cancellation;
 mod content;
+mod cors;
+mod cors_hosts;
 mod drops;
 mod extremes;
 mod guard;

@@ -25,10 +25,12 @@ impl Mcp {
     }
 
     /// Answers pages of these origins only, as `"https://app.example.com"`, beside those of the requested host itself.
-    /// Default: loopback origins. Requests without an `Origin`, which do not come from a page, are not affected.
+    /// Default: loopback origins. Requests without an `Origin`, which do not come from a page, are not affected. To
+    /// let the pages read the answers, too, there is [`cors`](Self::cors).
     pub fn origins(mut self, origins: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let parsed: Result<_, _> = origins.into_iter().map(|origin| OriginPattern::parse(origin.as_ref())).collect();
-        self.origins = parsed.map(Origins::Listed);
+        let parse = |origin: &str| OriginPattern::parse("origins", origin);
+        let parsed: Result<_, _> = origins.into_iter().map(|origin| parse(origin.as_ref())).collect();
+        self.origins = parsed.map(|list| Origins::Listed { loopback: false, list });
         self
     }
 

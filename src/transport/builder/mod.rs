@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::config::{FindPrincipal, Limits, Settings};
+use super::cors::Cors;
 use super::guard::{Guard, Hosts, Origins};
 use super::http_layer::HttpLayers;
 use super::route::Routes;
@@ -46,6 +47,7 @@ pub struct Mcp {
     revisions: Revisions,
     hosts: Result<Hosts, BuildError>,
     origins: Result<Origins, BuildError>,
+    pub(super) cors: Result<Option<Cors>, BuildError>,
     limits: Limits,
     sessions: Sessions,
     store: Option<Arc<dyn Store>>,
@@ -67,6 +69,7 @@ impl Mcp {
             revisions: Revisions::ALL,
             hosts: Ok(guard.hosts),
             origins: Ok(guard.origins),
+            cors: Ok(None),
             limits: Limits::new(),
             sessions: Sessions::new(),
             store: None,
@@ -181,9 +184,15 @@ impl Mcp {
             return Err(BuildError::setting(text));
         }
         let (calls_in_flight, open_streams) = (self.limits.calls_in_flight, self.limits.open_streams);
+        let (origins, cors) = (self.origins?, self.cors?);
+        let origins = match &cors {
+            Some(cors) => cors.let_in(origins),
+            None => origins,
+        };
         let settings = Settings {
             revisions: self.revisions,
-            guard: Guard { hosts: self.hosts?, origins: self.origins? },
+            guard: Guard { hosts: self.hosts?, origins },
+            cors,
             principal: self.principal,
             routes: self.routes,
         };
