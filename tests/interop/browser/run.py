@@ -185,7 +185,7 @@ def run(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tool", default="echo")
-    parser.add_argument("--arguments", default='{"text": "hello"}')
+    parser.add_argument("--arguments", default='{"message": "hello"}')
     parser.add_argument("server", metavar="SERVER")
     sys.exit(run(parser.parse_args()))
 
