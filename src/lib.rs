@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// So that what `#[tool]` writes, which names the crate, works in the crate's own tests.
+// So that what the attributes write, which names the crate, works in the crate's own tests.
 extern crate self as mcp_mount;
 
 mod auth;
@@ -81,28 +81,93 @@ pub mod stores {
 #[cfg(feature = "macros")]
 pub use mcp_mount_macros::tool;
 
+/// Makes a function a resource, or all the resources of a URI template.
+///
+/// ```
+/// use mcp_mount::{Json, Mcp, resource, resources};
+///
+/// #[derive(serde::Serialize, schemars::JsonSchema)]
+/// struct User { id: u32, name: String }
+///
+/// /// A user, by id.
+/// #[resource("users://{id}", mime_type = "application/json")]
+/// async fn user(id: u32) -> Option<Json<User>> {
+///     (id == 1).then(|| Json(User { id, name: "Ada".to_owned() }))
+/// }
+///
+/// /// What this server believes in.
+/// #[resource("about://motto", ttl = "1h", cache_scope = "public")]
+/// fn motto() -> &'static str {
+///     "Keep it simple."
+/// }
+///
+/// # fn main() -> Result<(), mcp_mount::BuildError> {
+/// let mcp = Mcp::new("users", "1.0.0").resources(resources![user, motto]).build()?;
+/// # let _ = mcp; Ok(()) }
+/// ```
+#[cfg(feature = "macros")]
+pub use mcp_mount_macros::resource;
+
+/// Makes a function a prompt.
+///
+/// ```
+/// use mcp_mount::{CompletionRequest, Mcp, prompt, prompts};
+///
+/// /// Review some code.
+/// #[prompt(title = "Code review")]
+/// async fn review(
+///     /// The code
+///     code: String,
+///     /// In which language to answer
+///     #[complete(languages)]
+///     language: Option<String>,
+/// ) -> String {
+///     format!("Review this code, in {}:\n{code}", language.as_deref().unwrap_or("English"))
+/// }
+///
+/// fn languages(request: CompletionRequest) -> Vec<&'static str> {
+///     ["English", "French"].into_iter().filter(|language| language.starts_with(request.value())).collect()
+/// }
+///
+/// # fn main() -> Result<(), mcp_mount::BuildError> {
+/// let mcp = Mcp::new("reviewer", "1.0.0").prompts(prompts![review]).build()?;
+/// # let _ = mcp; Ok(()) }
+/// ```
+#[cfg(feature = "macros")]
+pub use mcp_mount_macros::prompt;
+
 /// The tools of functions that are marked with `#[tool]`, for [`Mcp::tools`].
 ///
 /// Each is named by its path: `tools![add, files::read]`.
 #[macro_export]
 macro_rules! tools {
-    ($($tool:path),* $(,)?) => {
+    ($($tool:ty),* $(,)?) => {
         ::std::vec![$(<$tool as $crate::__private::ToolSource>::tool()),*]
     };
 }
 
-/// What `#[tool]` writes refers to this; it is no part of the API.
-#[doc(hidden)]
-pub mod __private {
-    pub use schemars;
-    pub use serde;
-
-    /// A companion of a function: it knows the tool.
-    pub trait ToolSource {
-        /// The tool.
-        fn tool() -> crate::Tool;
-    }
+/// The resources of functions that are marked with `#[resource(..)]`, for [`Mcp::resources`].
+///
+/// Each is named by its path: `resources![motto, users::user]`.
+#[macro_export]
+macro_rules! resources {
+    ($($resource:ty),* $(,)?) => {
+        ::std::vec![$(<$resource as $crate::__private::ResourceSource>::resource()),*]
+    };
 }
+
+/// The prompts of functions that are marked with `#[prompt]`, for [`Mcp::prompts`].
+///
+/// Each is named by its path: `prompts![review, texts::summarize]`.
+#[macro_export]
+macro_rules! prompts {
+    ($($prompt:ty),* $(,)?) => {
+        ::std::vec![$(<$prompt as $crate::__private::PromptSource>::prompt()),*]
+    };
+}
+
+#[doc(hidden)]
+pub mod __private;
 
 /// The examples of the README, compiled.
 #[cfg(all(doctest, feature = "axum", feature = "macros"))]

@@ -1,19 +1,20 @@
-//! The function under `#[tool]`: its parts, and what it must not be.
+//! The function under the attribute: its parts, and what it must not be.
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::ToTokens;
 use syn::{
-    Attribute, Error, Expr, ExprLit, Lit, Meta, Result, Signature, Token, Visibility,
+    Attribute, Error, Expr, ExprLit, Lit, Meta, Result, ReturnType, Signature, Token, Type, TypeParamBound, Visibility,
     ext::IdentExt,
-    parse::{Parse, ParseStream},
+    parse::{ParseStream, Parser},
     spanned::Spanned,
 };
 
-use crate::errors::Errors;
+use crate::{errors::Errors, kind::Kind};
 
 /// A function whose body is left unread: it is not ours to judge, and a tool whose body somebody is still typing keeps
 /// its signature, and with it completion in the editor.
 pub(crate) struct Function {
+    kind: Kind,
     attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
@@ -21,6 +22,35 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// Reads the function that is to become a `kind`.
+    pub(crate) fn read(kind: Kind, item: TokenStream) -> Result<Self> {
+        let parser = |input: ParseStream<'_>| Self::parse(kind, input);
+        parser.parse2(item)
+    }
+
+    fn parse(kind: Kind, input: ParseStream<'_>) -> Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let lookahead = input.lookahead1();
+        let is_function = lookahead.peek(Token![fn])
+            || lookahead.peek(Token![async])
+            || lookahead.peek(Token![const])
+            || lookahead.peek(Token![unsafe])
+            || lookahead.peek(Token![extern]);
+        if !is_function {
+            return Err(input.error(format!("`#[{kind}]` goes on a free function")));
+        }
+        let signature = input.parse()?;
+        if input.peek(Token![;]) {
+            return Err(input.error(format!("a {kind} needs a body")));
+        }
+        let body: Group = input.parse()?;
+        if body.delimiter() != Delimiter::Brace {
+            return Err(Error::new(body.span(), "expected the function's body"));
+        }
+        Ok(Self { kind, attributes, visibility, signature, body })
+    }
+
     /// The function's name, without `r#`.
     pub(crate) fn name(&self) -> String {
         self.signature.ident.unraw().to_string()
@@ -30,22 +60,44 @@ impl Function {
         self.signature.receiver().is_some()
     }
 
-    /// Reports what no tool can have.
+    /// Reports what no tool, resource or prompt can have.
     pub(crate) fn check(&self, errors: &mut Errors) {
-        let signature = &self.signature;
+        let Self { kind, signature, .. } = self;
         if let Some(receiver) = signature.receiver() {
-            errors
-                .at(receiver, "a tool cannot be a method; write a free function and take what it needs as `State<T>`");
+            errors.at(
+                receiver,
+                format!("a {kind} cannot be a method; write a free function and take what it needs as `State<T>`"),
+            );
         }
         if !signature.generics.params.is_empty() {
-            errors.at(&signature.generics, "a tool cannot be generic, since no client could choose the type");
+            let message = format!("a {kind} cannot be generic, since no client could choose the type");
+            errors.at(&signature.generics, message);
         }
         if let Some(unsafety) = &signature.unsafety {
-            errors.at(unsafety, "a tool cannot be `unsafe`, since any client may call it");
+            errors.at(unsafety, format!("a {kind} cannot be `unsafe`, since any client may call it"));
         }
         if let Some(abi) = &signature.abi {
-            errors.at(abi, "a tool cannot be `extern`; write an ordinary function");
+            errors.at(abi, format!("a {kind} cannot be `extern`; write an ordinary function"));
         }
+        if let Some(future) = self.returned_future() {
+            let message = format!("a {kind} does not return a future; write `async fn`, and the result alone");
+            errors.at(future, message);
+        }
+    }
+
+    /// The `impl Future<..>` that the function returns.
+    fn returned_future(&self) -> Option<&Type> {
+        let ReturnType::Type(_, ty) = &self.signature.output else {
+            return None;
+        };
+        let Type::ImplTrait(opaque) = &**ty else {
+            return None;
+        };
+        let is_future = |bound: &TypeParamBound| match bound {
+            TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| last.ident == "Future"),
+            _ => false,
+        };
+        opaque.bounds.iter().any(is_future).then_some(ty)
     }
 
     /// The doc comment, or `None` when there is none or only a blank one.
@@ -61,38 +113,16 @@ impl Function {
             let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &meta.value else {
                 return Err(Error::new(
                     meta.value.span(),
-                    "`#[tool]` cannot evaluate this; write the doc comment out, or add `description = \"..\"`",
+                    format!(
+                        "`#[{}]` cannot evaluate this; write the doc comment out, or add `description = \"..\"`",
+                        self.kind
+                    ),
                 ));
             };
             lines.extend(comment_lines(&text.value()));
         }
         let text = lines.join("\n").trim().to_owned();
         Ok(Some(text).filter(|text| !text.is_empty()))
-    }
-}
-
-impl Parse for Function {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attributes = input.call(Attribute::parse_outer)?;
-        let visibility = input.parse()?;
-        let lookahead = input.lookahead1();
-        let is_function = lookahead.peek(Token![fn])
-            || lookahead.peek(Token![async])
-            || lookahead.peek(Token![const])
-            || lookahead.peek(Token![unsafe])
-            || lookahead.peek(Token![extern]);
-        if !is_function {
-            return Err(input.error("`#[tool]` goes on a free function"));
-        }
-        let signature = input.parse()?;
-        if input.peek(Token![;]) {
-            return Err(input.error("a tool needs a body"));
-        }
-        let body: Group = input.parse()?;
-        if body.delimiter() != Delimiter::Brace {
-            return Err(Error::new(body.span(), "expected the function's body"));
-        }
-        Ok(Self { attributes, visibility, signature, body })
     }
 }
 
@@ -128,8 +158,12 @@ fn comment_lines(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<Function> {
+        Function::read(Kind::Tool, text.parse().expect("tokens"))
+    }
+
     fn function(text: &str) -> Function {
-        syn::parse_str(text).expect("a function")
+        read(text).expect("a function")
     }
 
     fn documentation(text: &str) -> Option<String> {
@@ -188,6 +222,10 @@ mod tests {
         assert_eq!(problems("pub(crate) async fn add() {}"), [""; 0]);
         assert!(problems("fn add(&self) {}")[0].contains("State<T>"));
         assert!(problems("fn add<'a, T>() {}")[0].contains("generic"));
+        assert!(
+            problems("fn add() -> impl Send + std::future::Future<Output = u8> {}")[0].contains("write `async fn`")
+        );
+        assert_eq!(problems("fn add() -> impl IntoToolResult {}"), [""; 0]);
         let both = problems("unsafe extern \"C\" fn add() {}");
         assert!(both[0].contains("`unsafe`") && both[1].contains("`extern`"), "{both:?}");
     }
@@ -199,7 +237,7 @@ mod tests {
             ("fn add();", "a tool needs a body"),
             ("fn add() []", "expected the function's body"),
         ] {
-            let error = syn::parse_str::<Function>(text).map(drop).expect_err("no tool");
+            let error = read(text).map(drop).expect_err("no tool");
             assert_eq!(error.to_string(), expected);
         }
     }

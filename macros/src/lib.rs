@@ -1,15 +1,21 @@
-//! The `#[tool]` attribute of `mcp-mount`.
+//! The `#[tool]`, `#[resource]` and `#[prompt]` attributes of `mcp-mount`.
 //!
 //! Depend on `mcp-mount` and write `mcp_mount::tool`: the code this crate generates names `::mcp_mount`, and the
-//! runnable examples stand there, at the re-export.
+//! runnable examples stand there, at the re-exports.
 
 use proc_macro::TokenStream;
 
 mod attr;
+mod checks;
 mod errors;
 mod expand;
 mod function;
+mod kind;
 mod params;
+mod template;
+mod wrapper;
+
+use kind::Kind;
 
 /// Makes a function a tool, and leaves the function as it is.
 ///
@@ -27,16 +33,20 @@ mod params;
 /// # Parameters
 ///
 /// A parameter is an *extractor*, filled by the server, when the last segment of its type's path is `Args<..>`,
-/// `State<..>`, `Extension<..>`, `Headers` or `Context`, or when it carries `#[extract]`. Every other parameter is an
-/// *argument*, sent by the client. `#[arg]` makes an argument of a type that only happens to have an extractor's name.
-///
-/// `Json<..>` is what a tool returns: as a parameter it is refused, unless `#[arg]` or `#[extract]` says that it is
-/// another type of that name.
+/// `Json<..>`, `State<..>`, `Extension<..>`, `Extract<..>`, `Headers`, `Principal` or `Context`, or an `Option` of one
+/// of these, or when it carries `#[extract]`. Every other parameter is an *argument*, sent by the client. `#[arg]` makes
+/// an argument of a type that only happens to have an extractor's name.
 ///
 /// An argument is a plain name of an owned type (`query: String`, not `&str`) that implements serde's `Deserialize`
 /// and schemars' `JsonSchema`. It may carry a doc comment, `#[serde(..)]` and `#[schemars(..)]`, which act as on the
 /// field of a struct. A raw name such as `r#type` is called `type` in JSON. Instead of arguments one by one a tool can
-/// take all of them as `Args<T>`, but not both ways at once.
+/// take all of them as `Args<T>` or `Json<T>`, but not both ways at once.
+///
+/// | on a parameter | what it says |
+/// |---|---|
+/// | `#[extract]` | the server fills it; its type implements `FromCall` |
+/// | `#[arg]` | the client sends it, whatever its type is called |
+/// | `#[mcp_header("Region")]` | clients repeat this argument in the header `Mcp-Param-Region` (`x-mcp-header`), for those on the way who do not read bodies; the name is an RFC 9110 token that no other argument has |
 ///
 /// A tool has at most eight extractors; its arguments together count as one of them.
 ///
@@ -55,8 +65,9 @@ mod params;
 /// | `destructive` | flag | the tool may delete or overwrite (`destructiveHint`) |
 /// | `idempotent` | flag | a second call with the same arguments changes nothing more (`idempotentHint`) |
 /// | `open_world` | flag | the tool reaches beyond this server (`openWorldHint`) |
-/// | `timeout = ".."` | `"500ms"`, `"30s"`, `"2m"`, or whole seconds: `30` | how long a call may run |
+/// | `timeout = ".."` | `"500ms"`, `"30s"`, `"2m"`, `"1h"`, or whole seconds: `30` | how long a call may run |
 /// | `on_disconnect = ".."` | `"finish"` or `"cancel"` | what becomes of a call whose client goes away |
+/// | `blocking` | flag | each call runs on a thread of its own, which it may block; the function may be `async` all the same |
 /// | `companion = ..` | an identifier | the companion's name, when a module or type already has the function's |
 ///
 /// # Conditional tools
@@ -66,9 +77,84 @@ mod params;
 ///
 /// # What it refuses
 ///
-/// Methods (write a free function and take `State<T>`), generic functions, `impl Trait` and `Json<..>` parameters,
-/// borrowed arguments, `unsafe` and `extern` functions, and parameters under `#[cfg]`.
+/// Methods (write a free function and take `State<T>`), generic functions, `impl Trait` parameters, borrowed arguments,
+/// `unsafe` and `extern` functions, and parameters under `#[cfg]`.
 #[proc_macro_attribute]
 pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::tool(arguments.into(), &item.into()).into()
+    expand::expand(Kind::Tool, arguments.into(), &item.into()).into()
+}
+
+/// Makes a function a resource, or with a template all the resources that the template stands for, and leaves the
+/// function as it is.
+///
+/// The function, its companion (for `resources![..]`), its parameters and what is refused are as with [`macro@tool`];
+/// here is what differs.
+///
+/// # The URI
+///
+/// It comes first and is a text: `#[resource("config://app")]` is one resource,
+/// `#[resource("bookmark://{id}{?format}")]` is an RFC 6570 template. The variables of a template are the function's
+/// arguments: each is a parameter of the same name (or of the name that `#[serde(rename = "..")]` gives it), or all of
+/// them are taken as `Args<T>` or `Json<T>`. They arrive as text and are read into the parameter's type: numbers,
+/// `bool`, an `Option` for what may be missing, a `Vec` for an exploded list (`{/path*}`). A fixed URI has no variables,
+/// and so the function no arguments.
+///
+/// # Parameters
+///
+/// | on a parameter | what it says |
+/// |---|---|
+/// | `#[extract]`, `#[arg]` | as for a tool |
+/// | `#[complete(path)]` | the function that completes this variable while somebody types it |
+///
+/// # Arguments of the attribute
+///
+/// | argument | value | what it sets |
+/// |---|---|---|
+/// | `name = ".."` | text | the resource's name, instead of the function's |
+/// | `title = ".."` | text | the name for people |
+/// | `description = ".."` | text | the description, instead of the doc comment |
+/// | `icon = ".."` | an `https:` or `data:` URI | a picture for the resource; may be given several times |
+/// | `mime_type = ".."` | a media type | the type of what is read, where the contents do not say it themselves |
+/// | `size = ..` | a whole number | the size in bytes; a template has none |
+/// | `ttl = ".."` | `"60s"`, `"1h"`, or whole seconds: `60` | for how long clients may keep what they read |
+/// | `cache_scope = ".."` | `"public"` or `"private"` | whether what is read is the same for everybody |
+/// | `timeout = ".."` | as for a tool | how long a read may run |
+/// | `on_disconnect = ".."` | `"finish"` or `"cancel"` | what becomes of a read whose client goes away |
+/// | `blocking` | flag | each read runs on a thread of its own |
+/// | `companion = ..` | an identifier | the companion's name, when a module or type already has the function's |
+#[proc_macro_attribute]
+pub fn resource(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(Kind::Resource, arguments.into(), &item.into()).into()
+}
+
+/// Makes a function a prompt, and leaves the function as it is.
+///
+/// The function, its companion (for `prompts![..]`), its parameters and what is refused are as with [`macro@tool`];
+/// here is what differs.
+///
+/// # Parameters
+///
+/// The arguments of a prompt arrive as text and are read into the parameter's type: numbers, `bool`, an `Option` for
+/// what may be missing. The doc comment of a parameter describes it to whoever fills in the prompt.
+///
+/// | on a parameter | what it says |
+/// |---|---|
+/// | `#[extract]`, `#[arg]` | as for a tool |
+/// | `#[complete(path)]` | the function that completes this argument while somebody types it |
+///
+/// # Arguments of the attribute
+///
+/// | argument | value | what it sets |
+/// |---|---|---|
+/// | `name = ".."` | text | the prompt's name, instead of the function's |
+/// | `title = ".."` | text | the name for people |
+/// | `description = ".."` | text | the description, instead of the doc comment |
+/// | `icon = ".."` | an `https:` or `data:` URI | a picture for the prompt; may be given several times |
+/// | `timeout = ".."` | as for a tool | how long it may take |
+/// | `on_disconnect = ".."` | `"finish"` or `"cancel"` | what becomes of it when the client goes away |
+/// | `blocking` | flag | each runs on a thread of its own |
+/// | `companion = ..` | an identifier | the companion's name, when a module or type already has the function's |
+#[proc_macro_attribute]
+pub fn prompt(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(Kind::Prompt, arguments.into(), &item.into()).into()
 }

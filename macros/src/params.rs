@@ -1,19 +1,20 @@
-//! The parameters of a tool: which the server fills (extractors) and which the client sends (arguments).
+//! The parameters of the function: which the server fills (extractors) and which the client sends (arguments).
 
-use std::mem;
+use syn::{Attribute, ExprPath, FnArg, Ident, LitStr, Pat, PatIdent, PatType, Signature, Type, visit::Visit};
 
-use syn::{
-    Attribute, FnArg, Ident, Lifetime, Meta, Pat, PatIdent, PatType, PathArguments, PathSegment, Signature, Type,
-    TypeImplTrait, TypeReference,
-    visit::{self, Visit},
-};
+use crate::{errors::Errors, kind::Kind};
 
-use crate::errors::Errors;
+mod marks;
+mod names;
+mod types;
 
-/// What `tool_fn` accepts.
+use marks::Marks;
+use names::Names;
+use types::{Known, Named, Owned, known};
+pub(crate) use types::{lacks_generics, with_static_lifetimes};
+
+/// What the handler of a tool, resource or prompt accepts.
 const MOST_EXTRACTORS: usize = 8;
-const JSON: &str = "`Json` is what a tool returns; take arguments as plain parameters or as `Args<T>`";
-const IMPL_TRAIT: &str = "a tool's parameter needs a type with a name, since no client could choose one";
 
 /// One parameter, as the wrapper needs it.
 pub(crate) struct Parameter {
@@ -23,131 +24,95 @@ pub(crate) struct Parameter {
 
 pub(crate) enum Role {
     Extractor,
-    /// `attributes` are those that belong on the field: documentation, `serde` and `schemars`.
-    Argument {
-        name: Ident,
-        attributes: Vec<Attribute>,
-    },
+    Argument(Argument),
+}
+
+/// What the client sends.
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
+    /// Those that belong on the field: documentation, `serde` and `schemars`.
+    pub(crate) attributes: Vec<Attribute>,
+    /// What `Mcp-Param-` is followed by in the header that repeats it.
+    pub(crate) header: Option<LitStr>,
+    /// The function that completes it.
+    pub(crate) completion: Option<ExprPath>,
 }
 
 impl Parameter {
-    pub(crate) fn is_argument(&self) -> bool {
-        matches!(self.role, Role::Argument { .. })
+    pub(crate) fn argument(&self) -> Option<&Argument> {
+        match &self.role {
+            Role::Argument(argument) => Some(argument),
+            Role::Extractor => None,
+        }
     }
 
-    fn is_args(&self) -> bool {
-        !self.is_argument() && known_extractor(&self.ty).is_some_and(|name| name == "Args")
+    /// Whether this is `Args<..>` or its like.
+    pub(crate) fn takes_all_arguments(&self) -> bool {
+        self.argument().is_none() && known(&self.ty) == Some(Known::Arguments)
+    }
+}
+
+impl Argument {
+    /// What it is called in JSON.
+    pub(crate) fn names(&self) -> Names {
+        Names::read(&self.name, &self.attributes)
+    }
+
+    /// Whether nothing is said of it to serde and schemars, so that its type alone decides how it is read.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.attributes.iter().all(|attribute| attribute.path().is_ident("doc"))
     }
 }
 
 /// Reads the parameters in order, and takes off them the attributes that the compiler would refuse on a function.
-pub(crate) fn read(signature: &mut Signature, errors: &mut Errors) -> Vec<Parameter> {
+pub(crate) fn read(kind: Kind, signature: &mut Signature, errors: &mut Errors) -> Vec<Parameter> {
     let parameters: Vec<_> = signature
         .inputs
         .iter_mut()
         .filter_map(|input| match input {
-            FnArg::Typed(parameter) => read_one(parameter, errors),
+            FnArg::Typed(parameter) => {
+                let marks = Marks::take(kind, &mut parameter.attrs, errors);
+                read_one(kind, parameter, marks, errors)
+            }
             FnArg::Receiver(_) => None,
         })
         .collect();
-    check_together(&parameters, errors);
+    check_headers(&parameters, errors);
+    check_together(kind, &parameters, errors);
     parameters
 }
 
-fn read_one(parameter: &mut PatType, errors: &mut Errors) -> Option<Parameter> {
-    let marks = Marks::take(&mut parameter.attrs, errors);
+fn read_one(kind: Kind, parameter: &PatType, marks: Marks, errors: &mut Errors) -> Option<Parameter> {
     let ty = (*parameter.ty).clone();
-    let is_extractor = marks.extract || (!marks.arg && known_extractor(&ty).is_some());
-    if is_extractor {
-        check_extractor(&ty, &marks, errors);
+    let known = if marks.arg { None } else { known(&ty) };
+    if marks.extract || known.is_some() {
+        if known == Some(Known::Completion) && !marks.extract {
+            errors.at(
+                &ty,
+                format!(
+                    "a {kind} is never asked to complete anything; \
+                     `CompletionRequest` is for the function that `#[complete(..)]` names"
+                ),
+            );
+        }
+        check_extractor(kind, &ty, &marks, errors);
         return Some(Parameter { ty, role: Role::Extractor });
     }
-    if !marks.arg && is_json(&ty) {
-        errors.at(&ty, JSON);
-        return None;
-    }
-    Owned { errors }.visit_type(&ty);
+    Owned { kind, errors }.visit_type(&ty);
     let Some(name) = plain_name(&parameter.pat) else {
-        errors.at(
-            &parameter.pat,
-            "a tool's argument must be a plain name, which is its name in JSON; \
-             if the server is to fill this parameter, mark it `#[extract]`",
-        );
+        let message = if lacks_generics(&ty) {
+            "say of what type, as in `State<Db>`: without the `<..>` this is no extractor".to_owned()
+        } else {
+            format!(
+                "a {kind}'s argument must be a plain name, which is its name in JSON; \
+                 if the server is to fill this parameter, mark it `#[extract]`"
+            )
+        };
+        errors.at(&parameter.pat, message);
         return None;
     };
-    Some(Parameter { ty, role: Role::Argument { name, attributes: marks.field } })
-}
-
-/// Our attributes on one parameter.
-#[derive(Default)]
-struct Marks {
-    extract: bool,
-    arg: bool,
-    field: Vec<Attribute>,
-}
-
-impl Marks {
-    /// Leaves to the function only what is not ours, such as `#[allow(..)]`.
-    fn take(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
-        let mut marks = Self::default();
-        for attribute in mem::take(attributes) {
-            let path = attribute.path();
-            if path.is_ident("extract") || path.is_ident("arg") {
-                if !matches!(attribute.meta, Meta::Path(_)) {
-                    errors.at(&attribute, "`#[extract]` and `#[arg]` take no arguments");
-                }
-                if path.is_ident("extract") {
-                    marks.extract = true;
-                } else {
-                    marks.arg = true;
-                }
-                if marks.extract && marks.arg {
-                    errors.at(&attribute, "a parameter is either `#[extract]` or `#[arg]`");
-                }
-            } else if path.is_ident("doc") || path.is_ident("serde") || path.is_ident("schemars") {
-                marks.field.push(attribute);
-            } else {
-                if path.is_ident("cfg") || path.is_ident("cfg_attr") {
-                    // The compiler applies it after us, when wrapper and schema are already written.
-                    errors.at(&attribute, "a tool's parameter cannot be conditional; put `#[cfg]` on the function");
-                }
-                attributes.push(attribute);
-            }
-        }
-        marks
-    }
-}
-
-/// The name of the extractor that `ty` is by its last path segment. Without the `<..>` (or with them, where there
-/// should be none) it is somebody's own type of the same name: `state: State` may well be the state of a country.
-fn known_extractor(ty: &Type) -> Option<String> {
-    let last = last_segment(ty)?;
-    let name = last.ident.to_string();
-    let known = match last.arguments {
-        PathArguments::AngleBracketed(_) => matches!(name.as_str(), "Args" | "State" | "Extension"),
-        PathArguments::None => matches!(name.as_str(), "Headers" | "Context"),
-        PathArguments::Parenthesized(_) => false,
-    };
-    known.then_some(name)
-}
-
-/// Whether this is `Json<..>`, which is an extractor in axum, but not here.
-fn is_json(ty: &Type) -> bool {
-    if let Type::Reference(reference) = ty {
-        return is_json(&reference.elem);
-    }
-    last_segment(ty)
-        .is_some_and(|last| last.ident == "Json" && matches!(last.arguments, PathArguments::AngleBracketed(_)))
-}
-
-fn last_segment(ty: &Type) -> Option<&PathSegment> {
-    match ty {
-        Type::Path(path) => path.path.segments.last(),
-        // A type that came through a `macro_rules!`, or in parentheses.
-        Type::Group(group) => last_segment(&group.elem),
-        Type::Paren(paren) => last_segment(&paren.elem),
-        _ => None,
-    }
+    let Marks { field: attributes, header, completion, .. } = marks;
+    Some(Parameter { ty, role: Role::Argument(Argument { name, attributes, header, completion }) })
 }
 
 /// The name in `x` and `mut x`; nothing else is plain.
@@ -158,34 +123,40 @@ fn plain_name(pattern: &Pat) -> Option<Ident> {
     }
 }
 
-fn check_extractor(ty: &Type, marks: &Marks, errors: &mut Errors) {
+fn check_extractor(kind: Kind, ty: &Type, marks: &Marks, errors: &mut Errors) {
     if let Type::Reference(reference) = ty {
         errors.at(reference, "an extractor is taken by value");
     }
-    Named { errors }.visit_type(ty);
-    for attribute in &marks.field {
-        if !attribute.path().is_ident("doc") {
-            errors.at(attribute, "only a tool's arguments can have this, and this parameter is an extractor");
-        }
+    Named { kind, errors }.visit_type(ty);
+    for attribute in &marks.only_for_arguments {
+        errors.at(attribute, format!("only a {kind}'s arguments can have this, and this parameter is an extractor"));
     }
 }
 
-fn check_together(parameters: &[Parameter], errors: &mut Errors) {
-    let arguments = || parameters.iter().filter(|parameter| parameter.is_argument());
-    let mut args = parameters.iter().filter(|parameter| parameter.is_args());
-    if args.next().is_some() {
-        for second in args {
-            errors.at(&second.ty, "a tool takes `Args<..>` only once");
+fn check_headers(parameters: &[Parameter], errors: &mut Errors) {
+    let mut seen = Vec::new();
+    for header in parameters.iter().filter_map(Parameter::argument).filter_map(|argument| argument.header.as_ref()) {
+        let folded = header.value().to_ascii_lowercase();
+        if seen.contains(&folded) {
+            errors.at(header, "another argument is sent as this header (names of headers do not differ by case)");
         }
-        for argument in arguments() {
-            let Role::Argument { name, .. } = &argument.role else {
-                continue;
-            };
+        seen.push(folded);
+    }
+}
+
+fn check_together(kind: Kind, parameters: &[Parameter], errors: &mut Errors) {
+    let arguments = || parameters.iter().filter_map(Parameter::argument);
+    let mut all = parameters.iter().filter(|parameter| parameter.takes_all_arguments());
+    if all.next().is_some() {
+        for second in all {
+            errors.at(&second.ty, format!("a {kind} takes all its arguments only once, as `Args<..>` or `Json<..>`"));
+        }
+        for Argument { name, .. } in arguments() {
             errors.at(
                 name,
                 format!(
-                    "a tool takes either `Args<..>` or arguments one by one; \
-                     move `{name}` into the type of `Args`, or mark it `#[extract]` if the server is to fill it"
+                    "a {kind} takes its arguments either all together, as `Args<..>` or `Json<..>`, or one by one; \
+                     move `{name}` into the type of those, or mark it `#[extract]` if the server is to fill it"
                 ),
             );
         }
@@ -197,49 +168,10 @@ fn check_together(parameters: &[Parameter], errors: &mut Errors) {
         errors.at(
             &last.ty,
             format!(
-                "a tool has at most {MOST_EXTRACTORS} extractors (its arguments count as one), \
+                "a {kind} has at most {MOST_EXTRACTORS} extractors (its arguments count as one), \
                  this one has {extractors}"
             ),
         );
-    }
-}
-
-/// Reports `impl Trait`, at any depth.
-struct Named<'e> {
-    errors: &'e mut Errors,
-}
-
-impl<'ast> Visit<'ast> for Named<'_> {
-    fn visit_type_impl_trait(&mut self, opaque: &'ast TypeImplTrait) {
-        self.errors.at(opaque, IMPL_TRAIT);
-    }
-}
-
-/// Reports what an argument cannot borrow: it is decoded from JSON that does not outlive the decoding.
-struct Owned<'e> {
-    errors: &'e mut Errors,
-}
-
-impl<'ast> Visit<'ast> for Owned<'_> {
-    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
-        let message = match &*reference.elem {
-            Type::Path(path) if path.path.is_ident("str") => "a tool's argument must be owned; use String",
-            Type::Slice(_) => "a tool's argument must be owned; use Vec",
-            inner if known_extractor(inner).is_some() => "an extractor is taken by value",
-            _ => "a tool's argument must be owned; take it by value",
-        };
-        self.errors.at(reference, message);
-    }
-
-    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
-        if lifetime.ident != "static" {
-            self.errors.at(lifetime, "a tool's argument must be owned; only `'static` is possible here");
-        }
-        visit::visit_lifetime(self, lifetime);
-    }
-
-    fn visit_type_impl_trait(&mut self, opaque: &'ast TypeImplTrait) {
-        self.errors.at(opaque, IMPL_TRAIT);
     }
 }
 

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use super::call::{Arguments, Call};
 use super::extract::{FromCall, Needs, Refusal};
 use super::result::Json;
-use super::{schema, strings};
+use super::schema;
+use super::variables::from_strings;
 use crate::protocol::params::without_position;
 
 /// All arguments, read into `T`: those of a tool or a prompt, or the variables of a resource's template.
@@ -51,7 +52,7 @@ pub(crate) fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
     match &call.arguments {
         // Absent arguments are no arguments.
         Arguments::Json(json) => read_arguments(json.as_deref().unwrap_or(b"{}")),
-        Arguments::Named(named) => strings::read(&named.strings).map_err(Refusal),
+        Arguments::Named(named) => from_strings(&named.strings).map_err(Refusal),
     }
 }
 

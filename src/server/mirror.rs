@@ -129,6 +129,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "made by `json!` at each call")]
     fn with(property: Value) -> Value {
         json!({ "type": "object", "properties": { "a": property } })
     }

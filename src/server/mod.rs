@@ -23,6 +23,6 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod settings;
 pub(crate) mod state;
-pub(crate) mod strings;
 pub(crate) mod target;
 pub(crate) mod tool;
+pub(crate) mod variables;

@@ -131,7 +131,7 @@ fn check_resource(resource: &Resource, states: &States) -> Result<(), BuildError
         return Err(invalid(format!("resource `{uri}`: its name is empty")));
     }
     match &resource.template {
-        Some(Err(fault)) => return Err(invalid(format!("resource `{uri}`: {fault}"))),
+        Some(Err(fault)) => return Err(invalid(fault.to_string())),
         None if !has_scheme(uri) => {
             let text = format!("resource {uri:?}: a URI begins with a scheme and a colon, as `config://app`");
             return Err(invalid(text));

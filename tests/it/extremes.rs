@@ -6,10 +6,8 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use mcp_mount::{Args, BuildErrorKind, Context, Lifespan, Limits, Mcp, McpService, Sessions, Tool, tool_fn};
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use mcp_mount::{BuildErrorKind, Context, Lifespan, Limits, Mcp, McpService, Sessions, Tool, tool_fn};
+use serde_json::json;
 use tower::ServiceExt as _;
 
 use crate::{
@@ -155,13 +153,6 @@ fn an_output_schema_is_a_schema() {
         let tool = tool_fn("even", "Has a schema", || async { "text" }).output_schema(schema.clone());
         assert!(mcp().tool(tool).build().is_ok(), "{schema}");
     }
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Routed {
-    #[schemars(extend("x-mcp-header" = "Region"))]
-    #[expect(dead_code, reason = "only its schema counts")]
-    region: String,
 }
 
 /// An argument that is to travel as a header too (2026-07-28, server/tools): a client would send it, and nobody would

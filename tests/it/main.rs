@@ -26,6 +26,7 @@ mod support;
 mod table;
 
 mod architecture;
+mod attributes;
 mod bare_hyper;
 mod builder;
 mod busy_handlers;
@@ -33,6 +34,7 @@ mod cancellation;
 mod content;
 mod cors;
 mod cors_hosts;
+mod ctrl_c;
 mod drops;
 mod extremes;
 mod guard;

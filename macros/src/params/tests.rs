@@ -12,13 +12,19 @@ struct Seen {
 
 /// `E` stands for an extractor; an argument is its attributes and its name.
 fn see(tokens: TokenStream) -> Seen {
+    see_as(Kind::Tool, tokens)
+}
+
+fn see_as(kind: Kind, tokens: TokenStream) -> Seen {
     let mut signature: Signature = syn::parse2(tokens).expect("a signature");
     let mut errors = Errors::default();
-    let roles = read(&mut signature, &mut errors)
+    let roles = read(kind, &mut signature, &mut errors)
         .into_iter()
         .map(|parameter| match parameter.role {
             Role::Extractor => "E".to_owned(),
-            Role::Argument { name, attributes } => quote!(#(#attributes)* #name).to_string(),
+            Role::Argument(Argument { name, attributes, header, completion }) => {
+                quote!(#(#attributes)* #name #header #completion).to_string()
+            }
         })
         .collect();
     Seen { roles, errors: errors.messages(), kept: signature.to_token_stream().to_string() }
@@ -40,31 +46,101 @@ fn only_error(tokens: TokenStream) -> String {
 fn the_last_segment_of_the_path_decides() {
     let extractors = roles(quote!(fn f(
         State(db): State<Db>, mcp_mount::Args(_): mcp_mount::Args<()>, user: x::Extension<User>,
-        headers: Headers, ctx: mcp_mount::Context
+        headers: Headers, ctx: mcp_mount::Context, who: Principal, Extract(claims): Extract<Claims, AppState>
     )));
-    assert_eq!(extractors, ["E"; 5]);
-    let arguments =
-        roles(quote!(fn f(s: State, a: Args, h: Headers<u8>, c: Context<u8>, v: Vec<State<u8>>, p: Principal)));
-    assert_eq!(arguments, ["s", "a", "h", "c", "v", "p"]);
+    assert_eq!(extractors, ["E"; 7]);
+    let arguments = roles(quote!(fn f(
+        s: State, a: Args, h: Headers<u8>, c: Context<u8>, v: Vec<State<u8>>, p: Principal<u8>, j: Json
+    )));
+    assert_eq!(arguments, ["s", "a", "h", "c", "v", "p", "j"]);
     assert_eq!(roles(quote!(fn f(mut a: u8, r#type: (State)))), ["a", "r#type"]);
 }
 
 #[test]
-fn json_is_for_results() {
-    for tokens in [
-        quote!(Json(body): Json<T>),
-        quote!(body: axum::Json<T>),
-        quote!(#[serde(default)] body: (Json<T>)),
-        quote!(body: &Json<T>),
-    ] {
-        assert_eq!(
-            only_error(quote!(fn f(Args(a): Args<A>, #tokens))),
-            "`Json` is what a tool returns; take arguments as plain parameters or as `Args<T>`",
-            "{tokens}"
-        );
+fn an_option_of_an_extractor_is_one() {
+    let extractors = roles(quote!(fn f(
+        user: Option<Extension<User>>, who: std::option::Option<Principal>, a: Option<Option<Args<A>>>
+    )));
+    assert_eq!(extractors, ["E"; 3]);
+    let arguments = roles(quote!(fn f(a: Option<u8>, b: Option<State>, c: Option, d: Option<Vec<Principal>>)));
+    assert_eq!(arguments, ["a", "b", "c", "d"]);
+    assert_eq!(roles(quote!(fn f(#[arg] who: Option<Principal>))), ["who"]);
+}
+
+#[test]
+fn json_is_all_arguments() {
+    assert_eq!(roles(quote!(fn f(Json(body): axum::Json<T>, ctx: Context))), ["E", "E"]);
+    for tokens in [quote!(Json(b): Json<T>), quote!(Args(b): Args<T>), quote!(b: Option<Json<T>>)] {
+        assert!(only_error(quote!(fn f(Json(a): Json<A>, #tokens))).contains("only once"), "{tokens}");
+        assert!(only_error(quote!(fn f(limit: u8, #tokens))).contains("move `limit`"), "{tokens}");
     }
+    assert_eq!(only_error(quote!(fn f(a: &Json<A>))), "an extractor is taken by value");
     // Without `<..>`, or with a mark, it is somebody's own type.
-    assert_eq!(roles(quote!(fn f(a: Json, #[arg] b: sqlx::Json<T>, #[extract] Json(c): Json<T>))), ["a", "b", "E"]);
+    assert_eq!(roles(quote!(fn f(a: Json, #[arg] b: sqlx::Json<T>))), ["a", "b"]);
+}
+
+#[test]
+fn a_completion_request_is_for_completions() {
+    for kind in [Kind::Tool, Kind::Resource, Kind::Prompt] {
+        let errors = see_as(kind, quote!(fn f(request: CompletionRequest))).errors;
+        assert!(errors[0].contains("`#[complete(..)]`"), "{errors:?}");
+    }
+    assert_eq!(roles(quote!(fn f(#[extract] a: CompletionRequest, #[arg] b: CompletionRequest))), ["E", "b"]);
+}
+
+#[test]
+fn bare_extractors_want_their_type() {
+    let error = only_error(quote!(fn f(State(db): State)));
+    assert!(error.contains("`State<Db>`"), "{error}");
+}
+
+#[test]
+fn headers_are_tokens_and_differ() {
+    let seen = see(quote!(fn f(#[mcp_header("Region")] region: String, #[mcp_header("X-y!2")] b: u8)));
+    assert_eq!(seen.errors, [""; 0]);
+    assert_eq!(seen.roles, [r#"region "Region""#, r#"b "X-y!2""#]);
+    assert_eq!(seen.kept, quote!(fn f(region: String, b: u8)).to_string());
+    for (tokens, says) in [
+        (quote!(#[mcp_header("")] a: u8), "empty"),
+        (quote!(#[mcp_header("My Region")] a: u8), "not ' '"),
+        (quote!(#[mcp_header("Région")] a: u8), "not 'é'"),
+        (quote!(#[mcp_header("A:")] a: u8), "not ':'"),
+        (quote!(#[mcp_header("A\r\nB")] a: u8), "not '\\r'"),
+        (quote!(#[mcp_header] a: u8), "`#[mcp_header(\"Region\")]`"),
+        (quote!(#[mcp_header(Region)] a: u8), "`#[mcp_header(\"Region\")]`"),
+        (quote!(#[mcp_header("A")] #[mcp_header("B")] a: u8), "one header"),
+        (quote!(#[mcp_header("Region")] a: u8, #[mcp_header("REGION")] b: u8), "another argument"),
+        (quote!(#[mcp_header("Region")] ctx: Context), "this parameter is an extractor"),
+    ] {
+        let error = only_error(quote!(fn f(#tokens)));
+        assert!(error.contains(says), "{tokens}: {error}");
+    }
+    for kind in [Kind::Resource, Kind::Prompt] {
+        let errors = see_as(kind, quote!(fn f(#[mcp_header("Region")] a: u8))).errors;
+        assert_eq!(errors, [format!("only a tool's arguments are sent as headers too, not a {kind}'s")]);
+    }
+}
+
+#[test]
+fn completions_are_paths() {
+    for kind in [Kind::Resource, Kind::Prompt] {
+        let seen = see_as(kind, quote!(fn f(#[complete(tags)] tag: String, #[complete(x::y::<Z>)] b: u8)));
+        assert_eq!(seen.errors, [""; 0]);
+        assert_eq!(seen.roles, ["tag tags".to_owned(), quote!(b x::y::<Z>).to_string()]);
+        assert_eq!(seen.kept, quote!(fn f(tag: String, b: u8)).to_string());
+        for (tokens, says) in [
+            (quote!(#[complete] a: u8), "takes the path"),
+            (quote!(#[complete("tags")] a: u8), "takes the path"),
+            (quote!(#[complete(|| 1)] a: u8), "takes the path"),
+            (quote!(#[complete(x)] #[complete(y)] a: u8), "by one function"),
+            (quote!(#[complete(x)] ctx: Context), "this parameter is an extractor"),
+        ] {
+            let errors = see_as(kind, quote!(fn f(#tokens))).errors;
+            assert_eq!(errors.len(), 1, "{tokens}: {errors:?}");
+            assert!(errors[0].contains(says), "{tokens}: {errors:?}");
+        }
+    }
+    assert!(only_error(quote!(fn f(#[complete(tags)] a: u8))).contains("a tool's arguments are never completed"));
 }
 
 #[test]
@@ -114,7 +190,8 @@ fn arguments_are_owned() {
 #[test]
 fn types_have_names() {
     for tokens in [quote!(a: impl Into<String>), quote!(a: Vec<impl Send>), quote!(a: State<impl Send>)] {
-        assert_eq!(only_error(quote!(fn f(#tokens))), IMPL_TRAIT, "{tokens}");
+        let error = only_error(quote!(fn f(#tokens)));
+        assert_eq!(error, "a tool's parameter needs a type with a name, since no client could choose one", "{tokens}");
     }
 }
 

@@ -41,6 +41,11 @@ const MATCHING: &str = "
 
 const NEWEST: &str = "ORDER BY added DESC, id DESC LIMIT ?4";
 
+const TAGS: &str = "
+    SELECT value FROM bookmarks, json_each(tags)
+    WHERE owner = ?1 AND substr(value, 1, length(?2)) = ?2
+    GROUP BY value ORDER BY COUNT(*) DESC, value";
+
 /// The store. A cheap clone; all clones are the same store.
 ///
 /// rusqlite blocks, so each operation runs on tokio's blocking threads; the connection is locked there, never across
@@ -117,6 +122,17 @@ impl Bookmarks {
     pub(crate) async fn search(&self, owner: &str, search: Search) -> Result<SearchResult, Error> {
         let owner = owner.to_owned();
         self.run(move |connection| find(connection, &owner, &search)).await
+    }
+
+    /// The tags of an owner that begin with `prefix`, the most used first.
+    pub(crate) async fn tags(&self, owner: &str, prefix: &str) -> Result<Vec<String>, Error> {
+        let (owner, prefix) = (owner.to_owned(), prefix.trim_start().to_lowercase());
+        self.run(move |connection| {
+            let mut statement = connection.prepare_cached(TAGS)?;
+            let tags = statement.query_map((owner, prefix), |row| row.get(0))?;
+            Ok(tags.collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     /// Runs `work` on the connection, on a thread that may block.
@@ -227,6 +243,18 @@ mod tests {
         assert!(matches!(store.delete("bob", kept.id).await, Err(Error::NotFound(_))));
         store.delete("alice", kept.id).await.expect("deleted");
         assert!(matches!(store.delete("alice", kept.id).await, Err(Error::NotFound(_))));
+    }
+
+    #[tokio::test]
+    async fn the_most_used_tags_come_first() {
+        let store = Bookmarks::in_memory().expect("a database");
+        for (page, tags) in [("a", &["rust", "web"][..]), ("b", &["web"]), ("c", &["recipes"])] {
+            store.add("alice", new(&format!("https://example.com/{page}"), page, tags)).await.expect("added");
+        }
+        assert_eq!(store.tags("alice", "").await.expect("tags"), ["web", "recipes", "rust"]);
+        assert_eq!(store.tags("alice", "R").await.expect("tags"), ["recipes", "rust"]);
+        assert_eq!(store.tags("alice", "%").await.expect("tags"), [""; 0]);
+        assert_eq!(store.tags("bob", "").await.expect("tags"), [""; 0]);
     }
 
     #[tokio::test]
