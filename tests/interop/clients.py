@@ -29,7 +29,7 @@ FEATURES = {
     "open": "opening: revision, server, capabilities, instructions",
     "ping": "`ping`",
     "list_tools": "`tools/list`",
-    "call": "`tools/call`, one beside another",
+    "call": "`tools/call`",
     "structured": "structured output",
     "content": "text, images, audio, embedded resources",
     "tool_error": "errors of tools",

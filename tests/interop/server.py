@@ -23,7 +23,8 @@ class Server:
         self.stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [binary],
-            env={**os.environ, "ADDR": "127.0.0.1:0", **environment},
+            # One of the tools panics: where, is not the question.
+            env={**os.environ, "ADDR": "127.0.0.1:0", "RUST_BACKTRACE": "0", **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.stderr,

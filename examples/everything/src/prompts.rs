@@ -48,10 +48,7 @@ fn second(request: CompletionRequest) -> Option<[String; 1]> {
 /// Ask about a picture.
 #[prompt]
 fn test_prompt_with_image() -> Vec<PromptMessage> {
-    vec![
-        PromptMessage::user(Content::image(PNG, "image/png")),
-        PromptMessage::user("Please analyze the image above."),
-    ]
+    vec![PromptMessage::user(Content::image(PNG, "image/png")), PromptMessage::user("Please analyze the image above.")]
 }
 
 /// The suite spells the argument in camel case.

@@ -219,8 +219,7 @@ const features = {
     },
 
     async unknown_resource({ side }) {
-        const code = { [SESSION]: -32002, [STATELESS]: -32602 }[side.era];
-        const error = await refused(code, side.client.readResource({ uri: 'test://nothing-here' }));
+        const error = await refused(side.notFound, side.client.readResource({ uri: 'test://nothing-here' }));
         assert.equal(error.data.uri, 'test://nothing-here');
     },
 

@@ -19,6 +19,7 @@ async function connect(url, recorder, inbox) {
     return {
         era: SESSION,
         client,
+        notFound: -32002,
         opened: () => ({
             protocolVersion: transport.protocolVersion,
             serverInfo: client.getServerVersion(),

@@ -22,6 +22,8 @@ function connecting(era) {
         return {
             era,
             client,
+            // In sessions too, where the server says -32002: the SDK makes a type of its own of both.
+            notFound: -32602,
             opened: () => ({
                 protocolVersion: client.getNegotiatedProtocolVersion(),
                 serverInfo: client.getServerVersion(),
