@@ -50,6 +50,7 @@ impl McpService {
                 Some(rest) if rest.is_empty() || rest.starts_with('/') => Place::Below(prefix.len()),
                 _ => Place::Elsewhere,
             },
+            #[cfg(feature = "axum")]
             Mounted::Suffix(suffix) => Place::Below(path.len().saturating_sub(suffix.len())),
         }
     }

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use super::call::{Arguments, Call};
 use super::extract::{FromCall, Needs, Refusal};
 use super::result::Json;
-use super::schema;
 use super::variables::from_strings;
+use super::{fields, schema};
 use crate::protocol::params::without_position;
 
 /// All arguments, read into `T`: those of a tool or a prompt, or the variables of a resource's template.
@@ -29,6 +29,7 @@ pub struct Args<T>(pub T);
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Args<T> {
     fn needs(needs: &mut Needs) {
         needs.input_schema = Some(schema::input::<T>());
+        needs.order = fields::names::<T>();
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {

@@ -70,6 +70,8 @@ pub struct Needs {
     /// A state that may be missing.
     pub(crate) optional_states: bool,
     pub(crate) input_schema: Option<Value>,
+    /// The names of the arguments in the order they were declared in, where that is known.
+    pub(crate) order: &'static [&'static str],
 }
 
 impl Needs {

@@ -10,6 +10,7 @@ pub(crate) mod completion;
 pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod extract;
+pub(crate) mod fields;
 pub(crate) mod handler;
 pub(crate) mod handles;
 pub(crate) mod layer;

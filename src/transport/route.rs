@@ -77,7 +77,8 @@ impl Routes {
         find(method).or_else(|| if *method == Method::HEAD { find(&Method::GET) } else { None })
     }
 
-    /// Every path once.
+    /// Every path once, for hosts that are told their routes one by one.
+    #[cfg(feature = "axum")]
     pub(crate) fn paths(&self) -> Vec<&str> {
         let custom = self.custom.iter().map(|route| route.path.as_str());
         let mut paths: Vec<_> = self.health.as_deref().into_iter().chain(self.ready.as_deref()).chain(custom).collect();

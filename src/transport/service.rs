@@ -43,6 +43,7 @@ pub(crate) enum Mounted {
     /// It is mounted here, and the host strips nothing.
     On(Arc<str>),
     /// The host has matched a path that ends with this one, below the mount.
+    #[cfg(feature = "axum")]
     Suffix(Arc<str>),
 }
 

@@ -1,5 +1,7 @@
 //! `#[resource]` and `#[prompt]`, and what the attributes can say of parameters.
 
+use std::{collections::BTreeSet, thread};
+
 use mcp_mount::{
     Args, CompletionRequest, Context, Extension, IntoToolResult, Json, Mcp, McpService, Principal, PromptMessage,
     ReadResourceResult, ResourceContents, State, ToolError, prompt, prompts, resource, resources, tool, tools,
@@ -157,6 +159,8 @@ async fn variables_are_read_into_the_parameters_types() {
     let bookmark: Value = serde_json::from_str(contents["text"].as_str().expect("a text")).expect("JSON");
     assert_eq!(bookmark, json!({ "id": 7, "shelf": "novels", "tags": [] }));
     assert_eq!(plain.result()["cacheScope"], json!("public"), "{plain}");
+    let tagged = read("bookmark://7?tag=a&tag=b").await;
+    assert!(tagged.result()["contents"][0]["text"].as_str().expect("a text").contains(r#"["a","b"]"#), "{tagged}");
     let missing = read("bookmark://12").await;
     assert_eq!(missing.error()["data"]["uri"], json!("bookmark://12"), "{missing}");
     let exposed = read("bookmark://0").await;
@@ -268,4 +272,35 @@ async fn signatures_of_all_sorts() {
     }
     let nobody = legacy(call("describe", json!({ "book": "emma", "page": 3 }))).to(&mcp).await;
     assert_eq!(nobody.text(), "3 of emma, for None");
+}
+
+/// Where this runs.
+#[tool(blocking)]
+fn thread_of_a_plain_function() -> String {
+    format!("{:?}", thread::current().id())
+}
+
+/// Where this runs.
+#[tool(blocking)]
+async fn thread_of_an_async_function() -> String {
+    tokio::task::yield_now().await;
+    format!("{:?}", thread::current().id())
+}
+
+/// Where this runs.
+#[tool(blocking = false)]
+fn thread_of_the_runtime() -> String {
+    format!("{:?}", thread::current().id())
+}
+
+#[tokio::test]
+async fn blocking_functions_have_a_thread_of_their_own() {
+    let tools = tools![thread_of_a_plain_function, thread_of_an_async_function, thread_of_the_runtime];
+    let mcp = Mcp::new("threads", "1.0.0").tools(tools).build().expect("it builds");
+    let mut threads = BTreeSet::new();
+    for tool in ["thread_of_a_plain_function", "thread_of_an_async_function", "thread_of_the_runtime"] {
+        threads.insert(modern_call(tool, json!({})).to(&mcp).await.text());
+    }
+    assert_eq!(threads.len(), 3, "{threads:?}");
+    assert!(threads.contains(&format!("{:?}", thread::current().id())), "{threads:?}");
 }

@@ -6,11 +6,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
+use mcp_mount::Notify;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use crate::bookmarks::{Bookmark, Bookmarks, Error, NewBookmark, Search, SearchResult};
 use crate::login::User;
+use crate::resources;
 
 const INDEX: &str = r#"<!DOCTYPE html>
 <html lang="en">
@@ -25,13 +27,16 @@ const INDEX: &str = r#"<!DOCTYPE html>
 "#;
 
 /// The routes. They expect a [`User`] in the request's extensions.
-pub(crate) fn routes(bookmarks: Bookmarks) -> Router {
+///
+/// What they change, they tell the MCP clients that have subscribed to it.
+pub(crate) fn routes(bookmarks: Bookmarks, notify: Notify) -> Router {
     Router::new()
         .route("/", get(|| async { Html(INDEX) }))
         .route("/api/bookmarks", get(search).post(add))
         .route("/api/bookmarks/{id}", get(show).delete(remove))
         .method_not_allowed_fallback(|| async { ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed") })
         .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "nothing is here") })
+        .layer(Extension(notify))
         .with_state(bookmarks)
 }
 
@@ -90,10 +95,12 @@ async fn show(
 async fn remove(
     State(bookmarks): State<Bookmarks>,
     Extension(user): Extension<User>,
+    Extension(notify): Extension<Notify>,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let Path(id) = id?;
     bookmarks.delete(&user.name, id).await?;
+    notify.resource_updated(resources::uri(id));
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -159,7 +166,8 @@ mod tests {
     fn app() -> Router {
         let logins = Logins::parse("alice=secret1").expect("valid logins");
         let bookmarks = Bookmarks::in_memory().expect("an empty database");
-        routes(bookmarks).layer(middleware::from_fn_with_state(Arc::new(logins), login::login))
+        let mcp = mcp_mount::Mcp::new("bookmarks", "1.0.0").build().expect("a server");
+        routes(bookmarks, mcp.notify()).layer(middleware::from_fn_with_state(Arc::new(logins), login::login))
     }
 
     /// Sends a request, with a JSON body unless it is empty, and returns the status and what came back.

@@ -7,6 +7,7 @@ mod app;
 mod bookmarks;
 mod login;
 mod netscape;
+mod resources;
 mod tools;
 mod welcome;
 
@@ -17,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::{Router, middleware};
-use mcp_mount::{BuildError, Mcp, McpService, Principal, tools};
+use mcp_mount::{BuildError, Mcp, McpService, Principal, prompts, resources, tools};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -49,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(&addr).await.map_err(|e| format!("ADDR={addr}: {e}"))?;
     let base = format!("http://{}", reachable(listener.local_addr()?));
-    welcome::print(&mut io::stdout().lock(), &format!("{base}/mcp"))?;
+    welcome::print(&mut io::stdout().lock(), &format!("{base}/mcp"), &mcp.describe())?;
 
     let report = mcp.lifespan().serve(listener, app).await?;
     tracing::info!(?report, "stopped");
@@ -61,16 +62,19 @@ fn mcp(bookmarks: Bookmarks) -> Result<McpService, BuildError> {
     Mcp::new("bookmarks", env!("CARGO_PKG_VERSION"))
         .title("Bookmarks")
         .instructions(INSTRUCTIONS)
-        .tools(tools![tools::search_bookmarks, tools::add_bookmark, tools::import_bookmarks])
+        .tools(tools![tools::search_bookmarks, tools::add_bookmark, tools::delete_bookmark, tools::import_bookmarks])
+        .resources(resources![resources::bookmark])
+        .prompts(prompts![resources::sum_up_tag])
         .state(bookmarks)
         .principal_from_extension::<User>(|user| Principal::new(&user.name))
+        .health()
         .build()
 }
 
 /// The REST routes and the MCP server beside each other, with the login around both.
 fn application(bookmarks: Bookmarks, mcp: &McpService, logins: Logins) -> Router {
-    app::routes(bookmarks)
-        .nest("/mcp", mcp.service())
+    app::routes(bookmarks, mcp.notify())
+        .merge(mcp.at("/mcp"))
         .layer(middleware::from_fn_with_state(Arc::new(logins), login::login))
 }
 
@@ -98,6 +102,7 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 mod tests {
     use axum::body::{Body, to_bytes};
     use axum::http::{Request, StatusCode, header};
+    use mcp_mount::testing::{Client, Message};
     use serde_json::{Value, json};
     use tower::ServiceExt;
 
@@ -150,6 +155,40 @@ mod tests {
             let response = app.clone().oneshot(request.expect("a valid request")).await.expect("infallible");
             assert_eq!(response.status(), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn a_bookmark_can_be_read_and_its_end_is_told() {
+        let app = app();
+        let client = Client::with_body::<Body, _, _>(app.clone()).path("/mcp");
+        let page = json!({ "url": "https://example.com/", "title": "Example", "tags": ["demo"] });
+        let added = client.call_tool("add_bookmark", &page).await.expect("added");
+        let uri = format!("bookmark://{}", added.structured().expect("structured")["id"]);
+        let read = client.read_resource(&uri).await.expect("the bookmark");
+        assert!(read.text().contains("https://example.com/"), "{read:?}");
+
+        let mut changes = client.listen(json!({ "resourceSubscriptions": [uri] })).await.expect("a subscription");
+        let path = uri.replace("bookmark://", "/api/bookmarks/");
+        let delete = Request::delete(path).body(Body::empty()).expect("a valid request");
+        assert_eq!(app.oneshot(delete).await.expect("infallible").status(), StatusCode::NO_CONTENT);
+        let told = changes.next().await.expect("a message");
+        let Some(Message::Notification { method, params, .. }) = told else { panic!("{told:?}") };
+        assert_eq!((method.as_str(), &params["uri"]), ("notifications/resources/updated", &json!(uri)));
+        let gone = client.read_resource(&uri).await.expect_err("it is gone");
+        assert_eq!(gone.code(), Some(-32602));
+    }
+
+    #[tokio::test]
+    async fn a_tag_is_completed_and_summed_up() {
+        let client = Client::with_body::<Body, _, _>(app()).path("/mcp");
+        client.call_tool("import_bookmarks", ()).await.expect("imported");
+        let tags = client.complete_prompt("sum_up_tag", "tag", "r").await.expect("suggestions");
+        let tag = tags.values.first().expect("a tag that begins with r").clone();
+        assert!(tag.starts_with('r'), "{tag}");
+        let prompt = client.get_prompt("sum_up_tag", json!({ "tag": tag })).await.expect("a prompt");
+        assert!(prompt.messages().len() > 1, "{prompt:?}");
+        let none = client.get_prompt("sum_up_tag", json!({ "tag": "no such tag" })).await.expect_err("nothing there");
+        assert!(none.to_string().contains("no such tag"), "{none}");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::bookmarks::{Bookmark, Bookmarks, Error, NewBookmark, Search, SearchResult};
 use crate::login::User;
-use crate::netscape;
+use crate::{netscape, resources};
 
 /// What `import_bookmarks` reads when it is given no file: an export such as a browser writes.
 const SAMPLE: &str = include_str!("../data/bookmarks.html");
@@ -55,6 +55,21 @@ pub(crate) async fn add_bookmark(
 ) -> Result<Json<Bookmark>, ToolError> {
     let new = NewBookmark::new(&url, &title, tags.unwrap_or_default()).map_err(told)?;
     bookmarks.add(&user.name, new).await.map(Json).map_err(told)
+}
+
+/// Delete a bookmark.
+#[tool(title = "Delete a bookmark", destructive)]
+pub(crate) async fn delete_bookmark(
+    /// Its number
+    id: i64,
+    State(bookmarks): State<Bookmarks>,
+    Extension(user): Extension<User>,
+    ctx: Context,
+) -> Result<String, ToolError> {
+    bookmarks.delete(&user.name, id).await.map_err(told)?;
+    // Who has subscribed to it learns that there is nothing any more.
+    ctx.notify().resource_updated(resources::uri(id));
+    Ok(format!("bookmark {id} is deleted"))
 }
 
 /// Import the bookmarks a browser has exported as HTML. What is already there is skipped.

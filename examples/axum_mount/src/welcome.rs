@@ -2,14 +2,15 @@
 
 use std::io::{self, Write};
 
+use mcp_mount::Description;
 use serde_json::{Value, json};
 
 /// The revision the commands speak: the one in which a request stands alone, without a session to open first.
 const REVISION: &str = "2026-07-28";
 
-/// Prints the URL on a line of its own, then each command on one line, so that it survives being pasted.
-pub(crate) fn print(out: &mut impl Write, url: &str) -> io::Result<()> {
-    writeln!(out, "{url}")?;
+/// Prints the URL on a line of its own, what is served there, then each command on one line, so that it survives being pasted.
+pub(crate) fn print(out: &mut impl Write, url: &str, server: &Description) -> io::Result<()> {
+    writeln!(out, "{url}\n\n{server}")?;
     for (title, command) in commands(url) {
         writeln!(out, "\n{title}:\n{command}")?;
     }
@@ -66,7 +67,8 @@ mod tests {
     #[test]
     fn the_url_has_the_first_line_and_each_command_one() {
         let mut out = Vec::new();
-        print(&mut out, "http://127.0.0.1:8000/mcp").expect("a Vec takes everything");
+        let server = mcp_mount::Mcp::new("demo", "1.0.0").build().expect("a server").describe();
+        print(&mut out, "http://127.0.0.1:8000/mcp", &server).expect("a Vec takes everything");
         let text = String::from_utf8(out).expect("UTF-8");
         assert_eq!(text.lines().next(), Some("http://127.0.0.1:8000/mcp"));
 
