@@ -10,28 +10,28 @@ pub(crate) fn tools() -> Vec<Tool> {
 
 /// Tell the clients that listen that the list of tools has changed.
 #[tool]
-async fn test_trigger_tool_change(ctx: Context) -> &'static str {
+fn test_trigger_tool_change(ctx: Context) -> &'static str {
     ctx.notify().tools_list_changed();
     "Mutation triggered"
 }
 
 /// Tell the clients that listen that the list of prompts has changed.
 #[tool]
-async fn test_trigger_prompt_change(ctx: Context) -> &'static str {
+fn test_trigger_prompt_change(ctx: Context) -> &'static str {
     ctx.notify().prompts_list_changed();
     "Mutation triggered"
 }
 
 /// Tell the clients that listen that the list of resources has changed.
 #[tool]
-async fn trigger_resource_change(ctx: Context) -> &'static str {
+fn trigger_resource_change(ctx: Context) -> &'static str {
     ctx.notify().resources_list_changed();
     "Mutation triggered"
 }
 
 /// Change the resource `test://watched-resource`, and tell the clients that subscribed to it.
 #[tool]
-async fn touch(State(watched): State<Watched>, ctx: Context) -> String {
+fn touch(State(watched): State<Watched>, ctx: Context) -> String {
     let times = watched.touch();
     ctx.notify().resource_updated(WATCHED);
     format!("touched {times} times")

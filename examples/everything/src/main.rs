@@ -2,6 +2,8 @@
 //!
 //! The names that begin with `test_` or `test://` are those that the official conformance suite asks for.
 
+#![allow(clippy::needless_pass_by_value, reason = "a handler takes by value what it is called with")]
+
 mod changes;
 mod content;
 mod prompts;

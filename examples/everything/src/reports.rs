@@ -55,7 +55,7 @@ async fn test_streaming_elicitation(ctx: Context) -> &'static str {
 
 /// Answer only to a client that offers sampling.
 #[tool(read_only)]
-async fn test_missing_capability(ctx: Context) -> Result<&'static str, ToolError> {
+fn test_missing_capability(ctx: Context) -> Result<&'static str, ToolError> {
     ctx.require(Capability::Sampling)?;
     Ok("Success")
 }
