@@ -107,6 +107,15 @@ impl Annotations {
         self.last_modified = Some(when.into());
         self
     }
+
+    /// What no client could make sense of (2026-07-28, server/resources, «Annotations»).
+    pub(crate) fn fault(&self) -> Option<String> {
+        if let Some(other) = self.audience.iter().find(|one| !matches!(one.as_str(), "user" | "assistant")) {
+            return Some(format!("the audience {other:?} is neither `user` nor `assistant`"));
+        }
+        let priority = self.priority?;
+        (!(0.0..=1.0).contains(&priority)).then(|| format!("the priority {priority} is not between 0 and 1"))
+    }
 }
 
 impl Content {

@@ -93,6 +93,11 @@ impl ToolAnnotations {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// What changes nothing destroys nothing.
+    pub(crate) fn contradict(&self) -> bool {
+        self.read_only_hint == Some(true) && self.destructive_hint == Some(true)
+    }
 }
 
 /// What a call of a tool answers.

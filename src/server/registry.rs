@@ -14,6 +14,7 @@ use super::target::Target;
 use super::tool::{self, Tool};
 use crate::error::{BuildError, BuildErrorKind};
 use crate::protocol::capabilities::ServerCapabilities;
+use crate::protocol::content::Annotations;
 use crate::protocol::encode::to_json;
 use crate::protocol::implementation::Icon;
 use crate::protocol::revision::Revision;
@@ -119,6 +120,10 @@ fn check_tool(tool: Tool, states: &States) -> Result<Tool, BuildError> {
     if let Some(fault) = tool::fault(&tool) {
         return Err(invalid(fault));
     }
+    if tool.definition.annotations.contradict() {
+        let text = format!("tool `{}`: it cannot be both read_only and destructive", tool.name());
+        return Err(invalid(text));
+    }
     check_icons(&tool.definition.icons, "tool", tool.name()).map_err(invalid)?;
     check_target(&tool.target, states, BuildErrorKind::InvalidTool)?;
     tool.ready().map_err(invalid)
@@ -143,6 +148,9 @@ fn check_resource(resource: &Resource, states: &States) -> Result<(), BuildError
         return Err(invalid(format!("resource `{uri}`: the handler takes `{name}`, which is no variable of the URI")));
     }
     check_completers(&resource.completers, states, |variable| variables.contains(variable), uri)?;
+    if let Some(fault) = resource.definition.annotations.as_ref().and_then(Annotations::fault) {
+        return Err(invalid(format!("resource `{uri}`: annotations: {fault}")));
+    }
     check_icons(&resource.definition.icons, "resource", uri).map_err(invalid)?;
     check_target(&resource.target, states, BuildErrorKind::InvalidResource)
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use mcp_mount::{Args, Content, Icon, Json, Mcp, Memory, Revision, State, Tool, tool_fn};
+use mcp_mount::{
+    Annotations, Args, BuildErrorKind, Content, Icon, Json, Mcp, Memory, Resource, Revision, State, Tool, tool_fn,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -217,4 +219,27 @@ async fn state_is_shared_not_copied_per_call() {
     }
     assert_eq!(count.load(SeqCst), 3);
     assert_eq!(rig().runs(), 0);
+}
+
+#[test]
+fn hints_that_make_no_sense_are_found() {
+    let contradiction = tool_fn("wipe", "Wipe it", || "done").read_only(true).destructive(true);
+    let resource = |annotations| Resource::text("test://a", "a", "text").annotations(annotations);
+    for (mcp, kind, part) in [
+        (Mcp::new("name", "1").tool(contradiction), BuildErrorKind::InvalidTool, "read_only"),
+        (
+            Mcp::new("name", "1").resource(resource(Annotations::new().audience(["everybody"]))),
+            BuildErrorKind::InvalidResource,
+            "audience",
+        ),
+        (
+            Mcp::new("name", "1").resource(resource(Annotations::new().priority(1.5))),
+            BuildErrorKind::InvalidResource,
+            "priority",
+        ),
+    ] {
+        let error = mcp.build().expect_err(part);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
 }
