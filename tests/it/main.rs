@@ -101,5 +101,6 @@ mod testing_raw;
 mod testing_spec;
 mod testing_streams;
 mod tools;
+mod unknown_resources;
 mod unread_sockets;
 mod wire;
