@@ -35,7 +35,9 @@ impl Lifespan {
     /// it. Needs a tokio runtime with its timers.
     ///
     /// While a web server is [driven](Self::drive), this returns when calls and streams are gone and leaves the hooks to
-    /// `drive`, which runs them when the server has ended. So a handler or the server's own shutdown may wait for this.
+    /// `drive`, which runs them when the server has ended. So a route of the host's, or the server's own
+    /// shutdown, may wait for this. A tool may not: it is itself one of the calls that are waited for, and would be cut at
+    /// the deadline.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {

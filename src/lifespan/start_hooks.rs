@@ -110,7 +110,7 @@ impl Lifespan {
     }
 
     /// Has the hooks run in the background.
-    pub(super) fn begin_start(&self) {
+    pub(crate) fn begin_start(&self) {
         if self.has_to_start() && !self.is_draining() {
             let _run: Run = self.shared.start_hooks.run.begin(|| self.clone().run_start_hooks());
         }

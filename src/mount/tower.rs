@@ -33,7 +33,8 @@ where
         let shared = Arc::clone(&self.shared);
         let place = self.place(&request);
         let (mut parts, body) = request.into_parts();
-        match shared.http_layers.get().cloned() {
+        let layered = shared.http_layers.get().filter(|_| !http_layer::is_answered_without(&shared, &parts)).cloned();
+        match layered {
             None => Box::pin(async move { Ok(respond(&shared, place, &mut parts, body).await) }),
             Some(layered) => http_layer::respond(layered, shared, place, parts, body),
         }
@@ -50,6 +51,8 @@ impl McpService {
                 Some(rest) if rest.is_empty() || rest.starts_with('/') => Place::Below(prefix.len()),
                 _ => Place::Elsewhere,
             },
+            #[cfg(feature = "axum")]
+            Mounted::Endpoint => Place::Endpoint,
             #[cfg(feature = "axum")]
             Mounted::Suffix(suffix) => Place::Below(path.len().saturating_sub(suffix.len())),
         }

@@ -1,7 +1,8 @@
 //! What clients can do, and what servers offer.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
+
+use super::revision::Revision;
 
 /// Something that a client may be able to do for a server: [`Context::require`](crate::Context::require).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,40 +48,23 @@ impl Capability {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClientCapabilities(u8);
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Declared {
-    sampling: Option<Sampling>,
-    elicitation: Option<Elicitation>,
-    roots: Option<Value>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Sampling {
-    tools: Option<Value>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Elicitation {
-    form: Option<Value>,
-    url: Option<Value>,
-}
-
 impl ClientCapabilities {
-    /// Reads `capabilities` or `clientCapabilities`. What cannot be read is not offered.
+    /// Reads `capabilities` or `clientCapabilities`. What cannot be read is not offered; the rest is.
     pub(crate) fn read(json: &str) -> Self {
-        let declared: Declared = serde_json::from_str(json).unwrap_or_default();
-        let sampling_tools = declared.sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some());
+        let declared: Value = serde_json::from_str(json).unwrap_or_default();
+        let offered = |path: &[&str]| {
+            let found = path.iter().try_fold(&declared, |value, name| value.get(name));
+            found.is_some_and(Value::is_object)
+        };
         // An empty object means forms, which came first (2025-11-25, client/elicitation, «Capabilities»).
-        let by_form = |mode: &Elicitation| mode.form.is_some() || mode.url.is_none();
+        let by_form =
+            offered(&["elicitation"]) && (offered(&["elicitation", "form"]) || !offered(&["elicitation", "url"]));
         let offered = [
-            (Capability::Sampling, declared.sampling.is_some()),
-            (Capability::SamplingTools, sampling_tools),
-            (Capability::Elicitation, declared.elicitation.as_ref().is_some_and(by_form)),
-            (Capability::ElicitationUrl, declared.elicitation.as_ref().is_some_and(|mode| mode.url.is_some())),
-            (Capability::Roots, declared.roots.is_some()),
+            (Capability::Sampling, offered(&["sampling"])),
+            (Capability::SamplingTools, offered(&["sampling", "tools"])),
+            (Capability::Elicitation, by_form),
+            (Capability::ElicitationUrl, offered(&["elicitation", "url"])),
+            (Capability::Roots, offered(&["roots"])),
         ];
         Self(offered.iter().filter(|(_, offered)| *offered).fold(0, |bits, (one, _)| bits | one.bit()))
     }
@@ -120,7 +104,7 @@ impl ServerCapabilities {
     }
 
     /// As it is declared; changes can be told where there are `streams` to tell them on.
-    pub(crate) fn to_json(self, streams: bool) -> Value {
+    pub(crate) fn to_json(self, revision: Revision, streams: bool) -> Value {
         let changing = if streams { json!({ "listChanged": true }) } else { json!({}) };
         let resources = if streams { json!({ "listChanged": true, "subscribe": true }) } else { json!({}) };
         let mut capabilities = json!({ "logging": {} });
@@ -132,7 +116,8 @@ impl ServerCapabilities {
         offer(self.tools, "tools", changing.clone());
         offer(self.resources, "resources", resources);
         offer(self.prompts, "prompts", changing);
-        offer(self.completions, "completions", json!({}));
+        // 2024-11-05 has the method, and no word for it here.
+        offer(self.completions && revision >= Revision::V2025_03_26, "completions", json!({}));
         capabilities
     }
 }
@@ -153,6 +138,7 @@ mod tests {
             (r#"{"elicitation":{"url":{}}}"#, &[ElicitationUrl]),
             (r#"{"elicitation":{"form":{},"url":{}}}"#, &[Elicitation, ElicitationUrl]),
             (r#"{"elicitation":null,"sampling":null}"#, &[]),
+            (r#"{"sampling":true,"elicitation":{},"roots":[]}"#, &[Elicitation]),
         ] {
             let capabilities = ClientCapabilities::read(json);
             let offered: Vec<_> = all.into_iter().filter(|one| capabilities.has(*one)).collect();

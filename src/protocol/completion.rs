@@ -31,6 +31,12 @@ impl Completion {
         Self { values: values.into_iter().map(Into::into).collect(), total: None, has_more: None }
     }
 
+    /// The suggestions.
+    #[must_use]
+    pub fn values(&self) -> &[String] {
+        &self.values
+    }
+
     /// How many there are in all, which can be more than are sent.
     #[must_use]
     pub fn total(mut self, total: usize) -> Self {

@@ -22,6 +22,7 @@ pub(crate) mod resources;
 pub(crate) mod revision;
 pub(crate) mod session;
 pub(crate) mod stateless;
+pub(crate) mod strict;
 pub(crate) mod subscriptions;
 pub(crate) mod text;
 pub(crate) mod tools;

@@ -1,16 +1,17 @@
 //! The parameters of requests and notifications, as they are read.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::error::RpcError;
 use super::fill::fill;
 use super::jsonrpc::Id;
 use super::meta::Meta;
+use super::strict::{Strict, Strings};
 use super::text::{ObjectText, Text};
 
 /// The parameters of every method, in one struct: one pass reads them without knowing the method, which may come after
@@ -58,7 +59,7 @@ pub(crate) struct CompleteParams {
     pub(crate) argument: String,
     pub(crate) value: String,
     /// What has been filled in already.
-    pub(crate) context: BTreeMap<String, String>,
+    pub(crate) context: Vec<(String, String)>,
 }
 
 /// What has the argument that is to be completed.
@@ -81,8 +82,14 @@ struct Argument {
 #[derive(Default, Deserialize)]
 struct Context {
     #[serde(default)]
-    arguments: BTreeMap<String, String>,
+    arguments: Strings,
 }
+
+/// The longest URI that is looked up: bytes. Longer ones are beyond what HTTP's own servers take.
+const LONGEST_URI: usize = 8 * 1024;
+
+/// How many resources one subscriber may watch.
+pub(crate) const MOST_SUBSCRIPTIONS: usize = 256;
 
 /// How many bytes the URIs that one subscriber wants to know changes of may take, two more for each: a stream may be open
 /// for days.
@@ -104,14 +111,26 @@ impl Params<'_> {
         let raw = self.uri.ok_or_else(|| missing("uri", "the URI of a resource"))?;
         let text: Text<'_> =
             serde_json::from_str(raw.get()).map_err(|_| RpcError::invalid_params("params.uri: expected a string"))?;
+        check_uri("params.uri", &text.0)?;
         Ok(text.0)
     }
 
     /// `arguments` of a prompt, all of which are strings (2026-07-28, server/prompts).
     pub(crate) fn prompt_arguments(&self) -> Result<Vec<(String, String)>, RpcError> {
         let Some(arguments) = self.arguments else { return Ok(Vec::new()) };
-        let arguments: BTreeMap<String, String> = read("arguments", arguments.0)?;
-        Ok(arguments.into_iter().collect())
+        let Strings(arguments) = read("arguments", arguments.0)?;
+        Ok(arguments)
+    }
+
+    /// `arguments` as a value that can mean one thing only, for checks that come before the handler.
+    ///
+    /// # Errors
+    ///
+    /// When another reader could see something else in them.
+    pub(crate) fn strict_arguments(&self) -> Result<Value, RpcError> {
+        let Some(arguments) = self.arguments else { return Ok(Value::Object(Map::new())) };
+        let Strict(value) = read("arguments", arguments.0)?;
+        Ok(value)
     }
 
     pub(crate) fn completion(&self) -> Result<CompleteParams, RpcError> {
@@ -119,27 +138,33 @@ impl Params<'_> {
         let argument = self.argument.ok_or_else(|| missing("argument", "an object with name and value"))?;
         let Argument { name, value } = read("argument", argument.get())?;
         let context: Context = self.context.map_or_else(|| Ok(Context::default()), |raw| read("context", raw.get()))?;
-        Ok(CompleteParams {
-            reference: read("ref", reference.get())?,
-            argument: name,
-            value,
-            context: context.arguments,
-        })
+        let reference: Reference = read("ref", reference.get())?;
+        if let Reference::Resource { uri } = &reference {
+            check_uri("params.ref.uri", uri)?;
+        }
+        Ok(CompleteParams { reference, argument: name, value, context: context.arguments.0 })
     }
 
     pub(crate) fn filter(&self) -> Result<Filter, RpcError> {
         let raw = self.notifications.ok_or_else(|| missing("notifications", "an object, the filter"))?;
         let filter: Filter = read("notifications", raw.get())?;
         let bytes: usize = filter.resource_subscriptions.iter().map(|uri| uri.len() + 2).sum();
-        if bytes > SUBSCRIPTION_BYTES {
+        if bytes > SUBSCRIPTION_BYTES || filter.resource_subscriptions.len() > MOST_SUBSCRIPTIONS {
             let text = format!(
-                "params.notifications.resourceSubscriptions: more than {SUBSCRIPTION_BYTES} bytes of URIs; open several \
-                 subscriptions"
+                "params.notifications.resourceSubscriptions: more than {MOST_SUBSCRIPTIONS} URIs, or than \
+                 {SUBSCRIPTION_BYTES} bytes of them; open several subscriptions"
             );
             return Err(RpcError::invalid_params(text));
         }
         Ok(filter)
     }
+}
+
+fn check_uri(member: &str, uri: &str) -> Result<(), RpcError> {
+    if uri.len() <= LONGEST_URI {
+        return Ok(());
+    }
+    Err(RpcError::invalid_params(format!("{member}: longer than {LONGEST_URI} bytes")))
 }
 
 fn missing(member: &str, expected: &str) -> RpcError {

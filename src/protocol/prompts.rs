@@ -93,6 +93,18 @@ impl PromptMessage {
     pub fn assistant(content: impl Into<Content>) -> Self {
         Self { role: Role::Assistant, content: content.into() }
     }
+
+    /// Who speaks.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What is said.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
 }
 
 /// What getting a prompt answers.
@@ -115,6 +127,12 @@ impl GetPromptResult {
     /// A result of these messages.
     pub fn new(messages: impl IntoIterator<Item = PromptMessage>) -> Self {
         Self { description: None, messages: messages.into_iter().collect() }
+    }
+
+    /// The messages.
+    #[must_use]
+    pub fn messages(&self) -> &[PromptMessage] {
+        &self.messages
     }
 
     /// What the prompt is for.

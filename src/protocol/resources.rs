@@ -95,6 +95,24 @@ impl ResourceContents {
         Self { uri: None, mime_type: None, data: Data::Blob(base64(bytes)), usual: "application/octet-stream" }
     }
 
+    /// The text, if it is text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.data {
+            Data::Text(text) => Some(text),
+            Data::Blob(_) => None,
+        }
+    }
+
+    /// The bytes in standard Base64, if it is bytes.
+    #[must_use]
+    pub fn as_blob(&self) -> Option<&str> {
+        match &self.data {
+            Data::Blob(base64) => Some(base64),
+            Data::Text(_) => None,
+        }
+    }
+
     /// JSON.
     pub(crate) fn json(text: String) -> Self {
         Self { usual: "application/json", ..Self::text(text) }
@@ -139,6 +157,12 @@ impl ReadResourceResult {
     /// A result of these parts.
     pub fn new(contents: impl IntoIterator<Item = ResourceContents>) -> Self {
         Self { contents: contents.into_iter().collect(), ttl: None, cache_scope: None }
+    }
+
+    /// The parts.
+    #[must_use]
+    pub fn contents(&self) -> &[ResourceContents] {
+        &self.contents
     }
 
     /// How long a 2026-07-28 client may keep it, in place of [`Resource::ttl`](crate::Resource::ttl).

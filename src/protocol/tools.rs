@@ -135,6 +135,24 @@ impl CallToolResult {
         Self { is_error: true, ..Self::text(text) }
     }
 
+    /// The blocks.
+    #[must_use]
+    pub fn content(&self) -> &[Content] {
+        &self.content
+    }
+
+    /// `structuredContent` as JSON text, if there is any.
+    #[must_use]
+    pub fn structured_content(&self) -> Option<&str> {
+        self.structured.as_deref().map(RawValue::get)
+    }
+
+    /// Whether it says that the tool failed (`isError`).
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.is_error
+    }
+
     /// The same result as a failure (`isError`).
     #[must_use]
     pub fn failed(mut self) -> Self {

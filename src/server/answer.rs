@@ -24,15 +24,21 @@ pub struct About {
 }
 
 impl About {
-    pub(crate) fn new(call: &mut Call) -> Self {
+    /// What is left of the call: headers and extensions must not live as long as the handler runs.
+    pub(crate) fn new(call: Call) -> Self {
         let uri = call.uri().map(str::to_owned);
-        Self { target: Arc::clone(&call.target), context: call.context.take(), uri }
+        let Call { target, context, .. } = call;
+        Self { target, context, uri }
     }
 
     /// The answer of a handler that failed.
     fn failure(&self, error: &ToolError) -> Reply {
         // Whatever error type the failed `Context::require` has travelled through.
         if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
+            // Should it have failed for another reason, that must not be lost.
+            if !error.is_missing_capability() {
+                tracing::warn!(name = self.target.name, cause = %error.causes(), "failed after a failed `require`");
+            }
             let error = RpcError::missing_capability(missing.capability);
             return if missing.has_code {
                 Reply::Error(CallError(error))
@@ -54,7 +60,7 @@ pub trait Answer: Sized + Send + 'static {
 
     #[doc(hidden)]
     fn refused(refusal: Refusal) -> Reply {
-        let Refusal { reason, internal } = refusal;
+        let Refusal { reason, internal, .. } = refusal;
         Reply::Error(if internal { CallError::internal(reason) } else { CallError::invalid_params(reason) })
     }
 }

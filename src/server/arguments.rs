@@ -28,6 +28,7 @@ pub struct Args<T>(pub T);
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Args<T> {
     fn needs(needs: &mut Needs) {
+        needs.arguments += 1;
         needs.input_schema = Some(schema::input::<T>());
         needs.argument_names = fields::names::<T>();
     }
@@ -52,9 +53,21 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Json<T> {
 pub(crate) fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
     match &call.arguments {
         // Absent arguments are no arguments.
-        Arguments::Json(json) => read_arguments(json.as_deref().unwrap_or(b"{}")),
-        Arguments::Named(named) => from_strings(&named.strings).map_err(Refusal::new),
+        Arguments::Json(None) => read_arguments(b"{}").map_err(nothing),
+        Arguments::Json(Some(json)) => read_arguments(json).map_err(|refusal| {
+            let given = json.trim_ascii().strip_prefix(b"{").is_none_or(|rest| rest.trim_ascii() != b"}");
+            if given { refusal } else { nothing(refusal) }
+        }),
+        Arguments::Named(named) => from_strings(&named.strings).map_err(|fault| {
+            let refusal = Refusal::new(fault);
+            if named.strings.is_empty() { nothing(refusal) } else { refusal }
+        }),
     }
+}
+
+/// Nothing was given, so that `Option<Args<T>>` is `None`.
+fn nothing(refusal: Refusal) -> Refusal {
+    Refusal::absent(refusal.reason)
 }
 
 fn read_arguments<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {

@@ -14,6 +14,7 @@ use super::state::States;
 use super::tool::Tool;
 use crate::error::BuildError;
 use crate::protocol::caching::CacheHints;
+use crate::protocol::capabilities::ServerCapabilities;
 use crate::protocol::encode::{Encoder, Identity, Introduction};
 use crate::protocol::implementation::Implementation;
 use crate::protocol::revision::Revisions;
@@ -34,6 +35,8 @@ pub(crate) struct ServerBuilder {
     pub(crate) layers: Layers,
     pub(crate) hints: CacheHints,
     pub(crate) page: usize,
+    /// What was spoken of, be it with nothing in it yet.
+    pub(crate) declared: ServerCapabilities,
 }
 
 impl ServerBuilder {
@@ -51,6 +54,7 @@ impl ServerBuilder {
             layers: Layers::default(),
             hints: CacheHints::default(),
             page: PAGE,
+            declared: ServerCapabilities::default(),
         }
     }
 
@@ -74,7 +78,7 @@ impl ServerBuilder {
             hints: self.hints,
             sessions,
         };
-        let introduction = Introduction::new(&identity, registry.capabilities());
+        let introduction = Introduction::new(&identity, self.declared.and(registry.capabilities()));
         Ok(Server {
             encoder: Encoder::new(&identity),
             introduction: ArcSwap::from_pointee(introduction),

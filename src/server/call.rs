@@ -66,7 +66,7 @@ impl Call {
         self.target.method().as_str()
     }
 
-    /// The name of the tool, the resource or the prompt.
+    /// The name of the tool, the resource or the prompt; in `completion/complete` the prompt's name or the template.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.target.name
@@ -78,11 +78,17 @@ impl Call {
         self.named().and_then(|named| named.uri.as_deref())
     }
 
+    /// What is to be completed, in `completion/complete`; [`name`](Self::name) is the prompt's name or the template then.
+    #[must_use]
+    pub fn completes(&self) -> Option<&CompletionRequest> {
+        self.completion()
+    }
+
     /// The arguments of the tool or the prompt, or the variables of the resource's template.
     #[must_use]
     pub fn arguments(&self) -> Value {
         match &self.arguments {
-            // It was part of a message that has been parsed.
+            // Where there are layers it has been read before, strictly.
             Arguments::Json(Some(json)) => serde_json::from_slice(json).unwrap_or_default(),
             Arguments::Json(None) => Value::Object(serde_json::Map::new()),
             Arguments::Named(named) => {
@@ -175,6 +181,12 @@ impl CallError {
     /// -32603: the server failed. The text reaches the client.
     pub fn internal(message: impl Into<String>) -> Self {
         Self(RpcError::new(ErrorCode::Internal, message.into()))
+    }
+
+    /// The code, as 2026-07-28 writes it.
+    #[must_use]
+    pub fn code(&self) -> i32 {
+        self.0.code.number()
     }
 
     /// The text.

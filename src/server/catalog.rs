@@ -1,5 +1,6 @@
 //! A list of things that are served, in the order they were registered: what is listed page by page, and found by name.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
@@ -81,8 +82,10 @@ impl<T: Listed> Shelf<T> {
         let mut refused = None;
         self.change(|entries, next| {
             let before = entries.len();
+            let mut taken: HashSet<String> =
+                entries.iter().map(|entry: &Entry<T>| entry.item.key().to_owned()).collect();
             for item in items {
-                if entries.iter().any(|entry: &Entry<T>| entry.item.key() == item.key()) {
+                if !taken.insert(item.key().to_owned()) {
                     refused = Some((item, Taken));
                     entries.truncate(before);
                     return false;

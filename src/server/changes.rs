@@ -35,7 +35,9 @@ impl Notify {
         Self(changes)
     }
 
-    /// What this URI stands for is no longer what it was. Clients that subscribed to exactly this URI are told.
+    /// What this URI stands for is no longer what it was. Clients that subscribed to exactly this URI are told, whoever
+    /// they are: they learn that it has changed, and read it as anybody does. Where that alone is too much, give what
+    /// different users have different URIs.
     pub fn resource_updated(&self, uri: impl AsRef<str>) {
         self.0.resource_updated(uri.as_ref());
     }

@@ -1,6 +1,5 @@
 //! Completion: handlers that suggest values for an argument.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -36,7 +35,7 @@ use crate::protocol::completion::Completion;
 pub struct CompletionRequest {
     pub(crate) argument: String,
     pub(crate) value: String,
-    pub(crate) context: BTreeMap<String, String>,
+    pub(crate) context: Vec<(String, String)>,
 }
 
 impl CompletionRequest {
@@ -55,7 +54,7 @@ impl CompletionRequest {
     /// The value of another argument, if it has been filled in already.
     #[must_use]
     pub fn context(&self, argument: &str) -> Option<&str> {
-        self.context.get(argument).map(String::as_str)
+        self.context.iter().find(|(name, _)| name == argument).map(|(_, value)| value.as_str())
     }
 }
 
@@ -131,23 +130,32 @@ impl<T: IntoCompletion> Returns<Completion> for T {
 pub(crate) struct Completers(Vec<(String, Arc<Target>)>);
 
 impl Completers {
-    pub(crate) fn add<P, H: Handler<P, Completion>>(&mut self, argument: String, handler: H) {
-        let target = Target::new(Kind::Completion, argument.clone(), H::needs(), ErasedHandler::new(handler));
+    /// Adds a handler for an argument of `owner`, a prompt's name or a template.
+    pub(crate) fn add<P, H: Handler<P, Completion>>(&mut self, owner: &str, argument: String, handler: H) {
+        let target = Target::new(Kind::Completion, owner.to_owned(), H::needs(), ErasedHandler::new(handler));
         self.0.retain(|(name, _)| *name != argument);
         self.0.push((argument, Arc::new(target)));
     }
 
     /// Suggests the values that an argument's schema lists, where nothing else was given.
-    pub(crate) fn add_enumerations(&mut self, schema: &Value) {
+    pub(crate) fn add_enumerations(&mut self, owner: &str, schema: &Value) {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
         for (name, property) in properties {
             let values = enumeration(property);
             if !values.is_empty() && self.get(name).is_none() {
-                self.add(name.clone(), move |request: CompletionRequest| -> Vec<String> {
+                self.add(owner, name.clone(), move |request: CompletionRequest| -> Vec<String> {
                     let typed = request.value.to_lowercase();
                     values.iter().filter(|value| value.to_lowercase().starts_with(&typed)).cloned().collect()
                 });
             }
+        }
+    }
+
+    /// Has the handlers run as the one that they complete for does.
+    pub(crate) fn run_as(&mut self, target: &Target) {
+        for (_, completer) in &mut self.0 {
+            let completer = Arc::make_mut(completer);
+            (completer.timeout, completer.blocking) = (target.timeout, target.blocking);
         }
     }
 

@@ -107,11 +107,13 @@ impl Server {
 
     /// Declares what there is by now. What was declared once stays declared: clients have been told.
     pub(crate) fn declare(&self) {
-        let before = self.introduction.load().capabilities;
-        let now = before.and(self.registry.capabilities());
-        if now != before {
-            self.introduction.store(Arc::new(Introduction::new(&self.identity, now)));
-        }
+        self.introduction.rcu(|before| {
+            let now = before.capabilities.and(self.registry.capabilities());
+            if now == before.capabilities {
+                return Arc::clone(before);
+            }
+            Arc::new(Introduction::new(&self.identity, now))
+        });
     }
 
     pub(crate) fn notify(&self) -> Notify {
@@ -219,7 +221,7 @@ impl Server {
         let Some(target) = target else {
             return Ok(Answer::Ready(self.encoder.completion(id, revision, &Completion::default())));
         };
-        let strings = context.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let strings = context.clone();
         let completion = Some(CompletionRequest { argument, value, context });
         Ok(Answer::Call(target, Some(Box::new(Named { strings, uri: None, completion }))))
     }

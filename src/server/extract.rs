@@ -30,7 +30,7 @@ use crate::auth::Principal;
 ///     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
 ///         let tenant = call.headers().and_then(|headers| headers.get("x-tenant"));
 ///         let tenant = tenant.and_then(|tenant| tenant.to_str().ok());
-///         tenant.map(|tenant| Self(tenant.to_owned())).ok_or_else(|| Refusal::new("the header x-tenant is missing"))
+///         tenant.map(|tenant| Self(tenant.to_owned())).ok_or_else(|| Refusal::absent("the header x-tenant is missing"))
 ///     }
 /// }
 /// # let _ = mcp_mount::tool_fn("tenant", "Name the tenant", |Tenant(name): Tenant| async move { name });
@@ -38,7 +38,8 @@ use crate::auth::Principal;
 ///
 /// In a `#[tool]` function such a parameter is marked with `#[extract]`.
 ///
-/// An `Option` of an extractor is `None` where the extractor refuses.
+/// An `Option` of an extractor is `None` where the call has [nothing](Refusal::absent) for it. What is there and wrong is
+/// refused all the same.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something a handler can ask for",
     label = "not an extractor",
@@ -71,6 +72,8 @@ pub struct Needs {
     pub(crate) states: Vec<StateNeed>,
     /// A state that may be missing.
     pub(crate) optional_states: bool,
+    /// How many parameters read the arguments, which have one schema.
+    pub(crate) arguments: u32,
     pub(crate) input_schema: Option<Value>,
     /// The arguments' names in order, as far as it is known.
     pub(crate) argument_names: &'static [&'static str],
@@ -104,7 +107,8 @@ impl Call {
     pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Refusal> {
         self.states.as_ref().and_then(|states| states.get()).ok_or_else(|| {
             let (noun, name, wanted) = (self.target.noun(), self.name(), type_name::<T>());
-            Refusal::new(format!("{noun} `{name}`: there is no state of type `{wanted}`; add `.state(..)` to `Mcp`"))
+            let text = format!("{noun} `{name}`: there is no state of type `{wanted}`; add `.state(..)` to `Mcp`");
+            Refusal { absent: true, ..Refusal::internal(text) }
         })
     }
 
@@ -124,7 +128,7 @@ impl Call {
             if !self.optional {
                 tracing::error!(name, r#type = wanted, "{text}");
             }
-            Refusal::new(text)
+            Refusal { absent: true, ..Refusal::internal(text) }
         })
     }
 }
@@ -142,18 +146,25 @@ pub struct Refusal {
     pub(crate) reason: String,
     /// Whether the server is to blame for it, and not its caller.
     pub(crate) internal: bool,
+    /// Whether there is nothing, rather than something that is wrong.
+    absent: bool,
 }
 
 impl Refusal {
     /// A refusal that says why.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), internal: false }
+        Self { reason: reason.into(), internal: false, absent: false }
+    }
+
+    /// A refusal because the call has nothing of the kind, for which an `Option` of the extractor is `None`. What is there
+    /// and wrong is no such case: a login that has expired is not the same as none.
+    pub fn absent(reason: impl Into<String>) -> Self {
+        Self { absent: true, ..Self::new(reason) }
     }
 
     /// A refusal that the caller can do nothing about.
-    #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "what fails by itself are axum's extractors"))]
     pub(crate) fn internal(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), internal: true }
+        Self { internal: true, ..Self::new(reason) }
     }
 }
 
@@ -248,7 +259,7 @@ impl FromCall for Context {
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        call.context.clone().ok_or_else(|| Refusal::new("the call has no context"))
+        call.context.clone().ok_or_else(|| Refusal::internal("the call has no context"))
     }
 }
 
@@ -260,7 +271,7 @@ impl FromCall for Principal {
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        call.principal.clone().ok_or_else(|| Refusal::new("this is for callers who have signed in"))
+        call.principal.clone().ok_or_else(|| Refusal::absent("this is for callers who have signed in"))
     }
 }
 
@@ -275,8 +286,11 @@ impl<T: FromCall> FromCall for Option<T> {
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
         let before = std::mem::replace(&mut call.optional, true);
-        let extracted = T::from_call(call).await.ok();
+        let extracted = T::from_call(call).await;
         call.optional = before;
-        Ok(extracted)
+        match extracted {
+            Err(Refusal { absent: true, .. }) => Ok(None),
+            extracted => extracted.map(Some),
+        }
     }
 }

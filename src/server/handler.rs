@@ -119,9 +119,7 @@ macro_rules! handler {
                     Err(refusal) => return A::refused(refusal),
                 };
             )*
-            let about = About::new(&mut call);
-            // Headers and extensions must not live as long as the handler runs.
-            drop(call);
+            let about = About::new(call);
             let returned = self($($parameter,)*)$($dot_await)*;
             A::reply(returned.into_answer(), &about)
         }

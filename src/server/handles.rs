@@ -30,7 +30,16 @@ macro_rules! handle {
             /// As [`Mcp::build`](crate::Mcp::build) does: when it is not what can be served, or
             #[doc = concat!("its ", $key, " is taken.")]
             pub fn add(&self, item: $item) -> Result<(), BuildError> {
-                self.0.registry.$add(vec![item], &self.0.states)?;
+                self.add_all([item])
+            }
+
+            /// Adds several at the end of the list, all or none, which clients are told of once.
+            ///
+            /// # Errors
+            ///
+            /// As [`add`](Self::add).
+            pub fn add_all(&self, items: impl IntoIterator<Item = $item>) -> Result<(), BuildError> {
+                self.0.registry.$add(items.into_iter().collect(), &self.0.states)?;
                 self.0.declare();
                 self.0.notify().$changed();
                 Ok(())

@@ -14,6 +14,7 @@ use tower::{Layer, Service, ServiceExt as _};
 
 use super::call::{Call, Reply};
 use super::handler::HandlerFuture;
+use super::target::Target;
 use crate::error::Causes;
 use crate::lifespan::spawner::panic_text;
 
@@ -88,9 +89,9 @@ impl Layers {
     }
 
     /// Starts a call within the layers. What a layer fails with is masked, as a handler's error is.
-    pub(crate) fn start(&self, call: Call) -> HandlerFuture {
-        let target = Arc::clone(&call.target);
+    pub(crate) fn start(&self, call: Call, target: &Arc<Target>) -> HandlerFuture {
         let Some(service) = &self.0 else { return target.run(call) };
+        let target = Arc::clone(target);
         let uri = call.uri().map(str::to_owned);
         let reply = service.clone().oneshot(call);
         let answer = async move {

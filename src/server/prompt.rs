@@ -9,6 +9,7 @@ use super::answer::Returns;
 use super::call::OnDisconnect;
 use super::completion::Completers;
 use super::handler::{ErasedHandler, Handler};
+use super::registry::structured;
 use super::result::ToolError;
 use super::settings::{icons, runs};
 use super::target::{Kind, Target};
@@ -23,6 +24,8 @@ pub struct Prompt {
     pub(crate) definition: PromptDefinition,
     pub(crate) target: Arc<Target>,
     pub(crate) completers: Completers,
+    /// An argument that is more than a text can say.
+    pub(crate) structured: Option<String>,
 }
 
 /// A prompt from a function or closure; its parameters are extractors, see [`Handler`].
@@ -55,7 +58,7 @@ where
     let (name, mut needs) = (name.into(), H::needs());
     let schema = needs.input_schema.take().unwrap_or_default();
     let mut completers = Completers::default();
-    completers.add_enumerations(&schema);
+    completers.add_enumerations(&name, &schema);
     let definition = PromptDefinition {
         name: name.clone(),
         title: None,
@@ -64,7 +67,7 @@ where
         icons: Vec::new(),
     };
     let target = Arc::new(Target::new(Kind::Prompt, name, needs, ErasedHandler::new(handler)));
-    Prompt { definition, target, completers }
+    Prompt { definition, target, completers, structured: structured(&schema).map(str::to_owned) }
 }
 
 /// The properties of a schema as the arguments of a prompt, in this order: there are clients whose users give them one
@@ -99,9 +102,10 @@ impl Prompt {
     }
 
     /// Suggests values for an argument. An argument whose type is an enum of strings needs no handler for it.
+    /// [`timeout`](Self::timeout) and [`blocking`](Self::blocking) hold for this handler too.
     #[must_use]
     pub fn complete<P, H: Handler<P, Completion>>(mut self, argument: impl Into<String>, handler: H) -> Self {
-        self.completers.add(argument.into(), handler);
+        self.completers.add(&self.definition.name, argument.into(), handler);
         self
     }
 

@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::catalog::{Layout, Listed, Shelf};
 use super::completion::Completers;
@@ -49,8 +50,9 @@ impl Registry {
         })
     }
 
-    pub(crate) fn add_resources(&self, resources: Vec<Resource>, states: &States) -> Result<(), BuildError> {
+    pub(crate) fn add_resources(&self, mut resources: Vec<Resource>, states: &States) -> Result<(), BuildError> {
         resources.iter().try_for_each(|resource| check_resource(resource, states))?;
+        resources.iter_mut().for_each(|resource| resource.completers.run_as(&resource.target));
         let taken = |(resource, _): (Resource, _)| {
             let text = format!("resources: two resources have the URI `{}`; change one", resource.uri());
             BuildError::new(BuildErrorKind::DuplicateResource, text)
@@ -64,8 +66,9 @@ impl Registry {
         self.templates.add(templates).map_err(|(one, _)| taken((one, ())))
     }
 
-    pub(crate) fn add_prompts(&self, prompts: Vec<Prompt>, states: &States) -> Result<(), BuildError> {
+    pub(crate) fn add_prompts(&self, mut prompts: Vec<Prompt>, states: &States) -> Result<(), BuildError> {
         prompts.iter().try_for_each(|prompt| check_prompt(prompt, states))?;
+        prompts.iter_mut().for_each(|prompt| prompt.completers.run_as(&prompt.target));
         self.prompts.add(prompts).map_err(|(prompt, _)| {
             let text = format!("prompts: two prompts have the name `{}`; rename one", prompt.name());
             BuildError::new(BuildErrorKind::DuplicatePrompt, text)
@@ -141,7 +144,18 @@ fn check_resource(resource: &Resource, states: &States) -> Result<(), BuildError
             let text = format!("resource {uri:?}: a URI begins with a scheme and a colon, as `config://app`");
             return Err(invalid(text));
         }
+        None if !uri.bytes().all(is_uri_byte) => {
+            let text = format!(
+                "resource {uri:?}: a URI has no white space, quotes, angle brackets or letters beyond ASCII; encode them as %20"
+            );
+            return Err(invalid(text));
+        }
         Some(Ok(_)) | None => {}
+    }
+    if let Some(name) = resource.schema.as_ref().and_then(structured) {
+        return Err(invalid(format!(
+            "resource `{uri}`: `{name}` cannot be read from a URI: take text, a number or a list of them"
+        )));
     }
     let variables: HashSet<&str> = resource.template().into_iter().flat_map(UriTemplate::variables).collect();
     if let Some(name) = fields(resource).find(|name| !variables.contains(name)) {
@@ -161,6 +175,22 @@ fn fields(resource: &Resource) -> impl Iterator<Item = &str> {
     properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str))
 }
 
+/// What a string cannot be read into.
+pub(crate) fn structured(schema: &Value) -> Option<&str> {
+    let is_object = |schema: &Value| schema.get("type").is_some_and(|kind| kind == "object");
+    let properties = schema.get("properties").and_then(Value::as_object)?;
+    let found = properties.iter().find(|(_, property)| {
+        is_object(property)
+            || property.get("items").is_some_and(|items| is_object(items) || items.get("items").is_some())
+    });
+    found.map(|(name, _)| name.as_str())
+}
+
+/// RFC 3986, 2: what may stand in a URI.
+fn is_uri_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
+}
+
 /// RFC 3986, 3.1.
 fn has_scheme(uri: &str) -> bool {
     let Some((scheme, _)) = uri.split_once(':') else { return false };
@@ -174,6 +204,13 @@ fn check_prompt(prompt: &Prompt, states: &States) -> Result<(), BuildError> {
     let name = prompt.name();
     if !tool::is_name(name) {
         let text = format!("the name {name:?} is not allowed: 1 to 128 characters of A-Z a-z 0-9 _ - .");
+        return Err(invalid(text));
+    }
+    if let Some(name) = &prompt.structured {
+        let text = format!(
+            "prompt `{}`: its argument `{name}` cannot be read from text, which is all that clients send",
+            prompt.name()
+        );
         return Err(invalid(text));
     }
     let has = |argument: &str| prompt.definition.arguments.iter().any(|one| one.name == argument);
@@ -202,6 +239,10 @@ fn check_target(target: &Target, states: &States, kind: BuildErrorKind) -> Resul
     let (noun, name) = (target.noun(), &target.name);
     if target.timeout.is_some_and(|timeout| timeout.is_zero()) {
         let text = format!("{noun} `{name}`: timeout is zero; every call would fail");
+        return Err(BuildError::new(kind, text));
+    }
+    if target.needs.arguments > 1 {
+        let text = format!("{noun} `{name}` takes its arguments more than once; put them into one `Args<T>`");
         return Err(BuildError::new(kind, text));
     }
     if target.needs.completion && !matches!(target.kind, Kind::Completion) {

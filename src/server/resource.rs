@@ -66,7 +66,7 @@ where
     let schema = needs.input_schema.take();
     let template = uri_template::has_variables(&uri).then(|| UriTemplate::parse(&uri));
     let mut completers = Completers::default();
-    completers.add_enumerations(schema.as_ref().unwrap_or(&Value::Null));
+    completers.add_enumerations(&uri, schema.as_ref().unwrap_or(&Value::Null));
     let (uri, uri_template) = if template.is_some() { (None, Some(uri)) } else { (Some(uri), None) };
     let definition = ResourceDefinition {
         uri,
@@ -166,10 +166,11 @@ impl Resource {
     }
 
     /// Suggests values for a variable of the template. A variable whose type is an enum of strings needs no handler for
-    /// it.
+    /// it. [`timeout`](Self::timeout) and [`blocking`](Self::blocking) hold for this handler too.
     #[must_use]
     pub fn complete<P, H: Handler<P, Completion>>(mut self, variable: impl Into<String>, handler: H) -> Self {
-        self.completers.add(variable.into(), handler);
+        let owner = self.uri().to_owned();
+        self.completers.add(&owner, variable.into(), handler);
         self
     }
 

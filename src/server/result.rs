@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::context::MissingCapability;
 use super::schema;
 use crate::error::Causes;
 use crate::protocol::content::Content;
@@ -175,6 +176,22 @@ impl ToolError {
     /// A failure whose text the client, and the model behind it, may see and act on.
     pub fn expose(error: impl Into<BoxError>) -> Self {
         Self { exposed: true, source: error.into() }
+    }
+
+    /// Whether it is, or comes from, a failed [`Context::require`](crate::Context::require).
+    pub(crate) fn is_missing_capability(&self) -> bool {
+        let mut source: Option<&(dyn StdError + 'static)> = Some(&*self.source);
+        while let Some(error) = source {
+            if error.is::<MissingCapability>() {
+                return true;
+            }
+            source = error.source();
+        }
+        false
+    }
+
+    pub(crate) fn causes(&self) -> Causes<'_> {
+        Causes(&*self.source)
     }
 
     /// The text, if it was made for the client's eyes; else what to log.

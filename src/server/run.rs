@@ -65,7 +65,7 @@ impl Running {
         let began = (!span.is_disabled()).then(Instant::now);
         let end = call.context.as_ref().map(super::context::Context::end_guard);
         let timeout = target.timeout.unwrap_or(timeout).min(LONGEST_WAIT);
-        let handler = Some(layers.start(call));
+        let handler = Some(layers.start(call, &target));
         Self { handler, target, timeout, cancel: None, pending: None, span, began, _end: end }
     }
 
@@ -187,7 +187,7 @@ fn span(target: &Target, revision: Revision) -> Span {
         Kind::Tool { .. } => span!("tools/call", tool),
         Kind::Resource { .. } => span!("resources/read", resource),
         Kind::Prompt => span!("prompts/get", prompt),
-        Kind::Completion => span!("completion/complete", argument),
+        Kind::Completion => span!("completion/complete", completion),
     }
 }
 

@@ -134,7 +134,8 @@ impl Page<'_> {
         reply.reserve(3);
         if let Some(page) = self.allowed {
             reply.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page.clone());
-            reply.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+            // Beside what a route of the application's exposes.
+            reply.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         }
         if reply.get(header::VARY).is_none_or(|vary| vary != PREFLIGHT_VARIES) {
             reply.append(header::VARY, HeaderValue::from_static("Origin"));

@@ -19,6 +19,7 @@ use super::headers::Head;
 use super::read;
 use super::rejection::Rejection;
 use super::service::Shared;
+use crate::lifespan::Lifespan;
 use crate::lifespan::spawner::panic_text;
 use crate::server::result::Json;
 
@@ -62,6 +63,8 @@ pub(crate) async fn answer<B>(
 where
     B: HttpBody + Send + 'static,
 {
+    // A drain waits for it, as for a call.
+    let _counted = Counted::enter(&shared.lifespan).ok_or_else(Rejection::draining)?;
     let (body, _share) = read::body(body, head, &shared.config.read).await?;
     let request = Request::from_parts(parts.clone(), body);
     let failed = |cause: String| Rejection::route_failed(&route.path, &cause);
@@ -70,6 +73,21 @@ where
         Ok(Ok(response)) => Ok(response.map(Body::full)),
         Ok(Err(panic)) => Err(failed(panic_text(&*panic))),
         Err(_) => Err(failed("it did not answer within `Limits::tool_timeout`".to_owned())),
+    }
+}
+
+/// A request that counts as a running call, until it is dropped.
+struct Counted<'a>(&'a Lifespan);
+
+impl<'a> Counted<'a> {
+    fn enter(lifespan: &'a Lifespan) -> Option<Self> {
+        lifespan.enter_call().then(|| Self(lifespan))
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.leave_call();
     }
 }
 

@@ -9,30 +9,25 @@ use super::rejection::{self, Rejection};
 use super::reply;
 use super::service::Shared;
 
-/// Answers `/health`: 200 for as long as there is somebody to answer.
-pub(crate) fn health(method: &Method) -> Result<Response<Body>, Box<Rejection>> {
-    check(method)?;
-    Ok(reply::json(Bytes::from_static(br#"{"status":"ok"}"#)))
-}
+/// What probes are asked with.
+pub(crate) const METHODS: &str = "GET, HEAD";
 
-/// Answers `/ready`: 503 as soon as a shutdown has begun, be it that everything else is still served.
-///
-/// A host that drives nothing becomes ready by this: the start hooks run before the first answer.
-pub(crate) async fn ready(shared: &Shared, method: &Method) -> Result<Response<Body>, Box<Rejection>> {
-    check(method)?;
-    if shared.lifespan.has_to_start() && Box::pin(shared.lifespan.start()).await.is_err() {
-        return Ok(rejection::not_ready("not started"));
+/// Answers a probe: 200 of `/health` for as long as there is somebody to answer; 503 of `/ready` until the start hooks have
+/// run, and as soon as a shutdown has begun, be it that everything else is still served.
+pub(crate) fn answer(shared: &Shared, ready: bool, method: &Method) -> Result<Response<Body>, Box<Rejection>> {
+    if *method != Method::GET && *method != Method::HEAD {
+        return Err(Rejection::method_not_allowed(METHODS, false));
+    }
+    if !ready {
+        return Ok(reply::json(Bytes::from_static(br#"{"status":"ok"}"#)));
     }
     if shared.lifespan.is_ready() {
-        Ok(reply::json(Bytes::from_static(br#"{"status":"ready"}"#)))
-    } else {
-        Ok(rejection::not_ready("draining"))
+        return Ok(reply::json(Bytes::from_static(br#"{"status":"ready"}"#)));
     }
-}
-
-fn check(method: &Method) -> Result<(), Box<Rejection>> {
-    match *method {
-        Method::GET | Method::HEAD => Ok(()),
-        _ => Err(Rejection::method_not_allowed("GET, HEAD", false)),
+    if shared.lifespan.has_to_start() && !shared.lifespan.is_draining() {
+        // A host that drives nothing becomes ready by being asked.
+        shared.lifespan.begin_start();
+        return Ok(rejection::not_ready("starting"));
     }
+    Ok(rejection::not_ready("draining"))
 }

@@ -4,13 +4,15 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -18,9 +20,11 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt as _};
 
 use super::body::Body;
+use super::cors;
 use super::rejection::Rejection;
 use super::route::Place;
 use super::service::Shared;
+use crate::lifespan::spawner::panic_text;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -159,6 +163,12 @@ impl HttpLayers {
 /// An answer, once it is there.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
+/// Whether a request goes past the layers: a preflight carries no credentials, and must be answered whatever a layer asks
+/// for (Fetch, «CORS-preflight fetch»).
+pub(crate) fn is_answered_without(shared: &Shared, request: &Parts) -> bool {
+    shared.config.cors.is_some() && request.method == Method::OPTIONS && cors::is_preflight(&request.headers)
+}
+
 /// Answers a request within the layers. What a layer fails with is masked.
 ///
 /// Not an async function: the compiler cannot prove one `Send` that holds the body (rust-lang/rust#110338).
@@ -182,14 +192,18 @@ where
         // Looked up first: the layers take the request.
         let page = shared.config.cors.as_ref().map(|cors| cors.page(request.headers()));
         let head_only = *request.method() == Method::HEAD;
-        let response = service.oneshot(request).await;
-        // What the server answers itself is marked already, and without content where it has to be.
-        Ok(response.unwrap_or_else(|error| {
-            let mut response = Rejection::layer_failed(&*error).into_response();
-            if let Some(page) = page {
-                page.mark(response.headers_mut());
-            }
+        let answered = AssertUnwindSafe(service.oneshot(request)).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|panic| Err(panic_text(&*panic).into()));
+        let mut response = answered.unwrap_or_else(|error| {
+            let response = Rejection::layer_failed(&*error).into_response();
             if head_only { response.map(|_| Body::default()) } else { response }
-        }))
+        });
+        // What the server has answered is marked already; what a layer has answered itself is not.
+        if let Some(page) = page
+            && !response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+        {
+            page.mark(response.headers_mut());
+        }
+        Ok(response)
     })
 }

@@ -42,6 +42,7 @@ pub(crate) mod sse;
 pub(crate) mod stateless;
 
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -56,6 +57,7 @@ use self::post::Received;
 use self::rejection::Rejection;
 use self::route::{Place, Route};
 use self::service::Shared;
+use crate::lifespan::spawner::panic_text;
 
 /// Answers a request: the whole of the service.
 ///
@@ -100,22 +102,28 @@ where
 {
     let head = Head::read(&parts.headers);
     let route = shared.config.routes.find(place, parts.uri.path())?;
-    match route {
-        Route::Health => return health::health(&parts.method).map(Accepted::Reply),
-        Route::Ready => return health::ready(shared, &parts.method).await.map(Accepted::Reply),
-        Route::Endpoint | Route::Custom(_) => {}
+    let probe = matches!(route, Route::Health | Route::Ready);
+    if !probe {
+        guard::check(&shared.config.guard, &head, parts.uri.authority())?;
     }
-    guard::check(&shared.config.guard, &head, parts.uri.authority())?;
     let sessions = shared.serves_sessions();
     let methods = || match route {
+        Route::Health | Route::Ready => Cow::from(health::METHODS),
         Route::Custom(path) => shared.config.routes.methods(path).into(),
-        _ => Cow::from(route::methods(sessions)),
+        Route::Endpoint => route::methods(sessions).into(),
     };
     if let Some(page) = page
         && parts.method == Method::OPTIONS
         && cors::is_preflight(&parts.headers)
     {
         return page.preflight(&parts.headers, &methods()).map(Accepted::Reply);
+    }
+    if probe {
+        return health::answer(shared, route == Route::Ready, &parts.method).map(Accepted::Reply);
+    }
+    if shared.lifespan.has_to_start() {
+        // Boxed, since it happens once and every call's future would have room for it.
+        Box::pin(shared.lifespan.start()).await.map_err(|error| Rejection::not_started(&error))?;
     }
     if let Route::Custom(path) = route {
         // Boxed, since it is rare and every call's future would have room for it.
@@ -124,14 +132,15 @@ where
         };
         return Box::pin(custom::answer(shared, route, &head, parts, body)).await.map(Accepted::Reply);
     }
-    if shared.lifespan.has_to_start() {
-        // Boxed, since it happens once and every call's future would have room for it.
-        Box::pin(shared.lifespan.start()).await.map_err(|error| Rejection::not_started(&error))?;
-    }
-    let principal = || shared.config.principal.as_ref().and_then(|find| find(&parts.extensions));
+    let principal = || match &shared.config.principal {
+        // The host's own code, whose panic must not tear down the connection.
+        Some(find) => catch_unwind(AssertUnwindSafe(|| find(&parts.extensions)))
+            .map_err(|panic| Rejection::principal_failed(&panic_text(&*panic))),
+        None => Ok(None),
+    };
     match parts.method {
         Method::POST => {
-            let principal = principal();
+            let principal = principal()?;
             let accepts = accept::check_post(&head)?;
             let (body, share) = read::body(body, &head, &shared.config.read).await?;
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
@@ -140,10 +149,10 @@ where
             }
         }
         Method::GET if sessions => {
-            session::stream::open(shared, principal().as_ref(), &head).await.map(Accepted::Reply)
+            session::stream::open(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
         }
         Method::DELETE if sessions => {
-            session::end::delete(shared, principal().as_ref(), &head).await.map(Accepted::Reply)
+            session::end::delete(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
         }
         _ => Err(Rejection::method_not_allowed(&methods(), page.is_some())),
     }

@@ -210,15 +210,18 @@ impl<'a> Request<'a> {
         share: Share<'_>,
     ) -> Result<Received, Box<Rejection>> {
         let arguments = self.message.params().arguments;
-        if let TargetKind::Tool { mirrored, .. } = &target.kind
-            && !mirrored.is_empty()
-            && incoming.checks_headers
-        {
-            stateless::params::check(self.head, mirrored, arguments.map(|arguments| arguments.0))?;
+        let layered = !self.shared.server.layers.is_empty();
+        let mirrored = match &target.kind {
+            TargetKind::Tool { mirrored, .. } if incoming.checks_headers => &mirrored[..],
+            _ => &[],
+        };
+        if !mirrored.is_empty() || (layered && named.is_none()) {
+            // Headers and layers must be judged by what the handler is going to read.
+            let arguments = self.message.params().strict_arguments().map_err(Rejection::bad_request)?;
+            stateless::params::check(self.head, mirrored, &arguments)?;
         }
         let session = incoming.session.as_ref();
         let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
-        let layered = !self.shared.server.layers.is_empty();
         let facts = target.needs.context.then(|| self.facts(incoming, principal.clone()));
         Ok(Received::Call(StartCall {
             seat,

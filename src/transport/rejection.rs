@@ -72,7 +72,8 @@ impl Rejection {
     #[cold]
     pub(crate) fn no_such_path(path: &str) -> Box<Self> {
         let text = format!(
-            "there is nothing at {}; the MCP endpoint is the path that it is mounted at",
+            "there is nothing at {}; the MCP endpoint is the path that it is mounted at, which a host without a router tells \
+             the service by `on_path`",
             quoted(path.as_bytes())
         );
         Self::new(StatusCode::NOT_FOUND, ErrorCode::InvalidRequest, text)
@@ -132,6 +133,12 @@ impl Rejection {
     #[cold]
     pub(crate) fn route_failed(path: &str, cause: &str) -> Box<Self> {
         tracing::error!(path, cause, "the handler of a route failed");
+        Self::internal()
+    }
+
+    #[cold]
+    pub(crate) fn principal_failed(cause: &str) -> Box<Self> {
+        tracing::error!(cause, "`principal_from_extension` failed");
         Self::internal()
     }
 
@@ -276,6 +283,11 @@ impl Rejection {
     pub(crate) fn too_many_sessions(retry_after: Duration) -> Box<Self> {
         let text = "the server has as many live sessions as `Sessions::max` allows; try again later";
         Self::unavailable(text, retry_after)
+    }
+
+    #[cold]
+    pub(crate) fn session_contended() -> Box<Self> {
+        Self::unavailable("the session is being changed by many requests; try again later", RETRY_AFTER)
     }
 
     #[cold]

@@ -115,7 +115,7 @@ fn path_fault(path: &str) -> Option<&'static str> {
     match path {
         "/" | "" => Some("is the MCP endpoint itself; choose a path below it, as \"/version\""),
         _ if !path.starts_with('/') || path.ends_with('/') => Some("must begin with a slash, and not end with one"),
-        _ if path.contains(['{', '}', '*', '?', '#']) || path.contains("/:") => {
+        _ if path.contains(['{', '}', '*', '?', '#', '<', '>', '`', '"', '\\', '^', '|']) || path.contains("/:") => {
             Some("is not a plain path: variables, wildcards and queries are for the host's own router")
         }
         _ if !path.bytes().all(|byte| byte.is_ascii_graphic()) => {

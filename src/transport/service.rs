@@ -42,6 +42,9 @@ pub(crate) enum Mounted {
     ByHost,
     /// It is mounted here, and the host strips nothing.
     On(Arc<str>),
+    /// The host has matched the endpoint's own path, whatever that is.
+    #[cfg(feature = "axum")]
+    Endpoint,
     /// The host has matched a path that ends with this one, below the mount.
     #[cfg(feature = "axum")]
     Suffix(Arc<str>),

@@ -38,7 +38,7 @@ async fn what_a_layer_failed_with() {
             "resource" => "a",
             "template" => "item",
             "prompt" => "greet",
-            _ => "id",
+            _ => "completion",
         };
         let reply = ask.to(&mcp).await;
         assert!(!reply.to_string().contains(SECRET), "{reply}");

@@ -34,7 +34,8 @@ impl McpService {
     /// ```
     pub fn service<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         // A fallback would not do: nested twice, it is not found at its root.
-        Router::new().route_service("/", self.clone()).route_service("/{*rest}", self.clone())
+        let below = self.mounted(Mounted::ByHost);
+        Router::new().route_service("/", self.mounted(Mounted::Endpoint)).route_service("/{*rest}", below)
     }
 
     /// The routes of the service at `path`, with and without a slash at its end, for `Router::merge`. At `"/"` it is
@@ -57,14 +58,18 @@ impl McpService {
     pub fn at<S: Clone + Send + Sync + 'static>(&self, path: &str) -> Router<S> {
         assert!(path.starts_with('/'), "mcp.at({path:?}): the path must begin with a slash");
         let path = path.trim_end_matches('/');
+        let service = self.mounted(Mounted::Endpoint);
         let endpoint = match path {
-            "" => Router::new().route_service("/", self.clone()),
-            path => Router::new().route_service(path, self.clone()).route_service(&format!("{path}/"), self.clone()),
+            "" => Router::new().route_service("/", service),
+            path => Router::new().route_service(path, service.clone()).route_service(&format!("{path}/"), service),
         };
         self.shared.config.routes.paths().into_iter().fold(endpoint, |router, suffix| {
-            let service = Self { mounted: Mounted::Suffix(suffix.into()), ..self.clone() };
-            router.route_service(&format!("{path}{suffix}"), service)
+            router.route_service(&format!("{path}{suffix}"), self.mounted(Mounted::Suffix(suffix.into())))
         })
+    }
+
+    fn mounted(&self, mounted: Mounted) -> Self {
+        Self { mounted, ..self.clone() }
     }
 }
 

@@ -44,7 +44,7 @@ fn initialize(identity: &Identity, capabilities: ServerCapabilities, revision: R
         identity,
         json!({
             "protocolVersion": revision.as_str(),
-            "capabilities": capabilities.to_json(identity.sessions),
+            "capabilities": capabilities.to_json(revision, identity.sessions),
             "serverInfo": identity.implementation.for_revision(revision),
         }),
     ))
@@ -55,7 +55,7 @@ fn discover(identity: &Identity, capabilities: ServerCapabilities) -> Bytes {
         identity,
         json!({
             "supportedVersions": identity.revisions.newest_first().map(Revision::as_str).collect::<Vec<_>>(),
-            "capabilities": capabilities.to_json(true),
+            "capabilities": capabilities.to_json(Revision::V2026_07_28, true),
         }),
     ));
     let mut out = BytesMut::from(&result[..]);

@@ -19,8 +19,10 @@ impl Mcp {
         self
     }
 
-    /// Adds tools; see [`tools!`](crate::tools!).
+    /// Adds tools; see [`tools!`](crate::tools!). Called with none, it declares that there may be some later: clients
+    /// that are connected by then know of it.
     pub fn tools(mut self, tools: impl IntoIterator<Item = Tool>) -> Self {
+        self.server.declared.tools = true;
         self.server.tools.extend(tools);
         self
     }
@@ -31,8 +33,9 @@ impl Mcp {
         self
     }
 
-    /// Adds resources; see [`resources!`](crate::resources!).
+    /// Adds resources; see [`resources!`](crate::resources!). Called with none, it declares that there may be some later.
     pub fn resources(mut self, resources: impl IntoIterator<Item = Resource>) -> Self {
+        self.server.declared.resources = true;
         self.server.resources.extend(resources);
         self
     }
@@ -43,8 +46,9 @@ impl Mcp {
         self
     }
 
-    /// Adds prompts; see [`prompts!`](crate::prompts!).
+    /// Adds prompts; see [`prompts!`](crate::prompts!). Called with none, it declares that there may be some later.
     pub fn prompts(mut self, prompts: impl IntoIterator<Item = Prompt>) -> Self {
+        self.server.declared.prompts = true;
         self.server.prompts.extend(prompts);
         self
     }

@@ -121,10 +121,15 @@ impl LiveSessions {
     pub(crate) fn take_seat(self: &Arc<Self>, session: u128, watcher: &Arc<Watcher>) -> StreamSeat {
         let taken = CancelHandle::default();
         let stream = LiveStream { taken: taken.clone(), watcher: Arc::clone(watcher) };
-        let before = self.shard(session).streams.insert(session, stream);
+        let mut shard = self.shard(session);
+        let before = shard.streams.insert(session, stream);
+        if let Some(before) = &before {
+            // Under the lock, so that a third one that comes at the same time inherits from whom has inherited.
+            watcher.inherit(&before.watcher);
+        }
+        drop(shard);
         if let Some(before) = before {
             before.taken.cancel();
-            watcher.inherit(&before.watcher);
         }
         StreamSeat { live: Arc::clone(self), session, taken }
     }

@@ -166,7 +166,7 @@ impl SessionRoom {
             record = Record::decode(stored.value).ok_or_else(Rejection::no_such_session)?;
             version = stored.version;
         }
-        Err(Rejection::invalid("the session is being changed by other requests; send this one again"))
+        Err(Rejection::session_contended())
     }
 }
 

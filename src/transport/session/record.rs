@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::auth::Principal;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::notifications::LogLevel;
-use crate::protocol::params::SUBSCRIPTION_BYTES;
+use crate::protocol::params::{MOST_SUBSCRIPTIONS, SUBSCRIPTION_BYTES};
 use crate::protocol::revision::Revision;
 
 const FORMAT: u8 = 2;
@@ -95,6 +95,9 @@ impl Record {
         uris.retain(|one| one != uri);
         if wanted {
             uris.push(uri.to_owned());
+        }
+        if uris.len() > MOST_SUBSCRIPTIONS {
+            return Err(TooManySubscriptions);
         }
         let mut value = BytesMut::from(&self.value[..self.info_end]);
         for uri in uris {

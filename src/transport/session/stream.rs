@@ -39,8 +39,10 @@ pub(crate) async fn open(
     }));
     let seat = shared.sessions.live.take_seat(session.id, &watcher);
     // A subscription that was made since the session was read has found nobody here to tell.
-    let session = shared.sessions.find(&head.session_id, principal).await?;
-    watcher.set_subscriptions(session.record.subscriptions());
+    // One that cannot be read now is looked at again by the stream's own pulse.
+    if let Ok(session) = shared.sessions.find(&head.session_id, principal).await {
+        watcher.set_subscriptions(session.record.subscriptions());
+    }
     let pulse = Pulse::new(&shared.sessions, session.key);
     let stream = ListenStream::new(shared, watcher, guard).of_session(SessionTie { seat, pulse });
     Ok(reply::stream(Body::listen(stream)))

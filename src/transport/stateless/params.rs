@@ -9,11 +9,9 @@ use crate::transport::headers::Head;
 use crate::transport::rejection::Rejection;
 
 /// Checks that each header says what the arguments say: there if the argument is, and nothing else.
-pub(crate) fn check(head: &Head<'_>, mirrored: &[HeaderParam], arguments: Option<&str>) -> Result<(), Box<Rejection>> {
-    // It was read as JSON before.
-    let arguments: Value = arguments.map(serde_json::from_str).transpose().ok().flatten().unwrap_or_default();
+pub(crate) fn check(head: &Head<'_>, mirrored: &[HeaderParam], arguments: &Value) -> Result<(), Box<Rejection>> {
     for param in mirrored {
-        if let Err(fault) = check_one(head, param, &arguments) {
+        if let Err(fault) = check_one(head, param, arguments) {
             return Err(Rejection::header_mismatch(format!("Header mismatch: {} {fault}", param.header)));
         }
     }
