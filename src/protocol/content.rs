@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::revision::Revision;
+
 /// One block of content (2026-07-28, server/tools, «Tool Result»).
 ///
 /// ```
@@ -115,6 +117,14 @@ impl Annotations {
         }
         let priority = self.priority?;
         (!(0.0..=1.0).contains(&priority)).then(|| format!("the priority {priority} is not between 0 and 1"))
+    }
+
+    /// What of them the given revision knows.
+    pub(crate) fn for_revision(mut self, revision: Revision) -> Self {
+        if revision < Revision::V2025_06_18 {
+            self.last_modified = None;
+        }
+        self
     }
 }
 

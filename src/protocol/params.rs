@@ -84,6 +84,10 @@ struct Context {
     arguments: BTreeMap<String, String>,
 }
 
+/// How many bytes the URIs that one subscriber wants to know changes of may take, two more for each: a stream may be open
+/// for days.
+pub(crate) const SUBSCRIPTION_BYTES: usize = 16 * 1024;
+
 /// The `notifications` of `subscriptions/listen` (2026-07-28, basic/patterns/subscriptions, «Notification Filter»).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -125,7 +129,16 @@ impl Params<'_> {
 
     pub(crate) fn filter(&self) -> Result<Filter, RpcError> {
         let raw = self.notifications.ok_or_else(|| missing("notifications", "an object, the filter"))?;
-        read("notifications", raw.get())
+        let filter: Filter = read("notifications", raw.get())?;
+        let bytes: usize = filter.resource_subscriptions.iter().map(|uri| uri.len() + 2).sum();
+        if bytes > SUBSCRIPTION_BYTES {
+            let text = format!(
+                "params.notifications.resourceSubscriptions: more than {SUBSCRIPTION_BYTES} bytes of URIs; open several \
+                 subscriptions"
+            );
+            return Err(RpcError::invalid_params(text));
+        }
+        Ok(filter)
     }
 }
 

@@ -38,8 +38,12 @@ impl ResourceDefinition {
     /// What of it the given revision knows.
     pub(crate) fn for_revision(&self, revision: Revision) -> Self {
         let mut known = self.clone();
+        if known.uri.is_none() {
+            known.size = None;
+        }
         if revision < Revision::V2025_06_18 {
             known.title = None;
+            known.annotations = known.annotations.map(|annotations| annotations.for_revision(revision));
         }
         if revision < Revision::V2025_11_25 {
             known.icons.clear();

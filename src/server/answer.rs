@@ -54,7 +54,8 @@ pub trait Answer: Sized + Send + 'static {
 
     #[doc(hidden)]
     fn refused(refusal: Refusal) -> Reply {
-        Reply::Error(CallError::invalid_params(refusal.0))
+        let Refusal { reason, internal } = refusal;
+        Reply::Error(if internal { CallError::internal(reason) } else { CallError::invalid_params(reason) })
     }
 }
 
@@ -65,7 +66,7 @@ impl Answer for CallToolResult {
 
     /// A failure that the model sees and may correct (2026-07-28, server/tools, «Error Handling»).
     fn refused(refusal: Refusal) -> Reply {
-        Reply::Tool(Self::error(refusal.0))
+        Reply::Tool(Self::error(refusal.reason))
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Args<T>(pub T);
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Args<T> {
     fn needs(needs: &mut Needs) {
         needs.input_schema = Some(schema::input::<T>());
-        needs.order = fields::names::<T>();
+        needs.argument_names = fields::names::<T>();
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
@@ -53,14 +53,14 @@ pub(crate) fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
     match &call.arguments {
         // Absent arguments are no arguments.
         Arguments::Json(json) => read_arguments(json.as_deref().unwrap_or(b"{}")),
-        Arguments::Named(named) => from_strings(&named.strings).map_err(Refusal),
+        Arguments::Named(named) => from_strings(&named.strings).map_err(Refusal::new),
     }
 }
 
 fn read_arguments<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
     // A derived struct would take an array for its fields in order.
     let json = std::str::from_utf8(json).ok().filter(|json| json.starts_with('{'));
-    let Some(json) = json else { return Err(Refusal("arguments: expected an object".into())) };
+    let Some(json) = json else { return Err(Refusal::new("arguments: expected an object")) };
     serde_json::from_str(json).map_err(|_| arguments_fault::<T>(json))
 }
 
@@ -72,9 +72,9 @@ fn arguments_fault<T: DeserializeOwned>(json: &str) -> Refusal {
         Err(error) => {
             let path = error.path().to_string();
             let place = if path == "." { "arguments".to_owned() } else { format!("arguments.{path}") };
-            Refusal(format!("{place}: {}", without_position(error.inner())))
+            Refusal::new(format!("{place}: {}", without_position(error.inner())))
         }
-        Ok(_) => Refusal("arguments: not what the tool's input schema describes".into()),
+        Ok(_) => Refusal::new("arguments: not what the tool's input schema describes"),
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
     }
 
     fn fault(json: &str) -> String {
-        read_arguments::<Order>(json.as_bytes()).unwrap_err().0
+        read_arguments::<Order>(json.as_bytes()).unwrap_err().reason
     }
 
     #[test]

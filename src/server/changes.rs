@@ -75,6 +75,7 @@ struct Watch {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Which lists are wanted; the resources are in `uris`.
     filter: Filter,
     uris: HashSet<String>,
     news: News,
@@ -99,9 +100,10 @@ impl News {
 
 impl Changes {
     /// Watches for what `filter` names, until the watcher is dropped.
-    pub(crate) fn watch(self: &Arc<Self>, filter: Filter) -> Watcher {
-        let watch = Arc::new(Watch::default());
-        watch.set_filter(filter);
+    pub(crate) fn watch(self: &Arc<Self>, mut filter: Filter) -> Watcher {
+        let uris = mem::take(&mut filter.resource_subscriptions).into_iter().collect();
+        let state = Mutex::new(State { filter, uris, ..State::default() });
+        let watch = Arc::new(Watch { state, waker: AtomicWaker::new() });
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         lock(&self.watches).insert(id, Arc::clone(&watch));
         Watcher { watch, id, changes: Arc::clone(self) }
@@ -143,17 +145,6 @@ fn set(news: &mut bool, wanted: bool) -> bool {
     wanted
 }
 
-impl Watch {
-    fn set_filter(&self, filter: Filter) {
-        let mut state = lock(&self.state);
-        state.uris = filter.resource_subscriptions.iter().cloned().collect();
-        state.filter = filter;
-        let State { uris, news, .. } = &mut *state;
-        // What is no longer subscribed to is no longer told.
-        news.uris.retain(|uri| uris.contains(uri));
-    }
-}
-
 /// A subscription to changes.
 #[derive(Debug)]
 pub(crate) struct Watcher {
@@ -163,11 +154,17 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Subscribes to other resources from now on.
+    /// Subscribes to these resources from now on, which were read elsewhere.
     pub(crate) fn set_subscriptions(&self, uris: Vec<String>) {
-        let filter = lock(&self.watch.state).filter.clone();
-        if filter.resource_subscriptions != uris {
-            self.watch.set_filter(Filter { resource_subscriptions: uris, ..filter });
+        let mut state = lock(&self.watch.state);
+        let State { uris: known, news, outdated, .. } = &mut *state;
+        if *outdated {
+            // They may have been read before somebody changed them. They are read again; until then nothing is missed.
+            known.extend(uris);
+        } else if uris.len() != known.len() || !uris.iter().all(|uri| known.contains(uri)) {
+            *known = uris.into_iter().collect();
+            // What is no longer subscribed to is no longer told.
+            news.uris.retain(|uri| known.contains(uri));
         }
     }
 
@@ -175,15 +172,27 @@ impl Watcher {
     /// may have changed them at the same time.
     pub(crate) fn subscribe(&self, uri: &str, wanted: bool) {
         let mut state = lock(&self.watch.state);
-        state.filter.resource_subscriptions.retain(|one| one != uri);
         if wanted {
-            state.filter.resource_subscriptions.push(uri.to_owned());
             state.uris.insert(uri.to_owned());
         } else {
             state.uris.remove(uri);
             state.news.uris.retain(|one| one != uri);
         }
         state.outdated = true;
+        drop(state);
+        self.watch.waker.wake();
+    }
+
+    /// Takes over what another has not read.
+    pub(crate) fn inherit(&self, other: &Self) {
+        let Some(theirs) = other.news() else { return };
+        let mut state = lock(&self.watch.state);
+        let ours = &mut state.news;
+        ours.tools |= theirs.tools;
+        ours.resources |= theirs.resources;
+        ours.prompts |= theirs.prompts;
+        let more: Vec<_> = theirs.uris.into_iter().filter(|uri| !ours.uris.contains(uri)).collect();
+        ours.uris.extend(more);
         drop(state);
         self.watch.waker.wake();
     }
@@ -247,6 +256,24 @@ mod tests {
         changes.resource_updated("b");
         watcher.set_subscriptions(vec!["b".into()]);
         assert_eq!(watcher.news(), Some(News { uris: vec!["b".into()], ..News::default() }));
+    }
+
+    #[test]
+    fn a_subscription_is_not_lost_to_what_was_read_before_it() {
+        let changes = Arc::new(Changes::default());
+        let watcher = changes.watch(filter(&["a"]));
+        watcher.subscribe("b", true);
+        watcher.set_subscriptions(vec!["a".into(), "c".into()]);
+        for uri in ["a", "b", "c"] {
+            changes.resource_updated(uri);
+        }
+        assert_eq!(watcher.news().map(|news| news.uris.len()), Some(3));
+        assert!(watcher.take_outdated());
+        watcher.set_subscriptions(vec!["a".into()]);
+        for uri in ["a", "b", "c"] {
+            changes.resource_updated(uri);
+        }
+        assert_eq!(watcher.news(), Some(News { uris: vec!["a".into()], ..News::default() }));
     }
 
     #[test]

@@ -62,7 +62,10 @@ impl CompletionRequest {
 impl FromCall for CompletionRequest {
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
         call.completion().cloned().ok_or_else(|| {
-            Refusal(format!("`{}` takes a `CompletionRequest`, which only completion handlers are given", call.name()))
+            Refusal::new(format!(
+                "`{}` takes a `CompletionRequest`, which only completion handlers are given",
+                call.name()
+            ))
         })
     }
 }

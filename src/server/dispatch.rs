@@ -137,14 +137,14 @@ impl Server {
         let name = name(params, "a tool")?;
         match self.registry.tools.load().get(name) {
             Some(tool) => Ok(Answer::Call(Arc::clone(&tool.target), None)),
-            None => Err(unknown("tool", name, "tools/list")),
+            None => Err(unknown("name", "tool", name, "tools/list")),
         }
     }
 
     fn prompt(&self, params: &Params<'_>) -> Result<Answer, RpcError> {
         let name = name(params, "a prompt")?;
         let prompts = self.registry.prompts.load();
-        let prompt = prompts.get(name).ok_or_else(|| unknown("prompt", name, "prompts/list"))?;
+        let prompt = prompts.get(name).ok_or_else(|| unknown("name", "prompt", name, "prompts/list"))?;
         let strings = params.prompt_arguments()?;
         Ok(Answer::Call(Arc::clone(&prompt.target), Some(Box::new(Named { strings, ..Named::default() }))))
     }
@@ -196,7 +196,7 @@ impl Server {
         let target = match reference {
             Reference::Prompt { name } => {
                 let prompts = self.registry.prompts.load();
-                let prompt = prompts.get(&name).ok_or_else(|| unknown("prompt", &name, "prompts/list"))?;
+                let prompt = prompts.get(&name).ok_or_else(|| unknown("ref.name", "prompt", &name, "prompts/list"))?;
                 let has = prompt.definition.arguments.iter().any(|one| one.name == argument);
                 completer(&prompt.completers, &argument, has)?
             }
@@ -205,7 +205,8 @@ impl Server {
                 let found = templates.get(&uri).or_else(|| {
                     templates.iter().find(|one| one.template().is_some_and(|template| template.matches(&uri).is_some()))
                 });
-                let template = found.ok_or_else(|| RpcError::resource_not_found(&uri))?;
+                // -32602 in every revision: what is not there is a template, no resource.
+                let template = found.ok_or_else(|| unknown("ref.uri", "template", &uri, "resources/templates/list"))?;
                 let has = template.template().is_some_and(|template| template.variables().any(|one| one == argument));
                 completer(&template.completers, &argument, has)?
             }
@@ -237,8 +238,8 @@ fn name<'a>(params: &'a Params<'_>, of: &str) -> Result<&'a str, RpcError> {
 }
 
 #[cold]
-fn unknown(noun: &str, name: &str, list: &str) -> RpcError {
-    RpcError::invalid_params(format!("params.name: there is no {noun} {:?}; see {list}", shorten(name)))
+fn unknown(member: &str, noun: &str, name: &str, list: &str) -> RpcError {
+    RpcError::invalid_params(format!("params.{member}: there is no {noun} {:?}; see {list}", shorten(name)))
 }
 
 /// A name from outside, short enough to be repeated.

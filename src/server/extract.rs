@@ -70,8 +70,8 @@ pub struct Needs {
     /// A state that may be missing.
     pub(crate) optional_states: bool,
     pub(crate) input_schema: Option<Value>,
-    /// The names of the arguments in the order they were declared in, where that is known.
-    pub(crate) order: &'static [&'static str],
+    /// The arguments' names in order, as far as it is known.
+    pub(crate) argument_names: &'static [&'static str],
 }
 
 impl Needs {
@@ -102,7 +102,7 @@ impl Call {
     pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Refusal> {
         self.states.as_ref().and_then(|states| states.get()).ok_or_else(|| {
             let (noun, name, wanted) = (self.target.noun(), self.name(), type_name::<T>());
-            Refusal(format!("{noun} `{name}`: there is no state of type `{wanted}`; add `.state(..)` to `Mcp`"))
+            Refusal::new(format!("{noun} `{name}`: there is no state of type `{wanted}`; add `.state(..)` to `Mcp`"))
         })
     }
 
@@ -122,7 +122,7 @@ impl Call {
             if !self.optional {
                 tracing::error!(name, r#type = wanted, "{text}");
             }
-            Refusal(text)
+            Refusal::new(text)
         })
     }
 }
@@ -136,12 +136,22 @@ pub(crate) struct StateNeed {
 
 /// Why a parameter cannot be had. Its text reaches the caller.
 #[derive(Debug)]
-pub struct Refusal(pub(crate) String);
+pub struct Refusal {
+    pub(crate) reason: String,
+    /// Whether the server is to blame for it, and not its caller.
+    pub(crate) internal: bool,
+}
 
 impl Refusal {
     /// A refusal that says why.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self { reason: reason.into(), internal: false }
+    }
+
+    /// A refusal that the caller can do nothing about.
+    #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "what fails by itself are axum's extractors"))]
+    pub(crate) fn internal(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), internal: true }
     }
 }
 
@@ -236,7 +246,7 @@ impl FromCall for Context {
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        call.context.clone().ok_or_else(|| Refusal("the call has no context".into()))
+        call.context.clone().ok_or_else(|| Refusal::new("the call has no context"))
     }
 }
 
@@ -248,7 +258,7 @@ impl FromCall for Principal {
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
-        call.principal.clone().ok_or_else(|| Refusal("this is for callers who have signed in".into()))
+        call.principal.clone().ok_or_else(|| Refusal::new("this is for callers who have signed in"))
     }
 }
 

@@ -1,70 +1,97 @@
-//! The names of a struct's fields, in the order they were declared in: a JSON object has none, but a form does.
-
-use std::fmt;
+//! The names of a struct's fields, in order. serde knows it; the properties of a schema have none.
 
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
-/// The fields of `T` as its `Deserialize` asks for them; nothing for what is no plain struct.
+/// The names that `T` is read by, in the order of its fields. None where it is no struct of named fields, or has more than
+/// these, as with `#[serde(flatten)]`.
 pub(crate) fn names<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];
-    // It always fails: all that is of interest has been said by then.
-    let _ = T::deserialize(Asked(&mut names));
+    // It is never read: that it fails is how it ends.
+    drop(T::deserialize(Names(&mut names)));
     names
 }
 
-/// Notes what it is asked for, and has none of it.
-struct Asked<'a>(&'a mut &'static [&'static str]);
+struct Names<'a>(&'a mut &'static [&'static str]);
 
-impl<'de> Deserializer<'de> for Asked<'_> {
+impl<'de> Deserializer<'de> for Names<'_> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        Err(Error::custom(Nothing))
+        Err(Error::custom("there is nothing to read"))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         fields: &'static [&'static str],
-        _: V,
+        visitor: V,
     ) -> Result<V::Value, Error> {
         *self.0 = fields;
-        Err(Error::custom(Nothing))
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
-}
-
-struct Nothing;
-
-impl fmt::Display for Nothing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is nothing to read")
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map enum identifier ignored_any
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
     use super::*;
 
-    #[derive(serde::Deserialize)]
-    #[expect(dead_code, reason = "only their names count")]
-    struct Form {
-        zip: String,
-        #[serde(rename = "name")]
-        who: String,
-        address: Option<String>,
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    #[expect(dead_code, reason = "only its fields' names matter")]
+    struct Named {
+        zone_id: u8,
+        #[serde(rename = "b")]
+        other: Option<String>,
+        #[serde(skip)]
+        gone: u8,
+        #[serde(default)]
+        a: u8,
+    }
+
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "only its fields' names matter")]
+    struct Around(Named);
+
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "only its fields' names matter")]
+    struct Flat {
+        a: u8,
+        #[serde(flatten)]
+        rest: BTreeMap<String, String>,
     }
 
     #[test]
-    fn fields_come_as_they_were_declared() {
-        assert_eq!(names::<Form>(), ["zip", "name", "address"]);
-        assert!(names::<serde_json::Value>().is_empty());
-        assert!(names::<String>().is_empty());
+    fn names_are_those_on_the_wire_in_the_order_of_the_fields() {
+        assert_eq!(names::<Named>(), ["zoneId", "b", "a"]);
+        assert_eq!(names::<Around>(), names::<Named>());
+        assert_eq!(names::<Option<Around>>(), names::<Named>());
+    }
+
+    #[test]
+    fn what_is_no_struct_of_named_fields_has_none() {
+        let none: [&str; 0] = [];
+        assert_eq!(names::<Flat>(), none);
+        assert_eq!(names::<BTreeMap<String, String>>(), none);
+        assert_eq!(names::<serde_json::Value>(), none);
+        assert_eq!(names::<()>(), none);
     }
 }

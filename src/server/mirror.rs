@@ -51,9 +51,7 @@ fn collect(schema: &Value, path: &mut Vec<String>, found: &mut Vec<HeaderParam>)
                 }
             }
             (ANNOTATION, annotation) => found.push(param(schema, annotation, path)?),
-            // What an argument may be, or is by default, is data.
-            ("const" | "enum" | "default" | "examples", _) => {}
-            (_, elsewhere) if annotated(elsewhere) => {
+            (keyword, value) if holds_annotation(keyword, value) => {
                 return Err(format!(
                     "has an `{ANNOTATION}` below `{keyword}`: only arguments that are reached by `properties` alone can have one"
                 ));
@@ -88,13 +86,24 @@ fn param(schema: &Value, annotation: &Value, path: &[String]) -> Result<HeaderPa
     Ok(HeaderParam { header: format!("mcp-param-{}", name.to_ascii_lowercase()), path: path.to_vec() })
 }
 
+/// Whether a keyword of a schema is an annotation, or has one anywhere below it.
+fn holds_annotation(keyword: &str, value: &Value) -> bool {
+    match (keyword, value) {
+        (ANNOTATION, _) => true,
+        // What an argument may be, or is by default, is data.
+        ("const" | "enum" | "default" | "examples", _) => false,
+        // Their members are names, which may be those of keywords.
+        ("properties" | "patternProperties" | "dependentSchemas" | "$defs" | "definitions", Value::Object(schemas)) => {
+            schemas.values().any(annotated)
+        }
+        (_, value) => annotated(value),
+    }
+}
+
 fn annotated(schema: &Value) -> bool {
     match schema {
-        Value::Object(members) => members.iter().any(|(name, value)| {
-            name == ANNOTATION
-                || (!matches!(name.as_str(), "const" | "enum" | "default" | "examples") && annotated(value))
-        }),
-        Value::Array(items) => items.iter().any(annotated),
+        Value::Object(members) => members.iter().any(|(keyword, value)| holds_annotation(keyword, value)),
+        Value::Array(schemas) => schemas.iter().any(annotated),
         _ => false,
     }
 }

@@ -60,27 +60,26 @@ where
         name: name.clone(),
         title: None,
         description: description.into(),
-        arguments: arguments(&schema, needs.order),
+        arguments: arguments(&schema, needs.argument_names),
         icons: Vec::new(),
     };
     let target = Arc::new(Target::new(Kind::Prompt, name, needs, ErasedHandler::new(handler)));
     Prompt { definition, target, completers }
 }
 
-/// The properties of a schema as the arguments of a prompt: a form that people fill in, in the order they were declared.
+/// The properties of a schema as the arguments of a prompt, in this order: there are clients whose users give them one
+/// after the other.
 fn arguments(schema: &Value, order: &[&str]) -> Vec<PromptArgument> {
     let required = schema.get("required").and_then(Value::as_array);
     let text = |property: &Value, member| property.get(member).and_then(Value::as_str).map(str::to_owned);
     let properties = schema.get("properties").and_then(Value::as_object);
-    let properties = properties.into_iter().flatten();
-    let mut arguments: Vec<_> = properties
-        .map(|(name, property)| PromptArgument {
-            name: name.clone(),
-            title: text(property, "title"),
-            description: text(property, "description"),
-            required: required.is_some_and(|required| required.iter().any(|one| one == name)),
-        })
-        .collect();
+    let arguments = properties.into_iter().flatten().map(|(name, property)| PromptArgument {
+        name: name.clone(),
+        title: text(property, "title"),
+        description: text(property, "description"),
+        required: required.is_some_and(|required| required.iter().any(|one| one == name)),
+    });
+    let mut arguments: Vec<_> = arguments.collect();
     arguments.sort_by_key(|argument| order.iter().position(|name| *name == argument.name).unwrap_or(order.len()));
     arguments
 }

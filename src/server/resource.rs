@@ -97,9 +97,9 @@ impl Resource {
         resource_fn(uri, name, move || text.clone()).mime_type("text/plain").size(size)
     }
 
-    /// A resource whose bytes never change.
-    pub fn blob(uri: impl Into<String>, name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
+    /// A resource whose bytes never change, as `include_bytes!` has them.
+    pub fn blob(uri: impl Into<String>, name: impl Into<String>, bytes: impl AsRef<[u8]> + Send + 'static) -> Self {
+        let bytes = Bytes::from_owner(bytes);
         let size = bytes.len() as u64;
         resource_fn(uri, name, move || bytes.clone()).mime_type("application/octet-stream").size(size)
     }
@@ -247,6 +247,13 @@ macro_rules! contents {
 
 contents!(text: String, &'static str, std::borrow::Cow<'static, str>, Box<str>);
 contents!(blob: Vec<u8>, &'static [u8], Bytes);
+
+/// As `include_bytes!` has it.
+impl<const N: usize> IntoResourceResult for &'static [u8; N] {
+    fn into_resource_result(self) -> Result<Option<ReadResourceResult>, ToolError> {
+        ResourceContents::blob(self).into_resource_result()
+    }
+}
 
 impl<T: IntoResourceResult> IntoResourceResult for Option<T> {
     fn into_resource_result(self) -> Result<Option<ReadResourceResult>, ToolError> {

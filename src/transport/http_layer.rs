@@ -1,5 +1,6 @@
 //! Layers around the HTTP service, for hosts where tower's cannot be put around the mount.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -10,8 +11,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{Request, Response};
-use http_body::Body as HttpBody;
+use http::{Method, Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use tower::util::BoxCloneSyncService;
@@ -25,9 +26,52 @@ use super::service::Shared;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a request within the layers of [`Mcp::http_layer`](crate::Mcp::http_layer), whatever the host's own was.
-pub type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
+///
+/// A type that hides the box: of async code that holds the box itself the compiler cannot prove that it is `Send`
+/// (rust-lang/rust#110338), and layers are such code.
+pub struct RequestBody(UnsyncBoxBody<Bytes, BoxError>);
 
-/// What [`Mcp::http_layer`](crate::Mcp::http_layer) puts its layers around: the service that answers HTTP requests.
+impl RequestBody {
+    /// Any body, as one.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let mut body = Some(body);
+        // Most are one already.
+        if let Some(Some(body)) = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>().map(Option::take) {
+            return body;
+        }
+        Self(body.expect("only taken if it is returned").map_err(Into::into).boxed_unsync())
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody").finish_non_exhaustive()
+    }
+}
+
+/// What [`Mcp::http_layer`](crate::Mcp::http_layer) puts its layers around: the service that answers HTTP requests. It takes
+/// any body, so that a layer may hand on another than it was given.
 #[derive(Clone, Debug)]
 pub struct HttpService(Inner);
 
@@ -53,7 +97,11 @@ struct Destination {
     place: Place,
 }
 
-impl Service<Request<RequestBody>> for HttpService {
+impl<B> Service<Request<B>> for HttpService
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     type Response = Response<Body>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
@@ -65,7 +113,8 @@ impl Service<Request<RequestBody>> for HttpService {
         }
     }
 
-    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let request = request.map(RequestBody::new);
         match &mut self.0 {
             Inner::Server => Box::pin(answer(request)),
             Inner::Layered(service) => service.call(request),
@@ -125,13 +174,17 @@ where
     B: HttpBody + Send + 'static,
     B::Data: Send,
 {
+    let head_only = parts.method == Method::HEAD;
     parts.extensions.insert(Destination { shared, place });
     let body = body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())));
     // The pipeline tells no client why a body broke, so the host's own error may go.
     let body = body.map_err(|_| BoxError::from("the body could not be read to its end"));
-    let request = Request::from_parts(parts, body.boxed_unsync());
+    let request = Request::from_parts(parts, RequestBody::new(body));
     let answered = service.oneshot(request);
-    Box::pin(
-        answered.map(|answered| Ok(answered.unwrap_or_else(|error| Rejection::layer_failed(&*error).into_response()))),
-    )
+    let failed = move |error: BoxError| {
+        let response = Rejection::layer_failed(&*error).into_response();
+        // As of every refusal.
+        if head_only { response.map(|_| Body::default()) } else { response }
+    };
+    Box::pin(answered.map(move |answered| Ok(answered.unwrap_or_else(failed))))
 }

@@ -64,8 +64,9 @@ impl<'a> PendingCall<'a> {
                     said
                 });
                 match said {
-                    Some(said) if !said.is_empty() => reply::events(said.into_iter().chain([answer])),
+                    // «The response status MUST be 400», whatever was said before it (2026-07-28, basic/index, «`_meta`»).
                     _ if missing_capability => rejection::missing_capability(answer),
+                    Some(said) if !said.is_empty() => reply::events(said.into_iter().chain([answer])),
                     _ => reply::message(answer, self.accepts),
                 }
             }

@@ -145,7 +145,7 @@ impl<'a> Request<'a> {
     }
 
     fn dispatch(&self, incoming: &Incoming) -> Result<Answer, Box<Rejection>> {
-        let in_band = |error| Ok(Answer::Ready(encode::error(Some(self.id), &error)));
+        let in_band = |error| Ok(Answer::Ready(encode::error_in(incoming.revision, self.id, &error)));
         let Some(method) = incoming.method.filter(|method| self.shared.server.offers(*method)) else {
             if incoming.refuses_in_band {
                 let text = rejection::unknown_method_text(self.message.method());

@@ -115,8 +115,11 @@ fn path_fault(path: &str) -> Option<&'static str> {
     match path {
         "/" | "" => Some("is the MCP endpoint itself; choose a path below it, as \"/version\""),
         _ if !path.starts_with('/') || path.ends_with('/') => Some("must begin with a slash, and not end with one"),
-        _ if path.contains(['{', '}', '*', '?', '#']) => {
+        _ if path.contains(['{', '}', '*', '?', '#']) || path.contains("/:") => {
             Some("is not a plain path: variables, wildcards and queries are for the host's own router")
+        }
+        _ if !path.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Some("has a character that no request's path has; write it percent-encoded, as \"/a%20b\"")
         }
         _ => None,
     }

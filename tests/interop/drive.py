@@ -7,102 +7,20 @@ standard library is used, so that any python3 can run this file.
 
 import http.client
 import json
-import os
-import queue
-import re
-import signal
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 from urllib.parse import urlsplit
 
-START_WITHIN = 30
+from server import Failure, Server
+
 CLIENT_WITHIN = 180
-EXIT_WITHIN = 15
-URL_LINE = re.compile(r"^http://127\.0\.0\.1:\d+/mcp$")
-
-
-class Failure(Exception):
-    pass
-
-
-class Server:
-    def __init__(self, binary, **variables):
-        self.stderr = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [binary],
-            env={**os.environ, "ADDR": "127.0.0.1:0", **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self.stderr,
-            text=True,
-        )
-        self.lines = queue.Queue()
-        # A thread keeps reading, so that the server never blocks on a full pipe.
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-        self.lines.put(None)
-
-    def url(self):
-        deadline = time.monotonic() + START_WITHIN
-        printed = []
-        while True:
-            try:
-                line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
-            except queue.Empty:
-                raise Failure(f"the server printed no URL within {START_WITHIN} s; it printed {printed}") from None
-            if line is None:
-                raise Failure(f"the server ended before it printed its URL; it printed {printed}")
-            if URL_LINE.match(line.strip()):
-                return line.strip()
-            printed.append(line)
-
-    def commands(self, count):
-        """The commands that it prints for people to try."""
-        found = []
-        while len(found) < count:
-            try:
-                line = self.lines.get(timeout=START_WITHIN)
-            except queue.Empty:
-                line = None
-            if line is None:
-                raise Failure(f"the server printed {len(found)} commands to try, expected {count}")
-            if line.startswith("curl "):
-                found.append(line)
-        return found
-
-    def stop(self):
-        """SIGTERM; gives the seconds until the exit, which must be 0."""
-        if self.process.poll() is not None:
-            raise Failure(f"the server ended by itself with {self.process.returncode}")
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(EXIT_WITHIN)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"the server still runs {EXIT_WITHIN} s after SIGTERM") from None
-        if code != 0:
-            raise Failure(f"the server exited with {code} on SIGTERM, expected 0")
-        return time.monotonic() - began
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def said(self):
-        self.stderr.seek(0)
-        return self.stderr.read().decode(errors="replace")
 
 
 def try_commands(commands):
     """Runs each printed command as printed, in a shell."""
-    for command, expected in zip(commands, ('"search_bookmarks"', '"structuredContent"', '"progress":500'), strict=True):
+    for command, expected in zip(
+        commands, ('"search_bookmarks"', '"structuredContent"', '"progress":500'), strict=True
+    ):
         ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=CLIENT_WITHIN)
         if ran.returncode != 0 or expected not in ran.stdout or '"result"' not in ran.stdout:
             raise Failure(f"{command}\nended with {ran.returncode}: {ran.stdout} {ran.stderr}")

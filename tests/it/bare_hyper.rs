@@ -23,14 +23,14 @@ use crate::{
 };
 
 /// Real time here: what hangs fails after a while.
-async fn promptly<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub async fn promptly<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(20), future).await {
         Ok(value) => value,
         Err(_) => panic!("{what}: not within 20 s"),
     }
 }
 
-async fn serve(mcp: McpService) -> SocketAddr {
+pub async fn serve(mcp: McpService) -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let service = mcp.on_path("/mcp");
@@ -47,7 +47,7 @@ async fn serve(mcp: McpService) -> SocketAddr {
 }
 
 /// One connection of either version.
-enum Client {
+pub enum Client {
     H1(hyper::client::conn::http1::SendRequest<Full<Bytes>>, SocketAddr),
     H2(hyper::client::conn::http2::SendRequest<Full<Bytes>>, SocketAddr),
 }
@@ -68,16 +68,16 @@ impl Client {
         Self::H2(sender, address)
     }
 
-    async fn both(address: SocketAddr) -> [Self; 2] {
+    pub async fn both(address: SocketAddr) -> [Self; 2] {
         [Self::h1(address).await, Self::h2(address).await]
     }
 
     /// To `/mcp`, addressed as each version does it.
-    async fn open(&mut self, ask: Ask) -> Live {
+    pub async fn open(&mut self, ask: Ask) -> Live {
         self.open_at(ask, "/mcp").await
     }
 
-    async fn open_at(&mut self, ask: Ask, path: &str) -> Live {
+    pub async fn open_at(&mut self, ask: Ask, path: &str) -> Live {
         let response = match self {
             Self::H1(sender, address) => {
                 promptly("ready", sender.ready()).await.expect("ready");
@@ -93,7 +93,7 @@ impl Client {
         Live::new(response.expect("a response"))
     }
 
-    async fn send(&mut self, ask: Ask) -> Reply {
+    pub async fn send(&mut self, ask: Ask) -> Reply {
         let live = self.open(ask).await;
         promptly("the body", live.collect()).await
     }

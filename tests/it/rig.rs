@@ -202,6 +202,11 @@ impl Probe {
         soon("the handler is dropped", self.0.dropped.acquire()).await.expect("never closed").forget();
     }
 
+    /// Handlers that have started and `started` has not taken note of yet.
+    pub fn starts(&self) -> usize {
+        self.0.started.available_permits()
+    }
+
     pub fn finished(&self) -> usize {
         self.0.finished.load(SeqCst)
     }

@@ -115,7 +115,7 @@ async fn refusal(name: &str, response: Response) -> Refusal {
     let text = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default();
     if status.is_server_error() {
         tracing::error!(name, %status, cause = text, "an extractor failed");
-        return Refusal::new(format!("{status}; the server's log says why"));
+        return Refusal::internal(format!("{status}; the server's log says why"));
     }
     Refusal::new(if text.is_empty() { status.to_string() } else { format!("{status}: {text}") })
 }

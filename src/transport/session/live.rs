@@ -117,13 +117,14 @@ impl LiveSessions {
         }
     }
 
-    /// Takes the seat of the session's one stream; whoever sat there has to leave.
-    pub(crate) fn take_seat(self: &Arc<Self>, session: u128, watcher: Arc<Watcher>) -> StreamSeat {
+    /// Takes the seat of the session's one stream; whoever sat there has to leave, and leaves what was not read.
+    pub(crate) fn take_seat(self: &Arc<Self>, session: u128, watcher: &Arc<Watcher>) -> StreamSeat {
         let taken = CancelHandle::default();
-        let stream = LiveStream { taken: taken.clone(), watcher };
+        let stream = LiveStream { taken: taken.clone(), watcher: Arc::clone(watcher) };
         let before = self.shard(session).streams.insert(session, stream);
         if let Some(before) = before {
             before.taken.cancel();
+            watcher.inherit(&before.watcher);
         }
         StreamSeat { live: Arc::clone(self), session, taken }
     }
@@ -194,8 +195,8 @@ mod tests {
         assert!(!live.begin_call(call.clone()));
         assert!(live.begin_call(other.clone()));
         let watcher = || Arc::new(Arc::<Changes>::default().watch(Filter::default()));
-        let seat = live.take_seat(1, watcher());
-        let later = live.take_seat(1, watcher());
+        let seat = live.take_seat(1, &watcher());
+        let later = live.take_seat(1, &watcher());
         live.end_call(&call);
         live.end_call(&other);
         drop(seat);

@@ -21,8 +21,9 @@ use crate::auth::Principal;
 use crate::protocol::notifications::LogLevel;
 use crate::store::{Expect, Key, Store};
 
-/// How often a level that another request has just changed is written again.
-const WRITE_ATTEMPTS: usize = 4;
+/// How often a record that another request has just changed is written again. Each time one of them gets through, so this
+/// is how many may meet: a client subscribes to all it wants at once.
+const WRITE_ATTEMPTS: usize = 64;
 
 /// How many sessions there may be, and how long they live.
 ///

@@ -10,13 +10,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::auth::Principal;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::notifications::LogLevel;
+use crate::protocol::params::SUBSCRIPTION_BYTES;
 use crate::protocol::revision::Revision;
 
 const FORMAT: u8 = 2;
 const NO_LEVEL: u8 = 255;
-
-/// How many bytes the subscriptions of a session may take, lengths included.
-const SUBSCRIPTION_BYTES: usize = 16 * 1024;
 
 /// What is known of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,13 +29,18 @@ pub(crate) async fn open(
     let session = shared.sessions.find(&head.session_id, principal).await?;
     incoming::check_session_version(shared, &session, head)?;
     let guard = listen::enter(shared)?;
+    // 2025-11-25, basic/lifecycle, «Operation»: of what the server has not declared nothing is told.
+    let declared = shared.server.introduction.load().capabilities;
     let watcher = Arc::new(shared.server.changes.watch(Filter {
-        tools_list_changed: true,
-        prompts_list_changed: true,
-        resources_list_changed: true,
+        tools_list_changed: declared.tools,
+        prompts_list_changed: declared.prompts,
+        resources_list_changed: declared.resources,
         resource_subscriptions: session.record.subscriptions(),
     }));
-    let seat = shared.sessions.live.take_seat(session.id, Arc::clone(&watcher));
+    let seat = shared.sessions.live.take_seat(session.id, &watcher);
+    // A subscription that was made since the session was read has found nobody here to tell.
+    let session = shared.sessions.find(&head.session_id, principal).await?;
+    watcher.set_subscriptions(session.record.subscriptions());
     let pulse = Pulse::new(&shared.sessions, session.key);
     let stream = ListenStream::new(shared, watcher, guard).of_session(SessionTie { seat, pulse });
     Ok(reply::stream(Body::listen(stream)))

@@ -48,14 +48,22 @@ fn is_written(value: &Value, header: &str) -> bool {
     match value {
         Value::String(text) => text == header,
         Value::Bool(yes) => header == if *yes { "true" } else { "false" },
-        Value::Number(number) => match (number.as_i64(), header.parse::<i64>()) {
-            (Some(number), Ok(header)) => number == header,
-            #[expect(clippy::float_cmp, reason = "both are the same decimal text, or they differ")]
-            _ => number.as_f64().is_some_and(|number| header.parse::<f64>().is_ok_and(|header| header == number)),
-        },
+        Value::Number(number) => {
+            let number = number.to_string();
+            number == header || integer(&number).is_some_and(|number| integer(header) == Some(number))
+        }
         // No header can say it, so none may claim to.
         Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
+}
+
+/// The integer that a decimal text is, be it with a fraction of zeros. Exactly: rounded, different ones could be equal.
+fn integer(text: &str) -> Option<i128> {
+    let whole = match text.split_once('.') {
+        Some((whole, fraction)) => Some(whole).filter(|_| fraction.bytes().all(|digit| digit == b'0')),
+        None => Some(text),
+    };
+    whole?.parse().ok()
 }
 
 #[cfg(test)]
@@ -70,6 +78,8 @@ mod tests {
             (json!("us west"), "us west"),
             (json!(42), "42"),
             (json!(42.0), "42"),
+            (json!(42), "42.0"),
+            (json!(u64::MAX), "18446744073709551615"),
             (json!(-7), "-7"),
             (json!(true), "true"),
         ] {
@@ -79,6 +89,9 @@ mod tests {
             (json!("a"), "A"),
             (json!(42), "43"),
             (json!(42), "forty"),
+            (json!(42), "42.5"),
+            (json!(9_007_199_254_740_993_u64), "9007199254740992.0"),
+            (json!(u64::MAX), "18446744073709551614"),
             (json!(true), "True"),
             (json!("true"), "false"),
             (json!([]), "[]"),

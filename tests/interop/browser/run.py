@@ -29,7 +29,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from drive import Failure, Server  # noqa: E402
+from server import Failure, Server  # noqa: E402
 
 PAGES = {"app.test": "allowed", "localhost": "blocked", "other.test": "blocked"}
 # Chromium's start on a busy machine, and a quiet stream.
@@ -185,7 +185,7 @@ def run(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tool", default="echo")
-    parser.add_argument("--arguments", default='{"text": "hello"}')
+    parser.add_argument("--arguments", default='{"message": "hello"}')
     parser.add_argument("server", metavar="SERVER")
     sys.exit(run(parser.parse_args()))
 

@@ -1,0 +1,114 @@
+//! One of everything that MCP has, to try clients and conformance suites on.
+//!
+//! The names that begin with `test_` or `test://` are those that the official conformance suite asks for.
+
+#![allow(clippy::needless_pass_by_value, reason = "a handler takes by value what it is called with")]
+
+mod changes;
+mod content;
+mod prompts;
+mod reports;
+mod resources;
+mod schema;
+mod tools;
+
+use std::env::{self, VarError};
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use axum::Router;
+use mcp_mount::{CacheScope, Mcp, McpService};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::resources::Watched;
+use crate::tools::Sleepers;
+
+/// What a client's model is told about the server as a whole.
+const INSTRUCTIONS: &str = "For tests only: every tool, resource and prompt here is there to be tried.";
+
+/// Where the MCP Inspector's page is served from.
+const INSPECTOR: &str = "http://localhost:6274";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // Logs go to stderr: stdout carries the URL, for people and for scripts.
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+
+    let addr = variable("ADDR", "127.0.0.1:8001")?;
+    let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?)?;
+    let app = Router::new().merge(mcp.at("/mcp"));
+
+    let listener = TcpListener::bind(&addr).await.map_err(|e| format!("ADDR={addr}: {e}"))?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "http://{}/mcp\n\n{}", listener.local_addr()?, mcp.describe())?;
+    // A pipe is block-buffered: who waits for the URL at its other end must see it now.
+    out.flush()?;
+    drop(out);
+
+    let report = mcp.lifespan().serve(listener, app).await?;
+    tracing::info!(?report, "stopped");
+    Ok(())
+}
+
+/// The MCP server. `origins` are web pages that may call it beside the Inspector's, separated by commas; `page_size` is
+/// how long a page of a list is, and empty for lists in one piece.
+fn mcp(origins: &str, page_size: &str) -> Result<McpService, Box<dyn Error>> {
+    let origins = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let mut mcp = Mcp::new("everything", env!("CARGO_PKG_VERSION"))
+        .title("Everything")
+        .instructions(INSTRUCTIONS)
+        // The suite's header checks call the first tool without arguments.
+        .tools(content::tools())
+        .tools(reports::tools())
+        .tools(changes::tools())
+        .tools(schema::tools())
+        .tools(tools::tools())
+        .resources(resources::resources())
+        .prompts(prompts::prompts())
+        .state(Sleepers::default())
+        .state(Watched::default())
+        // Long enough for a test to see that a client asks once, and is told of a change.
+        .ttl(Duration::from_secs(60))
+        .cache_scope(CacheScope::Public)
+        .cors([INSPECTOR].into_iter().chain(origins))
+        .health();
+    if !page_size.is_empty() {
+        mcp = mcp.page_size(page_size.parse().map_err(|e| format!("PAGE_SIZE={page_size}: {e}"))?);
+    }
+    Ok(mcp.build()?)
+}
+
+/// An environment variable, or its default when it is not set.
+fn variable(name: &str, default: &str) -> Result<String, String> {
+    match env::var(name) {
+        Ok(value) => Ok(value),
+        Err(VarError::NotPresent) => Ok(default.to_owned()),
+        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not valid UTF-8")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_served_can_be_built() {
+        let names = |origins, page_size| mcp(origins, page_size).expect("a valid configuration").tools().keys();
+        assert_eq!(names("", "").first().map(String::as_str), Some("test_simple_text"));
+        assert_eq!(names(" http://localhost:1 ,", "5").len(), names("", "").len());
+    }
+
+    #[test]
+    fn a_page_size_that_is_no_number_is_refused_by_name() {
+        let error = mcp("", "many").expect_err("not a number").to_string();
+        assert!(error.contains("PAGE_SIZE=many"), "{error}");
+    }
+}

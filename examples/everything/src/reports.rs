@@ -1,0 +1,77 @@
+//! Tools that tell something before they answer: progress, log messages, and what they need of the client.
+
+use std::time::Duration;
+
+use mcp_mount::{Capability, Context, Tool, ToolError, tool, tools};
+use tokio::time::sleep;
+
+/// How long a tool works between two reports.
+const WORK: Duration = Duration::from_millis(50);
+
+pub(crate) fn tools() -> Vec<Tool> {
+    tools![
+        test_tool_with_progress,
+        test_tool_with_logging,
+        test_logging_tool,
+        test_streaming_elicitation,
+        test_missing_capability,
+        count,
+    ]
+}
+
+/// Report progress three times, then answer.
+#[tool(read_only)]
+async fn test_tool_with_progress(ctx: Context) -> &'static str {
+    for progress in [0.0, 50.0, 100.0] {
+        ctx.progress(progress).total(100.0).await;
+        sleep(WORK).await;
+    }
+    "Progress was reported three times."
+}
+
+/// Send three log messages, then answer.
+#[tool(read_only)]
+async fn test_tool_with_logging(ctx: Context) -> &'static str {
+    for message in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
+        ctx.info(message).await;
+        sleep(WORK).await;
+    }
+    "Three messages were logged."
+}
+
+/// Send one log message, if the client asked for such, then answer.
+#[tool(read_only)]
+async fn test_logging_tool(ctx: Context) -> &'static str {
+    ctx.info("A message for those who want it").await;
+    "A message was logged, for those who want it."
+}
+
+/// Send a notification on the call's own stream, then answer.
+#[tool(read_only)]
+async fn test_streaming_elicitation(ctx: Context) -> &'static str {
+    ctx.progress(1.0).total(1.0).message("about to answer").await;
+    "The stream carried a notification and this answer."
+}
+
+/// Answer only to a client that offers sampling.
+#[tool(read_only)]
+fn test_missing_capability(ctx: Context) -> Result<&'static str, ToolError> {
+    ctx.require(Capability::Sampling)?;
+    Ok("Success")
+}
+
+/// Count to `n`, and report each number as progress.
+#[tool(read_only)]
+async fn count(
+    /// How far to count.
+    n: u32,
+    /// How long each number takes, in milliseconds.
+    every_ms: u64,
+    ctx: Context,
+) -> String {
+    for number in 1..=n {
+        sleep(Duration::from_millis(every_ms)).await;
+        ctx.progress(f64::from(number)).total(f64::from(n)).message(format!("{number} of {n}")).await;
+    }
+    format!("counted to {n}")
+}

@@ -1,0 +1,194 @@
+"""Runs every client against the `everything` server: `clients.py SERVER FOLDER [--write]`.
+
+FOLDER is where `scripts/test` has installed the clients. Each client is given two servers of its own, the second with
+short pages, does with them whatever it can (see `exercise.py`), and tells of each feature in a line of JSON. What came
+of it is the table in `docs/clients.md`, which `--write` writes; without it, the file must be what would be written.
+Only the standard library is used.
+"""
+
+import concurrent.futures
+import difflib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from server import Failure, Server
+from side import SESSION, STATELESS
+
+HERE = Path(__file__).resolve().parent
+TABLE = HERE.parent.parent / "docs" / "clients.md"
+CLIENT_WITHIN = 180
+PAGE_SIZE = "5"
+AT_A_TIME = 2
+INSPECTOR = "typescript/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+
+# The rows of the table, in order, by the names that the clients use.
+FEATURES = {
+    "open": "opening: revision, server, capabilities, instructions",
+    "ping": "`ping`",
+    "list_tools": "`tools/list`",
+    "call": "`tools/call`",
+    "structured": "structured output",
+    "content": "text, images, audio, embedded resources",
+    "tool_error": "errors of tools",
+    "bad_arguments": "arguments of the wrong type",
+    "unknown_tool": "unknown tool",
+    "header": "`Mcp-Param-*` headers",
+    "progress": "progress",
+    "log": "log messages",
+    "cancel": "cancellation",
+    "list_resources": "`resources/list`",
+    "list_templates": "`resources/templates/list`",
+    "read": "`resources/read`: text, bytes, template",
+    "unknown_resource": "unknown resource",
+    "subscribe": "a resource's updates",
+    "list_changed": "changes of the lists",
+    "list_prompts": "`prompts/list`",
+    "get_prompt": "`prompts/get`",
+    "complete": "completion, with context",
+    "pages": "pages",
+    "cache": "caching by `ttlMs`",
+    "end": "end of the session",
+}
+
+HEAD = """\
+# Clients
+
+Each column is a client in one of the two eras of MCP: `session` is 2025-11-25, `stateless` is 2026-07-28. "yes" means
+that the client did it with the server in `examples/everything`, over HTTP, when `scripts/test` ran last. What a client
+has no way to do is "-", with the reason below. `scripts/test --write` writes this file; without `--write`,
+`scripts/test` fails if it is not up to date.
+
+"""
+TAIL = """
+The older revisions, 2024-11-05 to 2025-06-18, are tried with the Python SDK 1.x against `examples/axum_mount`, and the
+official Rust SDK (rmcp) by the crate's own tests, `tests/it/rmcp.rs`.
+"""
+
+
+class Client:
+    def __init__(self, name, eras, *command):
+        self.name = name
+        self.eras = eras
+        self.command = command
+
+    def run(self, binary, folder):
+        """Its lines, and the seconds it took."""
+        command = [str(each).format(here=HERE, folder=folder) for each in self.command]
+        began = time.monotonic()
+        servers = [Server(binary), Server(binary, PAGE_SIZE=PAGE_SIZE)]
+        try:
+            urls = [server.url() for server in servers]
+            ran = subprocess.run([*command, *urls], capture_output=True, text=True, timeout=CLIENT_WITHIN)
+            lines = self.lines(ran)
+            for server in servers:
+                server.stop()
+        except subprocess.TimeoutExpired as late:
+            raise Failure(f"{self.name} did not end within {CLIENT_WITHIN} s; it said {late.stdout!r}") from None
+        except Failure as failure:
+            said = "".join(server.said() for server in servers)
+            raise Failure(f"{self.name}: {failure}\nthe servers' stderr:\n{said or '(nothing)'}") from None
+        finally:
+            for server in servers:
+                server.kill()
+        return lines, time.monotonic() - began
+
+    def lines(self, ran):
+        """What it told, checked: every feature in every era, once each."""
+        said = f"what it said:\n{ran.stdout}{ran.stderr}"
+        try:
+            lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+        except ValueError:
+            raise Failure(f"it wrote a line that is no JSON; {said}") from None
+        told = sorted((line["era"], line["feature"]) for line in lines)
+        if told != sorted((era, feature) for era in self.eras for feature in FEATURES):
+            raise Failure(f"it did not tell of every feature once in each era {self.eras}; {said}")
+        if ran.returncode != 0:
+            raise Failure(f"it ended with {ran.returncode}; {said}")
+        wrong = [line for line in lines if line["ok"] is False or (line["ok"] is None and not line["note"])]
+        if wrong:
+            told = "\n".join(f"  {line['era']} {line['feature']}: {line['note']}" for line in wrong)
+            raise Failure(f"{len(wrong)} features failed:\n{told}\n{ran.stderr}")
+        return lines
+
+
+BOTH = (SESSION, STATELESS)
+CLIENTS = [
+    Client("python_v1", (SESSION,), "{folder}/python_v1/bin/python", "{here}/python_v1/everything.py"),
+    Client("python_v2", BOTH, "{folder}/python_v2/bin/python", "{here}/python_v2/everything.py"),
+    Client("python_fastmcp", BOTH, "{folder}/python_fastmcp/bin/python", "{here}/python_fastmcp/everything.py"),
+    # Node.js looks for packages beside the script, so `scripts/test` has copied these.
+    Client("typescript v1", (SESSION,), "{folder}/node", "{folder}/typescript/v1.mjs"),
+    Client("typescript v2", BOTH, "{folder}/node", "{folder}/typescript/v2.mjs"),
+    Client(
+        "inspector",
+        BOTH,
+        sys.executable,
+        "{here}/inspector/everything.py",
+        "{folder}/node",
+        f"{{folder}}/{INSPECTOR}",
+    ),
+]
+
+
+def page(columns):
+    """The text of the table's file; `columns` has the lines of each client and era."""
+    heads = [f"{lines[0]['client']} {lines[0]['version']}, {lines[0]['era']}" for lines in columns]
+    told = [{line["feature"]: line for line in lines} for lines in columns]
+    notes = {}
+
+    def cell(line):
+        if line["ok"]:
+            return "yes"
+        return f"- ({notes.setdefault(line['note'], len(notes) + 1)})"
+
+    rows = [["", *heads], ["---"] * (len(heads) + 1)]
+    rows += [[title, *(cell(features[name]) for features in told)] for name, title in FEATURES.items()]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows).replace("|  |", "| |", 1)
+    reasons = "\n".join(f"{number}. {note}" for note, number in notes.items())
+    return f"{HEAD}{table}\n\n{reasons}\n{TAIL}"
+
+
+def compare(text, write):
+    before = TABLE.read_text() if TABLE.exists() else ""
+    if text == before:
+        print(f"{TABLE.name} is up to date")
+    elif write:
+        TABLE.write_text(text)
+        print(f"{TABLE.name} is written")
+    else:
+        difference = difflib.unified_diff(before.splitlines(), text.splitlines(), "committed", "now", lineterm="")
+        raise Failure("\n".join([f"{TABLE} is not up to date; write it with --write:", *difference]))
+
+
+def run(binary, folder, write):
+    columns, failures = [], []
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        running = [pool.submit(client.run, binary, folder) for client in CLIENTS]
+        for client, ran in zip(CLIENTS, running):
+            try:
+                lines, took = ran.result()
+            except Failure as failure:
+                failures.append(str(failure))
+                continue
+            done = sum(line["ok"] is True for line in lines)
+            print(f"ok {client.name}: {done} features done, {len(lines) - done} it has not, {took:.1f} s", flush=True)
+            columns += [[line for line in lines if line["era"] == era] for era in client.eras]
+    if failures:
+        raise Failure("\n".join(failures))
+    compare(page(columns), write)
+
+
+def main():
+    arguments = [argument for argument in sys.argv[1:] if argument != "--write"]
+    if len(arguments) != 2:
+        sys.exit(__doc__)
+    try:
+        run(*arguments, write="--write" in sys.argv)
+    except Failure as failure:
+        sys.exit(f"FAILED: {failure}")
+
+
+main()

@@ -1,0 +1,50 @@
+// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL`. It knows the session era only.
+
+import { createRequire } from 'node:module';
+
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+
+import { run, SESSION } from './exercise.mjs';
+
+const require = createRequire(import.meta.url);
+const { version } = require(require.resolve('@modelcontextprotocol/sdk/client').replace(/dist\/.*/, 'package.json'));
+
+async function connect(url, recorder, inbox) {
+    const client = new Client({ name: 'interop', version: '1.0.0' });
+    client.fallbackNotificationHandler = inbox.put;
+    const transport = new StreamableHTTPClientTransport(url, { fetch: recorder.fetch });
+    await client.connect(transport);
+    await client.setLoggingLevel('info');
+    return {
+        era: SESSION,
+        client,
+        notFound: -32002,
+        opened: () => ({
+            protocolVersion: transport.protocolVersion,
+            serverInfo: client.getServerVersion(),
+            capabilities: client.getServerCapabilities(),
+            instructions: client.getInstructions()
+        }),
+        call: (name, args, options) => client.callTool({ name, arguments: args }, undefined, options),
+        async allTools() {
+            const tools = [];
+            let cursor;
+            do {
+                const page = await client.listTools({ cursor });
+                tools.push(...page.tools);
+                cursor = page.nextCursor;
+            } while (cursor !== undefined);
+            return tools;
+        },
+        async watching(uri, during) {
+            await recorder.streamOpened();
+            if (uri) await client.subscribeResource({ uri });
+            await during();
+            if (uri) await client.unsubscribeResource({ uri });
+        },
+        end: () => transport.terminateSession()
+    };
+}
+
+await run({ client: 'TypeScript SDK', version, era: SESSION, connect });

@@ -1,0 +1,60 @@
+// The client of the TypeScript SDK 2.x against `everything`: `v2.mjs URL PAGED_URL`. It knows both eras; which one to
+// speak it is told by `mode`.
+
+import { createRequire } from 'node:module';
+
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+
+import { run, SESSION, STATELESS } from './exercise.mjs';
+
+const require = createRequire(import.meta.url);
+const { version } = require(require.resolve('@modelcontextprotocol/client').replace(/dist\/.*/, 'package.json'));
+const EVERY_LIST = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
+
+function connecting(era) {
+    return async (url, recorder, inbox) => {
+        const mode = era === SESSION ? 'legacy' : 'auto';
+        const client = new Client({ name: 'interop', version: '1.0.0' }, { versionNegotiation: { mode } });
+        client.fallbackNotificationHandler = inbox.put;
+        const transport = new StreamableHTTPClientTransport(url, { fetch: recorder.fetch });
+        await client.connect(transport);
+        if (era === SESSION) await client.setLoggingLevel('info');
+        return {
+            era,
+            client,
+            // In sessions too, where the server says -32002: the SDK makes a type of its own of both.
+            notFound: -32602,
+            opened: () => ({
+                protocolVersion: client.getNegotiatedProtocolVersion(),
+                serverInfo: client.getServerVersion(),
+                capabilities: client.getServerCapabilities(),
+                instructions: client.getInstructions()
+            }),
+            call: (name, args, options, meta) =>
+                client.callTool({ name, arguments: args, ...(era === STATELESS && meta && { _meta: meta }) }, options),
+            // Without a cursor it walks through all pages by itself.
+            allTools: async () => (await client.listTools()).tools,
+            async watching(uri, during) {
+                if (era === SESSION) {
+                    await recorder.streamOpened();
+                    if (uri) await client.subscribeResource({ uri });
+                    await during();
+                    if (uri) await client.unsubscribeResource({ uri });
+                    return;
+                }
+                const filter = { ...EVERY_LIST, ...(uri && { resourceSubscriptions: [uri] }) };
+                const subscription = await client.listen(filter);
+                if (JSON.stringify(subscription.honoredFilter) !== JSON.stringify(filter)) {
+                    throw new Error(`the server agreed to ${JSON.stringify(subscription.honoredFilter)} only`);
+                }
+                await during();
+                await subscription.close();
+            },
+            end: () => transport.terminateSession()
+        };
+    };
+}
+
+for (const era of [SESSION, STATELESS]) {
+    await run({ client: 'TypeScript SDK', version, era, connect: connecting(era) });
+}
