@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Something that a client may be able to do for a server: [`Context::require`](crate::Context::require).
+/// Something that a client may be able to do for a server: [`Context::supports`](crate::Context::supports) and
+/// [`Context::require`](crate::Context::require).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Capability {

@@ -52,7 +52,7 @@ impl CompletionRequest {
         &self.value
     }
 
-    /// The value of another argument, if it has been filled in already.
+    /// The value of another argument, if it has been filled in already. Clients tell it since 2025-06-18.
     #[must_use]
     pub fn context(&self, argument: &str) -> Option<&str> {
         self.context.get(argument).map(String::as_str)
