@@ -160,6 +160,19 @@ impl Content {
     }
 }
 
+impl Content {
+    /// What of a block the given revision knows, if it knows such blocks.
+    pub(crate) fn for_revision(mut self, revision: Revision) -> Self {
+        match &mut self {
+            Self::Text { annotations, .. } | Self::Image { annotations, .. } | Self::Audio { annotations, .. } => {
+                *annotations = annotations.take().map(|annotations| annotations.for_revision(revision));
+            }
+            Self::ResourceLink { .. } | Self::Resource { .. } => {}
+        }
+        self
+    }
+}
+
 impl From<String> for Content {
     fn from(text: String) -> Self {
         Self::text(text)

@@ -66,8 +66,10 @@ impl RpcError {
     /// 2026-07-28, server/resources, «Error Handling».
     #[cold]
     pub(crate) fn resource_not_found(uri: &str) -> Self {
+        // Some clients show the text alone, and some know this error by its data being the URI and nothing else.
         let data = serde_json::json!({ "uri": uri }).to_string();
-        Self { data: Some(data), ..Self::new(ErrorCode::ResourceNotFound, "there is no such resource; see data.uri") }
+        let shown: String = uri.chars().take(200).collect();
+        Self { data: Some(data), ..Self::new(ErrorCode::ResourceNotFound, format!("there is no resource {shown:?}")) }
     }
 
     /// 2026-07-28, basic/index, «Error Codes».

@@ -30,7 +30,7 @@ pub(crate) struct Shelf<T> {
 pub(crate) struct Catalog<T> {
     /// In order of registration.
     entries: Vec<Entry<T>>,
-    /// The enabled entries by name. A binary search beats a hash of the name up to hundreds of them.
+    /// The entries by name. A binary search beats a hash of the name up to hundreds of them.
     by_key: Vec<u32>,
     /// The first page by revision, which is what nearly every client reads.
     first: [Bytes; Revision::ALL.len()],
@@ -145,7 +145,7 @@ impl<T: Listed> Catalog<T> {
     fn new(entries: Vec<Entry<T>>, next: u64, layout: Layout) -> Self {
         let indices = 0..u32::try_from(entries.len()).unwrap_or(u32::MAX);
         let key = |index: &u32| entries[*index as usize].item.key();
-        let mut by_key: Vec<u32> = indices.filter(|index| entries[*index as usize].enabled).collect();
+        let mut by_key: Vec<u32> = indices.collect();
         by_key.sort_by(|one, other| key(one).cmp(key(other)));
         let mut catalog = Self { entries, by_key, first: Default::default(), next, layout };
         catalog.first = Revision::ALL.map(|revision| catalog.page_after(None, revision));
@@ -154,14 +154,18 @@ impl<T: Listed> Catalog<T> {
 
     /// What has this name and is enabled.
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<T>> {
-        let item = |index: u32| &self.entries[index as usize].item;
-        let found = self.by_key.binary_search_by(|index| item(*index).key().cmp(key));
-        found.ok().map(|at| item(self.by_key[at]))
+        self.find(key).filter(|entry| entry.enabled).map(|entry| &entry.item)
+    }
+
+    fn find(&self, key: &str) -> Option<&Entry<T>> {
+        let entry = |index: u32| &self.entries[index as usize];
+        let found = self.by_key.binary_search_by(|index| entry(*index).item.key().cmp(key));
+        found.ok().map(|at| entry(self.by_key[at]))
     }
 
     /// Whether the name is taken, be it by something that is hidden.
     pub(crate) fn holds(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.item.key() == key)
+        self.find(key).is_some()
     }
 
     /// Everything that is enabled, in order.

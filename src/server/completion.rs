@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::answer::Returns;
 use super::call::Call;
-use super::extract::{FromCall, Refusal};
+use super::extract::{FromCall, Needs, Refusal};
 use super::handler::{ErasedHandler, Handler};
 use super::result::ToolError;
 use super::target::{Kind, Target};
@@ -60,6 +60,10 @@ impl CompletionRequest {
 }
 
 impl FromCall for CompletionRequest {
+    fn needs(needs: &mut Needs) {
+        needs.completion = true;
+    }
+
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
         call.completion().cloned().ok_or_else(|| {
             Refusal::new(format!(

@@ -167,6 +167,8 @@ impl Context {
     /// -32021 and the name of what is missing (2026-07-28, basic/index, «Error Codes»; earlier revisions have no such
     /// code and get a failed tool, or -32603). To choose between two ways, ask [`supports`](Self::supports).
     ///
+    /// Ask for it first: once the handler has spoken and waited, its reply is a stream that has begun with status 200.
+    ///
     /// ```
     /// use mcp_mount::{Capability, Context, ToolError};
     ///

@@ -158,8 +158,13 @@ impl Server {
 
     /// The resource of this URI, or the first template that it fits, with the values of its variables.
     fn find_resource(&self, uri: &str) -> Option<(Arc<Target>, Strings)> {
-        if let Some(resource) = self.registry.resources.load().get(uri) {
+        let resources = self.registry.resources.load();
+        if let Some(resource) = resources.get(uri) {
             return Some((Arc::clone(&resource.target), Vec::new()));
+        }
+        // What has been hidden is not served by a template instead.
+        if resources.holds(uri) {
+            return None;
         }
         self.registry.templates.load().iter().find_map(|template| {
             let variables = template.template()?.matches(uri)?;

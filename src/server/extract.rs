@@ -67,6 +67,8 @@ pub struct Needs {
     pub(crate) parts: bool,
     pub(crate) principal: bool,
     pub(crate) context: bool,
+    /// What is to be completed, which only completion handlers are told.
+    pub(crate) completion: bool,
     pub(crate) states: Vec<StateNeed>,
     /// A state that may be missing.
     pub(crate) optional_states: bool,

@@ -27,8 +27,8 @@ pub struct Prompt {
 
 /// A prompt from a function or closure; its parameters are extractors, see [`Handler`].
 ///
-/// The arguments are the fields of `Args<T>`. Clients send them as strings; they are read into the types of the fields,
-/// be it a number or an enum.
+/// The arguments are the fields of `Args<T>`, in their order. Clients send them as strings; they are read into the types of
+/// the fields, be it a number or an enum.
 ///
 /// ```
 /// use mcp_mount::{Args, prompt_fn};

@@ -10,7 +10,7 @@ use super::completion::Completers;
 use super::prompt::Prompt;
 use super::resource::Resource;
 use super::state::States;
-use super::target::Target;
+use super::target::{Kind, Target};
 use super::tool::{self, Tool};
 use crate::error::{BuildError, BuildErrorKind};
 use crate::protocol::capabilities::ServerCapabilities;
@@ -202,6 +202,11 @@ fn check_target(target: &Target, states: &States, kind: BuildErrorKind) -> Resul
     let (noun, name) = (target.noun(), &target.name);
     if target.timeout.is_some_and(|timeout| timeout.is_zero()) {
         let text = format!("{noun} `{name}`: timeout is zero; every call would fail");
+        return Err(BuildError::new(kind, text));
+    }
+    if target.needs.completion && !matches!(target.kind, Kind::Completion) {
+        let text =
+            format!("{noun} `{name}` takes a `CompletionRequest`, which only handlers of `.complete(..)` are given");
         return Err(BuildError::new(kind, text));
     }
     let mut seen: HashSet<TypeId> = HashSet::new();

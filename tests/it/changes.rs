@@ -27,8 +27,10 @@ async fn each_list_that_changed_is_told_as_every_revision_writes_it() {
     }
 }
 
-/// Each list, and what says that it has changed.
-fn lists(mcp: &McpService) -> [(&'static str, Box<dyn Fn()>); 3] {
+/// A list, and what says that it has changed.
+type List = (&'static str, Box<dyn Fn()>);
+
+fn lists(mcp: &McpService) -> [List; 3] {
     let [tools, resources, prompts] = [mcp.notify(), mcp.notify(), mcp.notify()];
     [
         ("tools", Box::new(move || tools.tools_list_changed())),

@@ -301,3 +301,10 @@ async fn a_handler_takes_what_others_take_and_fails_as_they_do() {
         assert_eq!((code, message.as_str()), (-32603, "come back at nine"));
     }
 }
+
+#[test]
+fn only_a_completion_handler_has_something_to_complete() {
+    let tool = mcp_mount::tool_fn("wrong", "Wrong", |_: CompletionRequest| "text");
+    let error = Mcp::new("rig", "1.2.3").tool(tool).build().expect_err("it could never be called");
+    assert!(error.to_string().contains("tool `wrong`") && error.to_string().contains("complete"), "{error}");
+}

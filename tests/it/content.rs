@@ -1,11 +1,11 @@
 //! Blocks of content, as far as each revision knows them.
 
-use mcp_mount::{Content, McpService, Tool, tool_fn};
+use mcp_mount::{Annotations, Content, McpService, Tool, tool_fn};
 use serde_json::{Value, json};
 
 use crate::{
     rig::{Session, server},
-    support::{MODERN, call, modern_call},
+    support::{ALL_REVISIONS, MODERN, call, modern_call},
 };
 
 const URI: &str = "file:///reports/2026.pdf";
@@ -85,6 +85,29 @@ async fn revisions_do_not_disturb_each_other() {
         for (revision, kind) in [("2024-11-05", "text"), (MODERN, "audio"), ("2025-03-26", "audio")] {
             let content = content(&mcp, revision, "alone").await;
             assert_eq!(types(&content), [kind], "{revision}: {content:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn hints_are_sent_as_far_as_the_revision_goes() {
+    let annotated = || {
+        let hints = Annotations::new().audience(["user"]).priority(0.5).last_modified("2025-01-12T15:00:58Z");
+        let annotations = Some(hints);
+        let (data, mime_type) = ("AQID".to_owned(), "image/png".to_owned());
+        vec![
+            Content::Text { text: "hinted".into(), annotations: annotations.clone() },
+            Content::Image { data, mime_type, annotations },
+        ]
+    };
+    let mcp = server([tool_fn("hinted", "With annotations", annotated)]);
+    for revision in ALL_REVISIONS {
+        let mut expected = json!({"audience": ["user"], "priority": 0.5});
+        if revision >= "2025-06-18" {
+            expected["lastModified"] = json!("2025-01-12T15:00:58Z");
+        }
+        for block in content(&mcp, revision, "hinted").await {
+            assert_eq!(block["annotations"], expected, "{revision}: {block}");
         }
     }
 }

@@ -38,7 +38,7 @@ async fn one_call_reaches_both_eras() {
     all_told(&mut clients, &["prompts"], "a clone of it").await;
     of_a_clone.resources_list_changed();
     all_told(&mut clients, &["resources"], "the handle of a clone of the service").await;
-    mcp.on_path("/mcp").notify().resource_updated("test://a".to_owned());
+    mcp.on_path("/mcp").notify().resource_updated("test://a");
     all_told(&mut clients, &["test://a"], "of one mounted elsewhere").await;
 }
 

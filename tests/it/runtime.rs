@@ -253,3 +253,17 @@ async fn a_running_call_outlives_its_tool() {
         mcp.tools().add(probe.silent_tool()).expect("its name is free");
     }
 }
+
+#[tokio::test]
+async fn what_is_hidden_is_not_served_by_a_template_instead() {
+    let mcp = built(Mcp::new("rig", "1.2.3").resources([resource("notes://secret"), resource("notes://{id}")]));
+    for client in both(&mcp).await {
+        assert!(mcp.resources().disable("notes://secret"));
+        let (code, _) = in_band(&client.read("notes://secret").await);
+        assert!([-32602, -32002].contains(&code), "{code}");
+        assert_eq!(client.read("notes://other").await.status, 200);
+        assert!(mcp.resources().remove("notes://secret"));
+        assert!(client.read("notes://secret").await.json().get("result").is_some(), "removed, it is the template's");
+        mcp.resources().add(resource("notes://secret")).expect("its URI is free");
+    }
+}

@@ -29,10 +29,13 @@ pub(super) fn write_block(out: &mut BytesMut, block: &Content, revision: Revisio
         Content::ResourceLink { uri, name, .. } if revision < Revision::V2025_06_18 => {
             write_text(out, &format!("{name}: {uri}"));
         }
-        block => {
-            serde_json::to_writer((&mut *out).writer(), block).expect("content has string keys, so it is JSON");
-        }
+        block if revision < Revision::V2025_06_18 => write_json(out, &block.clone().for_revision(revision)),
+        block => write_json(out, block),
     }
+}
+
+fn write_json(out: &mut BytesMut, block: &Content) {
+    serde_json::to_writer(out.writer(), block).expect("content has string keys, so it is JSON");
 }
 
 fn write_text(out: &mut BytesMut, text: &str) {
