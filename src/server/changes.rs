@@ -183,8 +183,10 @@ impl Watcher {
         self.watch.waker.wake();
     }
 
-    /// Takes over what another has not read.
+    /// Takes over what another has subscribed to, and then what it has not read: so nothing falls in between.
     pub(crate) fn inherit(&self, other: &Self) {
+        let uris = lock(&other.watch.state).uris.clone();
+        lock(&self.watch.state).uris.extend(uris);
         let Some(theirs) = other.news() else { return };
         let mut state = lock(&self.watch.state);
         let ours = &mut state.news;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -162,7 +161,7 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, I
 
 /// Answers a request within the layers. What a layer fails with is masked.
 ///
-/// Not an async function: the compiler cannot prove one `Send` that holds the request (rust-lang/rust#110338).
+/// Not an async function: the compiler cannot prove one `Send` that holds the body (rust-lang/rust#110338).
 pub(crate) fn respond<B>(
     service: HttpService,
     shared: Arc<Shared>,
@@ -174,17 +173,23 @@ where
     B: HttpBody + Send + 'static,
     B::Data: Send,
 {
-    let head_only = parts.method == Method::HEAD;
-    parts.extensions.insert(Destination { shared, place });
+    parts.extensions.insert(Destination { shared: Arc::clone(&shared), place });
     let body = body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())));
     // The pipeline tells no client why a body broke, so the host's own error may go.
     let body = body.map_err(|_| BoxError::from("the body could not be read to its end"));
     let request = Request::from_parts(parts, RequestBody::new(body));
-    let answered = service.oneshot(request);
-    let failed = move |error: BoxError| {
-        let response = Rejection::layer_failed(&*error).into_response();
-        // As of every refusal.
-        if head_only { response.map(|_| Body::default()) } else { response }
-    };
-    Box::pin(answered.map(move |answered| Ok(answered.unwrap_or_else(failed))))
+    Box::pin(async move {
+        // Looked up first: the layers take the request.
+        let page = shared.config.cors.as_ref().map(|cors| cors.page(request.headers()));
+        let head_only = *request.method() == Method::HEAD;
+        let response = service.oneshot(request).await;
+        // What the server answers itself is marked already, and without content where it has to be.
+        Ok(response.unwrap_or_else(|error| {
+            let mut response = Rejection::layer_failed(&*error).into_response();
+            if let Some(page) = page {
+                page.mark(response.headers_mut());
+            }
+            if head_only { response.map(|_| Body::default()) } else { response }
+        }))
+    })
 }

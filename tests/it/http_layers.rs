@@ -226,6 +226,22 @@ async fn an_error_is_masked() {
     assert_eq!(rig.runs(), 0);
 }
 
+/// «Every reply to such a page carries its origin» (`Mcp::cors`), so that a page can tell a failure from no network.
+#[tokio::test(start_paused = true)]
+async fn a_page_can_read_that_a_layer_failed() {
+    let page = "https://app.example.com";
+    let probe = Probe::new();
+    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.cors([page]).http_layer(TimeoutLayer::new(secs(5))));
+    for (origin, allowed) in [(Some(page), Some(page)), (Some("http://localhost"), None), (None, None)] {
+        let ask = modern_call("stuck", json!({}));
+        let ask = origin.map_or(ask.clone(), |origin| ask.header("origin", origin));
+        let reply = soon("the timeout", ask.to(&mcp)).await;
+        assert_eq!(reply.status, 500, "{reply}");
+        assert_eq!(reply.header("access-control-allow-origin"), allowed, "{reply}");
+        assert_eq!(reply.header("vary"), Some("Origin"), "{reply}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn towers_timeout_is_a_500_and_ends_the_call() {
     let probe = Probe::new();

@@ -8,7 +8,9 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use mcp_mount::{Args, Call, CallService, CallToolResult, Context, Limits, Mcp, OnDisconnect, Reply, State, tool_fn};
+use mcp_mount::{
+    Args, Call, CallService, CallToolResult, Capability, Context, Limits, Mcp, OnDisconnect, Reply, State, tool_fn,
+};
 use serde_json::json;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _, limit::ConcurrencyLimitLayer, timeout::TimeoutLayer};
@@ -250,6 +252,7 @@ async fn handlers_are_what_they_are_without_layers() {
     let mcp = Mcp::new("layered", "1.2.3")
         .state("the state".to_owned())
         .tool(tool_fn("state", "State", |State(state): State<String>| state))
+        .tool(tool_fn("asks", "Ask", |ctx: Context| ctx.require(Capability::Sampling).map(|()| "could ask")))
         .tool(tool_fn("who", "Context", |ctx: Context| format!("{} {:?}", ctx.name(), ctx.revision())))
         .tool(probe.speaking_tool())
         .layer(pass_on())
@@ -261,6 +264,8 @@ async fn handlers_are_what_they_are_without_layers() {
         assert_eq!(modern_call("state", json!({})).to(&mcp).await.text(), "the state");
         assert_eq!(modern_call("who", json!({})).to(&mcp).await.text(), "who V2026_07_28");
     }
+    let refused = modern_call("asks", json!({})).to(&mcp).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (400, -32021), "{refused}");
     let mut live = legacy(call_with_progress("speak", json!({}))).open(&mcp).await;
     let first = soon("progress", live.message()).await.expect("open");
     assert_eq!(first["method"], json!("notifications/progress"), "it streams through layers\n{first}");

@@ -95,6 +95,7 @@ mod spawned_work;
 mod stalls;
 mod stateless;
 mod streams;
+mod subscription_races;
 mod subscriptions;
 mod templates;
 mod testing_app;
