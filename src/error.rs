@@ -2,10 +2,20 @@
 
 use std::fmt;
 
-/// A mistake in the configuration, found by [`Mcp::build`](crate::Mcp::build).
+/// A mistake in the configuration, found by [`Mcp::build`](crate::Mcp::build), or by what is
+/// [added](crate::Tools::add) at run time.
 ///
 /// Its `Display` text names the setting at fault and what to write instead; the wording is not part of the API, match
 /// on [`kind`](Self::kind).
+///
+/// ```
+/// use mcp_mount::{BuildErrorKind, Mcp, tool_fn};
+///
+/// let twice = [tool_fn("work", "Work", || "done"), tool_fn("work", "Work more", || "done")];
+/// let error = Mcp::new("demo", "1.0.0").tools(twice).build().unwrap_err();
+/// assert_eq!(error.kind(), BuildErrorKind::DuplicateTool);
+/// assert_eq!(error.to_string(), "tools: two tools have the name `work`; rename one");
+/// ```
 pub struct BuildError {
     kind: BuildErrorKind,
     message: String,

@@ -169,7 +169,22 @@ macro_rules! prompts {
 #[doc(hidden)]
 pub mod __private;
 
-/// The examples of the README, compiled.
-#[cfg(all(doctest, feature = "axum", feature = "macros"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+/// The examples of the README and of the pages in `docs`, compiled. The published package has no such pages and needs
+/// none.
+#[cfg(all(doctest, feature = "axum", feature = "macros", feature = "testing"))]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../docs/handlers.md")]
+    struct Handlers;
+
+    #[doc = include_str!("../docs/mounting.md")]
+    struct Mounting;
+
+    #[doc = include_str!("../docs/lifespan.md")]
+    struct StartAndEnd;
+
+    #[doc = include_str!("../docs/limits.md")]
+    struct LimitsAndCosts;
+}

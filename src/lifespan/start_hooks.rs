@@ -43,10 +43,11 @@ impl Lifespan {
     /// - at [`start`](Self::start), for hosts that want to decide;
     /// - under [`drive`](Self::drive) and `serve`, before the web server is polled: a failure is their error;
     /// - at the first poll of [`until`](Self::until) or [`until_signal`](Self::until_signal), in the background;
-    /// - else before the first request, which waits for them.
+    /// - else before the first request to the endpoint or to the readiness probe, which waits for them.
     ///
     /// After a hook that fails or panics no other one runs, and the server is never ready: the failure stays, is logged
-    /// with its cause, and every request gets 503 with the hook's `name`, without the cause.
+    /// with its cause, and every request to the endpoint gets 503 with the hook's `name`, without the cause. Preflights,
+    /// the liveness probe and the application's own [routes](crate::Mcp::route) are answered all the same.
     ///
     /// A hook that is registered when the others have run is run by the next `start` or before the next request; one
     /// that is registered when the drain has begun is not run, which is logged. A hook must not wait for `start`, nor for

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Who may keep a result: [`Mcp::cache_scope`](crate::Mcp::cache_scope).
+/// Who may keep a result: [`Mcp::cache_scope`](crate::Mcp::cache_scope) and
+/// [`Resource::cache_scope`](crate::Resource::cache_scope).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CacheScope {

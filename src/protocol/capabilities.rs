@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::revision::Revision;
 
-/// Something that a client may be able to do for a server: [`Context::require`](crate::Context::require).
+/// Something that a client may be able to do for a server: [`Context::supports`](crate::Context::supports) and
+/// [`Context::require`](crate::Context::require).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Capability {

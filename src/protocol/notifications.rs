@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::escape::write_string;
 use super::jsonrpc::RequestId;
 
-/// How grave a log message is: the severities of syslog (RFC 5424).
+/// How grave a log message is: the severities of syslog (RFC 5424), for [`Context::log`](crate::Context::log).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LogLevel {

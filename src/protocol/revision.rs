@@ -5,6 +5,15 @@ use std::fmt;
 /// A revision of the protocol.
 ///
 /// Revisions are ordered by date.
+///
+/// ```
+/// use mcp_mount::{Mcp, Revision};
+///
+/// # fn main() -> Result<(), mcp_mount::BuildError> {
+/// let current = Revision::ALL.into_iter().filter(|revision| *revision >= Revision::V2025_06_18);
+/// let mcp = Mcp::new("demo", "1.0.0").revisions(current).build()?;
+/// # let _ = mcp; Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Revision {

@@ -22,7 +22,11 @@ use crate::protocol::params::without_position;
 /// # let _ = add;
 /// ```
 ///
-/// Arguments that are no `T` fail the call (`isError`) with the path and what was expected there.
+/// A tool's are read from JSON. Those of a prompt and the variables of a template are strings, and read into numbers,
+/// `bool`s, enums of plain variants, `Option`s, and `Vec`s for what comes several times.
+///
+/// Arguments that are no `T` never reach the handler: a tool's call fails (`isError`), any other is answered with -32602,
+/// with the path and what was expected there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Args<T>(pub T);
 
@@ -38,7 +42,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Args<T> {
     }
 }
 
-/// As axum's own `Json` is: the same as [`Args`].
+/// All arguments, as axum's own `Json` is all of a body: the same as [`Args`].
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Json<T> {
     fn needs(needs: &mut Needs) {
         Args::<T>::needs(needs);

@@ -26,6 +26,25 @@ use crate::protocol::tools::CallToolResult;
 
 /// A call on its way to the handler: what [`FromCall`](crate::FromCall) reads from, and what a layer of
 /// [`Mcp::layer`](crate::Mcp::layer) sees.
+///
+/// ```
+/// use mcp_mount::{Call, Mcp, tool_fn};
+/// use tower::util::MapRequestLayer;
+///
+/// /// Writes down who calls what.
+/// fn audit(call: Call) -> Call {
+///     let user = call.principal().map_or("nobody", |principal| principal.id());
+///     println!("{user}: {} {}", call.method(), call.name());
+///     call
+/// }
+///
+/// # fn main() -> Result<(), mcp_mount::BuildError> {
+/// let mcp = Mcp::new("demo", "1.0.0")
+///     .tool(tool_fn("work", "Work", || "done"))
+///     .layer(MapRequestLayer::new(audit))
+///     .build()?;
+/// # let _ = mcp; Ok(()) }
+/// ```
 pub struct Call {
     pub(crate) target: Arc<Target>,
     pub(crate) arguments: Arguments,
@@ -84,7 +103,8 @@ impl Call {
         self.completion()
     }
 
-    /// The arguments of the tool or the prompt, or the variables of the resource's template.
+    /// The arguments of the tool or the prompt, or the variables of the resource's template, which are strings; in
+    /// `completion/complete`, the other arguments that are filled in already. Read anew each time.
     #[must_use]
     pub fn arguments(&self) -> Value {
         match &self.arguments {
@@ -140,7 +160,17 @@ impl fmt::Debug for Call {
     }
 }
 
-/// What a call comes to: what a layer of [`Mcp::layer`](crate::Mcp::layer) gets back.
+/// What a call comes to: what a layer of [`Mcp::layer`](crate::Mcp::layer) gets back, or answers itself.
+///
+/// ```
+/// use mcp_mount::{Call, CallError, Reply};
+///
+/// /// What a layer answers in place of a handler.
+/// fn refuse(call: &Call) -> Reply {
+///     Reply::Error(CallError::invalid_params(format!("{} is closed on Sundays", call.name())))
+/// }
+/// # let _ = refuse;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Reply {

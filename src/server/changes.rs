@@ -17,8 +17,8 @@ use crate::protocol::subscriptions::ChangedList;
 /// Tells clients of changes: from [`McpService::notify`](crate::McpService::notify) or
 /// [`Context::notify`](crate::Context::notify). A clone tells the same clients.
 ///
-/// It reaches the GET streams of sessions and the `subscriptions/listen` streams of 2026-07-28, whichever asked for it.
-/// Several changes of one thing that a client has not read yet are told once.
+/// It reaches the GET streams of sessions and the `subscriptions/listen` streams of 2026-07-28 that are open in this process
+/// and asked for it. Several changes of one thing that a client has not read yet are told once. It never waits.
 ///
 /// ```
 /// # fn main() -> Result<(), mcp_mount::BuildError> {

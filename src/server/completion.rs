@@ -51,7 +51,7 @@ impl CompletionRequest {
         &self.value
     }
 
-    /// The value of another argument, if it has been filled in already.
+    /// The value of another argument, if it has been filled in already. Clients tell it since 2025-06-18.
     #[must_use]
     pub fn context(&self, argument: &str) -> Option<&str> {
         self.context.iter().find(|(name, _)| name == argument).map(|(_, value)| value.as_str())

@@ -145,7 +145,7 @@ impl Context {
         self.shared.facts.principal.as_ref()
     }
 
-    /// The name of the tool, the resource or the prompt.
+    /// The name of the tool, the resource or the prompt; where something is completed, of the argument.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.target.name

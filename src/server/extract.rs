@@ -56,7 +56,8 @@ pub trait FromCall: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// When the call does not have it; the caller sees the refusal as a failed tool call.
+    /// When the call does not have it. The caller is told: a tool's call fails (`isError`), any other is answered with
+    /// -32602.
     fn from_call(call: &mut Call) -> impl Future<Output = Result<Self, Refusal>> + Send;
 }
 
@@ -140,7 +141,7 @@ pub(crate) struct StateNeed {
     pub(crate) name: &'static str,
 }
 
-/// Why a parameter cannot be had. Its text reaches the caller.
+/// Why a parameter cannot be had: from [`FromCall::from_call`]. Its text reaches the caller.
 #[derive(Debug)]
 pub struct Refusal {
     pub(crate) reason: String,
@@ -168,7 +169,8 @@ impl Refusal {
     }
 }
 
-/// The application's state of type `T`, as `Mcp::state` was given it. A clone, as in axum.
+/// The application's state of type `T`, as [`Mcp::state`](crate::Mcp::state) was given it. A clone, as in axum. If none
+/// was given, [`Mcp::build`](crate::Mcp::build) fails and names the handler.
 ///
 /// ```
 /// use mcp_mount::{Mcp, State, tool_fn};
@@ -196,6 +198,18 @@ impl<T: Clone + Send + Sync + 'static> FromCall for State<T> {
 }
 
 /// What the host's middleware put into the request's extensions. A clone, as in axum.
+///
+/// A request without one is refused with a text that says how to put it there; `Option<Extension<T>>` takes it.
+///
+/// ```
+/// use mcp_mount::{Extension, tool_fn};
+///
+/// #[derive(Clone)]
+/// struct User { name: String }
+///
+/// let whoami = tool_fn("whoami", "Say who is asking", |Extension(user): Extension<User>| async move { user.name });
+/// # let _ = whoami;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extension<T>(pub T);
 
@@ -209,7 +223,7 @@ impl<T: Clone + Send + Sync + 'static> FromCall for Extension<T> {
     }
 }
 
-/// The headers of the HTTP request.
+/// The headers of the HTTP request, credentials included.
 ///
 /// ```
 /// use mcp_mount::{Headers, tool_fn};

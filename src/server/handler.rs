@@ -22,6 +22,28 @@ use crate::protocol::tools::CallToolResult;
 /// [`IntoPromptResult`](crate::IntoPromptResult) or [`IntoCompletion`](crate::IntoCompletion), as `Answer` says.
 /// `Parameters` tells the many implementations apart and is inferred. A function that is not `async` runs on the
 /// runtime's own thread and must not block; `blocking` moves it to a thread of its own.
+///
+/// ```
+/// use mcp_mount::{Args, Context, State, ToolError, tool_fn};
+///
+/// #[derive(Clone)]
+/// struct Greeting(&'static str);
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Whom { name: String }
+///
+/// async fn greet(
+///     Args(whom): Args<Whom>,
+///     State(greeting): State<Greeting>,
+///     ctx: Context,
+/// ) -> Result<String, ToolError> {
+///     ctx.info("somebody is greeted").await;
+///     Ok(format!("{}, {}", greeting.0, whom.name))
+/// }
+///
+/// let tool = tool_fn("greet", "Greet somebody", greet);
+/// # let _ = tool;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot serve as a handler",
     label = "not a handler",

@@ -120,5 +120,15 @@ handle! {
 handle! {
     /// The prompts of a running server: from [`McpService::prompts`](crate::McpService::prompts). Clients are told of each
     /// change.
+    ///
+    /// ```
+    /// use mcp_mount::{Mcp, prompt_fn};
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = Mcp::new("demo", "1.0.0").build()?;
+    /// mcp.prompts().add(prompt_fn("greet", "Greet somebody", || "Say hello to everybody here"))?;
+    /// assert_eq!(mcp.prompts().keys(), ["greet"]);
+    /// # Ok(()) }
+    /// ```
     Prompts of Prompt, by "name"; add_prompts to [prompts]; prompts_list_changed
 }

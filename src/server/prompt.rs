@@ -101,7 +101,8 @@ impl Prompt {
         self
     }
 
-    /// Suggests values for an argument. An argument whose type is an enum of strings needs no handler for it.
+    /// Suggests values for an argument: a [`Handler`] that may take a [`CompletionRequest`](crate::CompletionRequest). An
+    /// argument whose type is an enum of strings needs none.
     /// [`timeout`](Self::timeout) and [`blocking`](Self::blocking) hold for this handler too.
     #[must_use]
     pub fn complete<P, H: Handler<P, Completion>>(mut self, argument: impl Into<String>, handler: H) -> Self {

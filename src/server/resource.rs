@@ -38,7 +38,12 @@ pub struct Resource {
 /// A resource from a function or closure; its parameters are extractors, see [`Handler`].
 ///
 /// A URI with `{..}` is a template (RFC 6570): it stands for all resources whose URI fits it, and its variables are the
-/// fields of `Args<T>`.
+/// fields of [`Args<T>`](crate::Args), percent-decoded. A single resource goes before a template, and an earlier template
+/// before a later one.
+///
+/// A value that could leave a directory does not fit: one with a segment `..`, an absolute path where the template does
+/// not leave the root open (`file:///{+path}`), or a NUL, also when it is encoded twice (2026-07-28, server/resources,
+/// «Security Considerations»). Values of a query (`{?x}`) are only kept free of NUL. Symbolic links are up to the handler.
 ///
 /// ```
 /// use mcp_mount::{Args, Json, resource_fn};
@@ -139,7 +144,7 @@ impl Resource {
         self.with_kind(|_, known| *known = Some(mime_type))
     }
 
-    /// How large it is, in bytes.
+    /// How large it is, in bytes. A template has no size, and lists none.
     #[must_use]
     pub fn size(mut self, bytes: u64) -> Self {
         self.definition.size = Some(bytes);
@@ -153,20 +158,21 @@ impl Resource {
         self
     }
 
-    /// How long a 2026-07-28 client may keep what it has read. Default: not at all.
+    /// How long a 2026-07-28 client may keep what it has read (`ttlMs`). Default: not at all.
     #[must_use]
     pub fn ttl(self, ttl: Duration) -> Self {
         self.with_kind(|hints, _| hints.ttl = ttl)
     }
 
-    /// Who may keep what was read. Default: its caller alone.
+    /// Who may keep what was read (`cacheScope`). Default: its caller alone.
     #[must_use]
     pub fn cache_scope(self, scope: CacheScope) -> Self {
         self.with_kind(|hints, _| hints.scope = scope)
     }
 
-    /// Suggests values for a variable of the template. A variable whose type is an enum of strings needs no handler for
-    /// it. [`timeout`](Self::timeout) and [`blocking`](Self::blocking) hold for this handler too.
+    /// Suggests values for a variable of the template: a [`Handler`] that may take a
+    /// [`CompletionRequest`](crate::CompletionRequest). A variable whose type is an enum of strings needs none.
+    /// [`timeout`](Self::timeout) and [`blocking`](Self::blocking) hold for this handler too.
     #[must_use]
     pub fn complete<P, H: Handler<P, Completion>>(mut self, variable: impl Into<String>, handler: H) -> Self {
         let owner = self.uri().to_owned();

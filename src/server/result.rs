@@ -15,7 +15,24 @@ use crate::protocol::tools::CallToolResult;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// A type that a handler may return.
+/// A type that a tool's handler may return.
+///
+/// ```
+/// use mcp_mount::{CallToolResult, Content, IntoToolResult, ToolError};
+///
+/// struct Report { text: String, chart: Vec<u8> }
+///
+/// impl IntoToolResult for Report {
+///     fn into_tool_result(self) -> Result<CallToolResult, ToolError> {
+///         Ok(CallToolResult::new([Content::text(self.text), Content::image(self.chart, "image/png")]))
+///     }
+/// }
+///
+/// # fn main() {
+/// let report = || Report { text: "all is well".to_owned(), chart: Vec::new() };
+/// let tool = mcp_mount::tool_fn("report", "Report", move || async move { report() });
+/// # let _ = tool; }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something a tool's handler can return",
     label = "cannot become a tool's result",
@@ -38,7 +55,13 @@ pub trait IntoToolResult {
     }
 }
 
-/// Structured output: `structuredContent`, its schema, and the same JSON as text for clients before 2025-06-18.
+/// JSON, wherever a handler has to do with it.
+///
+/// - A tool returns it: structured output, that is, `structuredContent`, its schema, and the same JSON as text for clients
+///   before 2025-06-18. Before 2026-07-28 a value that is not an object is sent as `{"result": ..}`.
+/// - A resource returns it: text of the media type `application/json`.
+/// - A [route](crate::Mcp::route) returns it: the response's body.
+/// - A handler takes it: all arguments, the same as [`Args`](crate::Args).
 ///
 /// ```
 /// use mcp_mount::{Json, tool_fn};
@@ -152,10 +175,11 @@ macro_rules! displayed_result {
 displayed_result!(bool, char, f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
 displayed_result!(std::net::IpAddr, std::net::SocketAddr, uuid::Uuid);
 
-/// Why a tool failed.
+/// Why a handler failed: of a tool, a resource, a prompt or a completion.
 ///
-/// Any error becomes one by `?`. Its text stays in the server's log and the client sees a reference to it, unless it was
-/// made for the client's eyes by [`expose`](Self::expose).
+/// Any error becomes one by `?`. Its text stays in the server's log (level ERROR) and the client sees a reference to it,
+/// unless it was made for the client's eyes by [`expose`](Self::expose). A failed tool is a result with `isError`; anything
+/// else is answered with -32603.
 ///
 /// ```
 /// use mcp_mount::ToolError;

@@ -20,7 +20,8 @@ pub struct Tool {
     pub(crate) target: Arc<Target>,
 }
 
-/// A tool from an async function or closure; its parameters are extractors, see [`Handler`].
+/// A tool from a function or closure, `async` or not; its parameters are extractors, see [`Handler`]. The fields of
+/// [`Args<T>`](crate::Args) are the input schema; without it the tool takes no arguments.
 ///
 /// ```
 /// use mcp_mount::{Args, tool_fn};
@@ -95,14 +96,15 @@ impl Tool {
         self
     }
 
-    /// The name to show to people.
+    /// The name to show to people, since 2025-06-18.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.definition.title = Some(title.into());
         self
     }
 
-    /// Hints that the tool changes nothing (`readOnlyHint`).
+    /// Hints that the tool changes nothing (`readOnlyHint`). Hints are for display and approval, since 2025-03-26; one that
+    /// is not given is not sent.
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.definition.annotations.read_only_hint = Some(read_only);
@@ -130,7 +132,7 @@ impl Tool {
         self
     }
 
-    /// The schema of `structuredContent`, in place of the one that the handler's return type gives.
+    /// The schema of `structuredContent`, since 2025-06-18, in place of the one that the handler's return type gives.
     #[must_use]
     pub fn output_schema(mut self, schema: Value) -> Self {
         self.definition.output_schema = Some(schema);

@@ -19,7 +19,8 @@ pub use memory::Memory;
 
 /// Where values that outlive a request are kept.
 ///
-/// [`Memory`] is the default. A store for several processes implements the same operations; each of them is atomic.
+/// [`Memory`] is the default, and its source the model. A store for several processes implements the same operations; each
+/// of them is atomic. [`Mcp::store`](crate::Mcp::store) takes it.
 pub trait Store: Send + Sync + 'static {
     /// Reads a value. With `touch`, a value that is there lives that long from now on.
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>>;

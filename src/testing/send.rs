@@ -114,7 +114,7 @@ impl Client {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let mcp = mcp_mount::Mcp::new("demo", "1.0.0").tools([]).build()?;
+    /// # let mcp = mcp_mount::Mcp::new("demo", "1.0.0").tool(mcp_mount::tool_fn("work", "Work", || "done")).build()?;
     /// let page = Client::new(mcp).request("tools/list", ()).await?;
     /// assert_eq!(page["ttlMs"], 0);
     /// # Ok(()) }

@@ -103,7 +103,7 @@ impl Limits {
         self
     }
 
-    /// How many calls may run at a time. Default: 1,024. Beyond it calls get 503.
+    /// How many calls may run at a time, those on threads of their own included. Default: 1,024. Beyond it calls get 503.
     #[must_use]
     pub fn calls_in_flight(mut self, calls: usize) -> Self {
         self.calls_in_flight = calls;
@@ -118,7 +118,9 @@ impl Limits {
         self
     }
 
-    /// How long a call may take, unless its tool, resource or prompt has a timeout of its own. Default: 60 s.
+    /// How long a call may take, unless its tool, resource or prompt has a timeout of its own, and a
+    /// [route](crate::Mcp::route). Default: 60 s. Then a tool fails (`isError`), any other call is answered with -32603, and
+    /// a route with 500.
     #[must_use]
     pub fn tool_timeout(mut self, timeout: Duration) -> Self {
         self.tool_timeout = timeout;
@@ -147,7 +149,7 @@ impl Limits {
         self
     }
 
-    /// How many bytes of messages of a call may wait for its client. Default: 1 MiB.
+    /// How many bytes of messages of a call may wait for its client. Default: 1 MiB. A handler that sends more waits.
     #[must_use]
     pub fn stream_bytes(mut self, bytes: usize) -> Self {
         self.stream_bytes = bytes;

@@ -11,6 +11,16 @@ use crate::protocol::revision::Revision;
 /// What a server serves, and to whom: from [`McpService::describe`](crate::McpService::describe).
 ///
 /// It names things and settings, and holds nothing that is secret. Written as JSON it is an object with these fields.
+///
+/// ```
+/// use mcp_mount::{Mcp, tool_fn};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mcp = Mcp::new("demo", "1.0.0").tool(tool_fn("work", "Work", || "done")).build()?;
+/// assert_eq!(mcp.describe().tools, ["work"]);
+/// assert_eq!(serde_json::to_value(mcp.describe())?["hosts"][0], "loopback");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Description {
@@ -32,7 +42,7 @@ pub struct Description {
     pub routes: Vec<String>,
     /// The hosts that requests may be for.
     pub hosts: Vec<String>,
-    /// The origins whose pages may send requests.
+    /// The origins whose pages may send requests, beside that of the requested host itself.
     pub origins: Vec<String>,
     /// How many sessions there may be; `None` where requests are served without.
     pub sessions: Option<usize>,

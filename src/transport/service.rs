@@ -18,17 +18,27 @@ use crate::server::handles::{Prompts, Resources, Tools};
 /// A clone is cheap and stands for the same server. It takes requests with any body, never fails, and answers below
 /// whatever path it is mounted at:
 ///
-/// | mounted by | answers at |
-/// |---|---|
-/// | `Router::nest("/mcp", mcp.service())` | `/mcp` |
-/// | `Router::nest_service("/mcp", mcp.service())` or `.nest_service("/mcp", mcp)` | `/mcp` and `/mcp/` |
-/// | `Router::route_service("/mcp", mcp)` | `/mcp` |
-/// | `Router::merge(mcp.at("/mcp"))` | `/mcp` and `/mcp/` |
-/// | as the service of a bare hyper server | `/` |
-/// | `mcp.on_path("/mcp")` there | `/mcp` and `/mcp/` |
+/// | mounted by | answers at | with probes and routes |
+/// |---|---|---|
+/// | `Router::nest("/mcp", mcp.service())` | `/mcp` | yes |
+/// | `Router::nest_service("/mcp", mcp.service())` or `.nest_service("/mcp", mcp)` | `/mcp` and `/mcp/` | yes |
+/// | `Router::route_service("/mcp", mcp)` | `/mcp` | no |
+/// | `Router::merge(mcp.at("/mcp"))` | `/mcp` and `/mcp/` | yes |
+/// | as the service of a bare hyper server | `/` | yes |
+/// | `mcp.on_path("/mcp")` there | `/mcp` and `/mcp/` | yes |
 ///
-/// Beside it answer, below the same path, the probes of [`Mcp::health`](crate::Mcp::health) and the routes of
-/// [`Mcp::route`](crate::Mcp::route). Anything else is 404.
+/// The probes of [`Mcp::health`](crate::Mcp::health) and the routes of [`Mcp::route`](crate::Mcp::route) are below the
+/// same path; `route_service` leads one path here and no other. Anything else that is led here is 404. Nothing is
+/// redirected.
+///
+/// ```
+/// use axum::Router;
+///
+/// # fn main() -> Result<(), mcp_mount::BuildError> {
+/// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").health().build()?;
+/// let app: Router = Router::new().merge(mcp.at("/mcp")); // `/mcp`, `/mcp/`, `/mcp/health` and `/mcp/ready`
+/// # let _ = app; Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct McpService {
     pub(crate) shared: Arc<Shared>,
@@ -57,7 +67,7 @@ impl McpService {
         self.shared.lifespan.clone()
     }
 
-    /// What is served and how, as data and as text: to be printed at start-up, say.
+    /// What is served at present and how, as data and as text: to be printed at start-up, say.
     ///
     /// ```
     /// # fn main() -> Result<(), mcp_mount::BuildError> {
@@ -70,7 +80,7 @@ impl McpService {
         Description::of(&self.shared)
     }
 
-    /// Tells clients of changes.
+    /// Tells clients of changes: those that are connected to this process.
     #[must_use]
     pub fn notify(&self) -> Notify {
         self.shared.server.notify()

@@ -21,6 +21,7 @@
 mod eras;
 mod layered;
 mod page;
+mod pages;
 mod reply;
 mod rig;
 mod scripted;

@@ -1,7 +1,8 @@
 //! A small bookmarks service on axum, into which an MCP server is mounted.
 //!
-//! `app`, `login`, `bookmarks` and `netscape` are an application that could exist without MCP; `tools` is what it
-//! offers to MCP clients, and one `nest` below puts both on the same port, behind the same login, on the same state.
+//! `app`, `login`, `bookmarks` and `netscape` are an application that could exist without MCP; `tools` and `resources`
+//! are what it offers to MCP clients, and one `merge` below puts both on the same port, behind the same login, on the
+//! same state.
 
 mod app;
 mod bookmarks;

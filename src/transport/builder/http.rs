@@ -25,8 +25,8 @@ impl Mcp {
     }
 
     /// Answers pages of these origins only, as `"https://app.example.com"`, beside those of the requested host itself.
-    /// Default: loopback origins. Requests without an `Origin`, which do not come from a page, are not affected. To
-    /// let the pages read the answers, too, there is [`cors`](Self::cors).
+    /// Default: loopback origins. An empty list leaves the requested host's own. Requests without an `Origin`, which do not
+    /// come from a page, are not affected. To let the pages read the answers, too, there is [`cors`](Self::cors).
     pub fn origins(mut self, origins: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let parse = |origin: &str| OriginPattern::parse("origins", origin);
         let parsed: Result<_, _> = origins.into_iter().map(|origin| parse(origin.as_ref())).collect();
@@ -68,7 +68,27 @@ impl Mcp {
     }
 
     /// Answers probes: [`/health`](Self::health_at) and [`/ready`](Self::ready_at) below the mount, so `/mcp/health` where
-    /// the server is at `/mcp`.
+    /// the server is at `/mcp`. Default: none.
+    ///
+    /// The mount must lead these paths here, as all [forms](crate::McpService) but `Router::route_service` do. The host's
+    /// own middleware around it comes first: a login must let probes through.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::Router;
+    /// use http::Request;
+    /// use tower::ServiceExt;
+    ///
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").health().build()?;
+    /// let app: Router = Router::new().merge(mcp.at("/mcp"));
+    /// mcp.lifespan().shutdown().await;
+    ///
+    /// let ready = app.clone().oneshot(Request::get("/mcp/ready").body(String::new())?).await?;
+    /// assert_eq!(ready.status(), 503, "nobody should be sent here any more");
+    /// let health = app.oneshot(Request::get("/mcp/health").body(String::new())?).await?;
+    /// assert_eq!(health.status(), 200, "but the process need not be killed");
+    /// # Ok(()) }
+    /// ```
     pub fn health(self) -> Self {
         self.health_at("/health").ready_at("/ready")
     }
@@ -80,8 +100,9 @@ impl Mcp {
         self
     }
 
-    /// Answers a GET of this path below the mount with 200 while the server takes requests, and with 503 from the
-    /// beginning of a shutdown on, whoever asks and for whatever host: a readiness probe.
+    /// Answers a GET of this path below the mount with 200 while the server takes requests, and with 503 if a [start
+    /// hook](crate::Lifespan::on_start) has failed and from the beginning of a shutdown on, whoever asks and for whatever
+    /// host: a readiness probe. It has the start hooks run, if nobody has, and waits for them.
     pub fn ready_at(mut self, path: impl Into<String>) -> Self {
         self.routes.ready = Some(path.into());
         self
@@ -104,8 +125,9 @@ impl Mcp {
     /// # let _ = mcp; Ok(()) }
     /// ```
     ///
-    /// The path is a plain one. A handler that panics, or takes longer than
-    /// [`Limits::tool_timeout`], is answered with a masked 500.
+    /// The path is a plain one; one that is taken, or could never be asked for, fails [`build`](Self::build). A handler
+    /// that panics, or takes longer than [`Limits::tool_timeout`], is answered with a masked 500. Routes do not wait for
+    /// the start hooks, and are served during a shutdown.
     pub fn route<F, Running>(mut self, method: Method, path: impl Into<String>, handler: F) -> Self
     where
         F: Fn(Request<Bytes>) -> Running + Send + Sync + 'static,
@@ -115,8 +137,8 @@ impl Mcp {
         self
     }
 
-    /// Puts a tower layer around the whole HTTP service, for hosts where tower cannot wrap the mount itself. In axum,
-    /// `Router::layer` does the same. Layers add up; the last one is outermost.
+    /// Puts a tower layer around the whole HTTP service, probes and routes included, for hosts where tower cannot wrap
+    /// the mount itself. In axum, `Router::layer` does the same. Layers add up; the last one is outermost.
     ///
     /// ```
     /// use mcp_mount::Mcp;

@@ -105,7 +105,7 @@ impl Mcp {
         self
     }
 
-    /// Serves these revisions of the protocol only. Default: all.
+    /// Serves these revisions of the protocol only. Default: all. An empty list fails [`build`](Self::build).
     pub fn revisions(mut self, revisions: impl IntoIterator<Item = Revision>) -> Self {
         self.revisions = Revisions::new(revisions);
         self
@@ -123,13 +123,15 @@ impl Mcp {
         self
     }
 
-    /// Keeps sessions elsewhere. Default: [`Memory`].
+    /// Keeps sessions elsewhere than in this process, so that they outlive it or are shared by several. Default:
+    /// [`Memory`].
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Shares a life that the host has made.
+    /// Shares a life that the host has made, maybe with other services. Default: a life of its own, which
+    /// [`McpService::lifespan`] hands out.
     pub fn lifespan(mut self, lifespan: &Lifespan) -> Self {
         self.lifespan = lifespan.clone();
         self
@@ -171,7 +173,8 @@ impl Mcp {
     ///
     /// # Errors
     ///
-    /// When a setting can never work; the error names it.
+    /// When a setting can never work, a name is taken, or a handler asks for a [`State`](crate::State) that was not given.
+    /// The error names it.
     pub fn build(self) -> Result<McpService, BuildError> {
         if self.revisions.is_empty() {
             return Err(BuildError::setting("revisions: the list is empty; leave the call out to serve all"));

@@ -53,22 +53,23 @@ impl Mcp {
         self
     }
 
-    /// How many entries a page of a list has. Default: 1,000, so that few lists have a second page, which some clients
-    /// never ask for.
+    /// How many entries a page of a list has, at least 1. Default: 1,000, so that few lists have a second page, which some
+    /// clients never ask for.
     pub fn page_size(mut self, entries: usize) -> Self {
         self.server.page = entries;
         self
     }
 
-    /// How long a 2026-07-28 client may keep what it was told of the server and its lists. Default: not at all. A change
-    /// that it is told of ends it early.
+    /// How long a 2026-07-28 client may keep what it was told of the server and its lists (`ttlMs`; 2026-07-28,
+    /// server/utilities/caching). Default: not at all. A change that it is told of ends it early. What is read has a
+    /// [`ttl`](Resource::ttl) of its own.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.server.hints.ttl = ttl;
         self
     }
 
-    /// Who may keep it. Default: its caller alone. [`CacheScope::Public`] lets a gateway hand the lists to anybody, signed
-    /// in or not.
+    /// Who may keep it (`cacheScope`). Default: its caller alone. [`CacheScope::Public`] lets a gateway hand the lists to
+    /// anybody, signed in or not.
     pub fn cache_scope(mut self, scope: CacheScope) -> Self {
         self.server.hints.scope = scope;
         self
@@ -109,7 +110,7 @@ impl Mcp {
         self
     }
 
-    /// Gives handlers a value to share: [`State<T>`](crate::State). One value for each type.
+    /// Gives handlers a value to share: [`State<T>`](crate::State). One value for each type; of two the later one counts.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.server.states.insert(value);
         self

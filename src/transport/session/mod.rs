@@ -61,22 +61,23 @@ impl Sessions {
         Self { enabled: false, ..Self::new() }
     }
 
-    /// The most sessions at a time. At the cap one that has been idle for 30 s gives way; while none is, `initialize` is
-    /// answered with 503.
+    /// The most sessions at a time. Default: 10,000. At the cap one that has been idle for 30 s gives way; while none is,
+    /// `initialize` is answered with 503.
     #[must_use]
     pub fn max(mut self, max: usize) -> Self {
         self.max = max;
         self
     }
 
-    /// How long a session lives without a request, an open stream or a running call.
+    /// How long a session lives without a request, an open stream or a running call, at least 1 s. Default: 30 min. Then
+    /// it is unknown: 404.
     #[must_use]
     pub fn idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
         self
     }
 
-    /// How long a client may take to come back after `initialize`.
+    /// How long a client may take to come back after `initialize`. Default: 60 s. Then its session is unknown: 404.
     #[must_use]
     pub fn initialize_within(mut self, within: Duration) -> Self {
         self.initialize_within = within;
