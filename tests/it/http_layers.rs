@@ -347,3 +347,23 @@ async fn what_is_refused_is_not_read() {
     let response = rig.mcp.clone().oneshot(request).await.expect("infallible");
     assert_eq!((response.status().as_u16(), polls.load(SeqCst)), (403, 0));
 }
+
+#[tokio::test]
+async fn a_login_among_the_layers_does_not_stop_a_page() {
+    let page = "https://app.example.com";
+    let mcp = Mcp::new("rig", "1.0.0").tools([]).cors([page]);
+    let mcp = mcp.http_layer(tower::util::MapResponseLayer::new(|mut response: http::Response<mcp_mount::Body>| {
+        *response.status_mut() = http::StatusCode::UNAUTHORIZED;
+        response.headers_mut().remove("access-control-allow-origin");
+        response
+    }));
+    let mcp = mcp.build().expect("it builds");
+    let preflight = bare(Method::OPTIONS, "")
+        .header("origin", page)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization");
+    let reply = preflight.to(&mcp).await;
+    assert_eq!((reply.status.as_u16(), reply.header("access-control-allow-origin")), (204, Some(page)), "{reply}");
+    let reply = crate::support::modern("tools/list", json!({})).header("origin", page).to(&mcp).await;
+    assert_eq!((reply.status.as_u16(), reply.header("access-control-allow-origin")), (401, Some(page)), "{reply}");
+}

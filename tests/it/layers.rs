@@ -262,3 +262,22 @@ async fn layers_see_how_a_handler_failed() {
     assert!(!reply.to_string().contains("secret"), "{reply}");
     assert_eq!(seen.take(), ["panics true"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_is_never_shown_less_than_the_handler_reads() {
+    let deny = around(|call: Call, inner| async move {
+        if call.arguments()["text"] == "secret" {
+            return Ok(Reply::Error(mcp_mount::CallError::invalid_params("denied")));
+        }
+        inner.oneshot(call).await
+    });
+    let (mcp, _) = callable(|mcp| mcp.layer(deny));
+    let ask = modern_call("echo", json!({"text": "secret"}));
+    assert_eq!(ask.clone().to(&mcp).await.code(), -32602);
+    let body = String::from_utf8(ask.bytes().await.to_vec()).expect("UTF-8");
+    for more in [r#""x":1e999"#, r#""text":"public""#] {
+        let spoiled = body.replace(r#""text":"secret""#, &format!(r#""text":"secret",{more}"#));
+        let reply = ask.clone().with_body(spoiled).to(&mcp).await;
+        assert!(reply.status == 400 && reply.json().get("result").is_none(), "{more}\n{reply}");
+    }
+}

@@ -248,3 +248,23 @@ async fn a_tool_that_is_not_there_has_no_headers() {
     let reply = modern_call("query", json!({"region": "a"})).header("mcp-param-region", "b").to(&mcp).await;
     assert_eq!(reply.text(), "plain", "annotations come and go with their tool");
 }
+
+#[tokio::test]
+async fn arguments_that_two_readers_could_read_differently_are_refused() {
+    let (mcp, runs) = query();
+    let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
+    for more in
+        [r#""x":1e999"#, r#""x":"\ud800""#, r#""x":{"a":1,"a":2}"#, r#""region":"us""#, &format!(r#""x":{deep}"#)]
+    {
+        let ask = with(json!({"region": "eu"}), &[]);
+        let body = String::from_utf8(ask.bytes().await.to_vec()).expect("UTF-8");
+        let spoiled = body.replace(r#""region":"eu""#, &format!(r#""region":"eu",{more}"#));
+        assert_ne!(spoiled, body);
+        for ask in [ask.clone(), ask.header("mcp-param-region", "eu")] {
+            let reply = ask.with_body(spoiled.clone()).to(&mcp).await;
+            assert_eq!(reply.status, 400, "{more}\n{reply}");
+            assert!([-32602, -32700].contains(&reply.code()), "{more}\n{reply}");
+        }
+    }
+    assert_eq!(runs.load(SeqCst), 0);
+}

@@ -298,3 +298,35 @@ fn mistakes_are_found_when_it_is_built() {
         assert!(error.kind() == kind && error.to_string().contains(says), "{kind:?}: {error:?}");
     }
 }
+
+#[tokio::test]
+async fn arguments_that_are_there_twice_or_without_end_are_refused() {
+    let mcp = serving([mcp_mount::prompt_fn("any", "Any", || "text")]);
+    let many: Vec<String> = (0..300).map(|number| format!(r#""{number}":"""#)).collect();
+    for arguments in [r#""code":"a","code":"b""#.to_owned(), many.join(",")] {
+        let ask = crate::support::modern("prompts/get", json!({"name": "any", "arguments": {"it": "x"}}));
+        let body = String::from_utf8(ask.bytes().await.to_vec()).expect("UTF-8");
+        let reply = ask.with_body(body.replace(r#""it":"x""#, &arguments)).to(&mcp).await;
+        assert_eq!(reply.code(), -32602, "{reply}");
+    }
+}
+
+#[test]
+fn arguments_that_no_text_can_say_are_found_by_build() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Where {
+        #[expect(dead_code, reason = "only its schema counts")]
+        place: Place,
+    }
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Place {
+        #[expect(dead_code, reason = "only its schema counts")]
+        zone: u8,
+    }
+    let prompt = mcp_mount::prompt_fn("go", "Go", |_: mcp_mount::Args<Where>| "text");
+    let error = mcp_mount::Mcp::new("rig", "1.0.0").prompt(prompt).build().expect_err("it could never be got");
+    assert!(error.to_string().contains("`place`"), "{error}");
+    let twice = mcp_mount::tool_fn("twice", "Twice", |_: mcp_mount::Args<Place>, _: mcp_mount::Args<Where>| "text");
+    let error = mcp_mount::Mcp::new("rig", "1.0.0").tool(twice).build().expect_err("it has two schemas");
+    assert!(error.to_string().contains("more than once"), "{error}");
+}

@@ -302,3 +302,27 @@ async fn what_is_not_there_says_what_is() {
     assert!(!headers.contains_key("location"), "{reply}");
     rig.canary("a path that is not there").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_route_waits_for_the_start_and_a_shutdown_for_it() {
+    let started = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (seen, set) = (started.clone(), started.clone());
+    let handler = move |_: Request<Bytes>| {
+        let seen = seen.clone();
+        async move {
+            tokio::time::sleep(secs(2)).await;
+            format!("{}", seen.load(std::sync::atomic::Ordering::SeqCst))
+        }
+    };
+    let mcp = Mcp::new("rig", "1.0.0").route(Method::GET, "/state", handler).on_start("state", move || async move {
+        set.store(true, std::sync::atomic::Ordering::SeqCst);
+        Ok::<_, std::io::Error>(())
+    });
+    let mcp = mcp.build().expect("it builds");
+    let running = tokio::spawn(bare(Method::GET, "").at("/state").owned_to(&mcp));
+    tokio::time::sleep(secs(1)).await;
+    let report = mcp.lifespan().shutdown().await;
+    assert_eq!(report.finished, 1, "{report:?}");
+    assert_eq!(running.await.expect("no panic").body, "true");
+    assert_eq!(bare(Method::GET, "").at("/state").to(&mcp).await.status, 503, "after the shutdown");
+}

@@ -100,9 +100,9 @@ impl Mcp {
         self
     }
 
-    /// Answers a GET of this path below the mount with 200 while the server takes requests, and with 503 if a [start
-    /// hook](crate::Lifespan::on_start) has failed and from the beginning of a shutdown on, whoever asks and for whatever
-    /// host: a readiness probe. It has the start hooks run, if nobody has, and waits for them.
+    /// Answers a GET of this path below the mount with 200 while the server takes requests, and with 503 until the [start
+    /// hooks](crate::Lifespan::on_start) have run, if one has failed, and from the beginning of a shutdown on, whoever asks
+    /// and for whatever host: a readiness probe. It has the start hooks run, if nobody has.
     pub fn ready_at(mut self, path: impl Into<String>) -> Self {
         self.routes.ready = Some(path.into());
         self
@@ -126,8 +126,8 @@ impl Mcp {
     /// ```
     ///
     /// The path is a plain one; one that is taken, or could never be asked for, fails [`build`](Self::build). A handler
-    /// that panics, or takes longer than [`Limits::tool_timeout`], is answered with a masked 500. Routes do not wait for
-    /// the start hooks, and are served during a shutdown.
+    /// that panics, or takes longer than [`Limits::tool_timeout`], is answered with a masked 500. Like a call
+    /// it waits for the start hooks, a shutdown waits for it, and after that it is a 503.
     pub fn route<F, Running>(mut self, method: Method, path: impl Into<String>, handler: F) -> Self
     where
         F: Fn(Request<Bytes>) -> Running + Send + Sync + 'static,
