@@ -11,7 +11,7 @@ use super::completion::Completers;
 use super::handler::{ErasedHandler, Handler};
 use super::registry::structured;
 use super::result::ToolError;
-use super::settings::{icons, runs};
+use super::settings::{icons, runs, title};
 use super::target::{Kind, Target};
 use crate::protocol::completion::Completion;
 use crate::protocol::content::Content;
@@ -94,13 +94,6 @@ impl Prompt {
         &self.definition.name
     }
 
-    /// The name to show to people, since 2025-06-18.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.definition.title = Some(title.into());
-        self
-    }
-
     /// Suggests values for an argument: a [`Handler`] that may take a [`CompletionRequest`](crate::CompletionRequest). An
     /// argument whose type is an enum of strings needs none.
     /// [`timeout`](Self::timeout) and [`blocking`](Self::blocking) hold for this handler too.
@@ -110,6 +103,7 @@ impl Prompt {
         self
     }
 
+    title!();
     icons!();
     runs!();
 }

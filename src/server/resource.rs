@@ -13,7 +13,7 @@ use super::call::OnDisconnect;
 use super::completion::Completers;
 use super::handler::{ErasedHandler, Handler};
 use super::result::{Json, ToolError};
-use super::settings::{icons, runs};
+use super::settings::{icons, runs, title};
 use super::target::{Kind, Target};
 use crate::protocol::caching::{CacheHints, CacheScope};
 use crate::protocol::completion::Completion;
@@ -129,13 +129,6 @@ impl Resource {
         self
     }
 
-    /// The name to show to people, since 2025-06-18.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.definition.title = Some(title.into());
-        self
-    }
-
     /// The media type, as `text/markdown`. What the handler returns has it too, unless it says otherwise.
     #[must_use]
     pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
@@ -180,6 +173,7 @@ impl Resource {
         self
     }
 
+    title!();
     icons!();
     runs!();
 

@@ -1,5 +1,17 @@
 //! Settings that tools, resources and prompts have alike, written once.
 
+/// The name for people.
+macro_rules! title {
+    () => {
+        /// The name to show to people, since 2025-06-18.
+        #[must_use]
+        pub fn title(mut self, title: impl Into<String>) -> Self {
+            self.definition.title = Some(title.into());
+            self
+        }
+    };
+}
+
 /// The pictures.
 macro_rules! icons {
     () => {
@@ -43,4 +55,4 @@ macro_rules! runs {
     };
 }
 
-pub(crate) use {icons, runs};
+pub(crate) use {icons, runs, title};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::call::OnDisconnect;
 use super::handler::{ErasedHandler, Handler};
-use super::settings::{icons, runs};
+use super::settings::{icons, runs, title};
 use super::target::{Kind, Target};
 use super::{mirror, schema};
 use crate::protocol::implementation::Icon;
@@ -96,13 +96,6 @@ impl Tool {
         self
     }
 
-    /// The name to show to people, since 2025-06-18.
-    #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Self {
-        self.definition.title = Some(title.into());
-        self
-    }
-
     /// Hints that the tool changes nothing (`readOnlyHint`). Hints are for display and approval, since 2025-03-26; one that
     /// is not given is not sent.
     #[must_use]
@@ -143,6 +136,7 @@ impl Tool {
         self
     }
 
+    title!();
     icons!();
     runs!();
 

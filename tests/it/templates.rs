@@ -218,7 +218,7 @@ async fn no_value_leads_out_of_a_directory() {
     let mcp = serving([
         shows::<BTreeMap<String, String>>("file:///srv/{+path}"),
         shows::<BTreeMap<String, String>>("one://{name}"),
-        shows::<BTreeMap<String, String>>("list://root{/path*}"),
+        shows::<BTreeMap<String, String>>("list://base{/path*}"),
     ]);
     for uri in [
         "file:///srv/../etc/passwd",
@@ -237,9 +237,9 @@ async fn no_value_leads_out_of_a_directory() {
         "one://%2e%2e",
         "one://..%2Fetc",
         "one://%2Fetc",
-        "list://root/a/../b",
-        "list://root/%2e%2e",
-        "list://root/..%2f..",
+        "list://base/a/../b",
+        "list://base/%2e%2e",
+        "list://base/..%2f..",
     ] {
         missing(&mcp, uri).await;
     }
