@@ -1,107 +1,24 @@
-//! Over real sockets, without a web framework: hyper's own server, HTTP/1.1 and HTTP/2.
+//! Over real sockets, as the home's own server has them: HTTP/1.1 and HTTP/2.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request};
-use http_body_util::Full;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
-use mcp_mount::{Limits, McpService};
+use http::Method;
+use mcp_mount::Limits;
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
+    connection::{Client, promptly},
+    home,
     rig::{Probe, rig, server, server_with},
     support::{
-        Ask, LATEST_SESSION, Live, Reply, bare, call, call_with_progress, initialize, legacy, modern, modern_call,
+        Ask, LATEST_SESSION, Live, bare, call, call_with_progress, initialize, legacy, modern, modern_call,
         notification,
     },
 };
 
-/// Real time here: what hangs fails after a while.
-pub async fn promptly<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(20), future).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: not within 20 s"),
-    }
-}
-
-pub async fn serve(mcp: McpService) -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    let service = mcp.on_path("/mcp");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(async move {
-                let server = auto::Builder::new(TokioExecutor::new());
-                let _ = server.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
-    address
-}
-
-/// One connection of either version.
-pub enum Client {
-    H1(hyper::client::conn::http1::SendRequest<Full<Bytes>>, SocketAddr),
-    H2(hyper::client::conn::http2::SendRequest<Full<Bytes>>, SocketAddr),
-}
-
-impl Client {
-    async fn h1(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("connects");
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
-        tokio::spawn(connection);
-        Self::H1(sender, address)
-    }
-
-    async fn h2(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("connects");
-        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-        let (sender, connection) = handshake.await.expect("HTTP/2");
-        tokio::spawn(connection);
-        Self::H2(sender, address)
-    }
-
-    pub async fn both(address: SocketAddr) -> [Self; 2] {
-        [Self::h1(address).await, Self::h2(address).await]
-    }
-
-    /// To `/mcp`, addressed as each version does it.
-    pub async fn open(&mut self, ask: Ask) -> Live {
-        self.open_at(ask, "/mcp").await
-    }
-
-    pub async fn open_at(&mut self, ask: Ask, path: &str) -> Live {
-        let response = match self {
-            Self::H1(sender, address) => {
-                promptly("ready", sender.ready()).await.expect("ready");
-                let request: Request<_> = ask.header("host", address.to_string()).at(path).request();
-                promptly("an HTTP/1.1 response", sender.send_request(request)).await
-            }
-            Self::H2(sender, address) => {
-                promptly("ready", sender.ready()).await.expect("ready");
-                let request = ask.without("host").at(&format!("http://{address}{path}")).request();
-                promptly("an HTTP/2 response", sender.send_request(request)).await
-            }
-        };
-        Live::new(response.expect("a response"))
-    }
-
-    pub async fn send(&mut self, ask: Ask) -> Reply {
-        let live = self.open(ask).await;
-        promptly("the body", live.collect()).await
-    }
-}
-
 #[tokio::test]
 async fn calls_in_both_eras_over_both_versions() {
-    let address = serve(rig().mcp).await;
+    let address = home::serve(rig().mcp).await;
     for mut client in Client::both(address).await {
         for n in 0..3 {
             let text = format!("é {n}");
@@ -114,14 +31,14 @@ async fn calls_in_both_eras_over_both_versions() {
         }
         let live = client.open_at(modern_call("echo", json!({"text": "x"})), "/mcp/").await;
         assert_eq!(live.collect().await.text(), "x", "with a slash");
-        let live = client.open_at(modern_call("echo", json!({"text": "x"})), "/").await;
+        let live = client.open_at(modern_call("echo", json!({"text": "x"})), "/elsewhere").await;
         assert_eq!(live.collect().await.status, 404, "elsewhere");
     }
 }
 
 #[tokio::test]
 async fn refusals_arrive_whole() {
-    let address = serve(rig().mcp).await;
+    let address = home::serve(rig().mcp).await;
     for mut client in Client::both(address).await {
         let reply = client.send(legacy(json!([]))).await;
         assert_eq!((reply.status.as_u16(), reply.code()), (400, -32600), "{reply}");
@@ -142,7 +59,7 @@ async fn refusals_arrive_whole() {
 
 #[tokio::test]
 async fn a_foreign_authority_is_refused_over_both_versions() {
-    let address = serve(rig().mcp).await;
+    let address = home::serve(rig().mcp).await;
     let good = || legacy(call("echo", json!({"text": "x"})));
     for mut client in Client::both(address).await {
         let live = match &mut client {
@@ -166,7 +83,7 @@ async fn progress_arrives_while_the_call_runs() {
     for version in ["h1", "h2"] {
         for era in ["session", "modern"] {
             let probe = Probe::new();
-            let address = serve(server([probe.speaking_tool()])).await;
+            let address = home::serve(server([probe.speaking_tool()])).await;
             let mut client = if version == "h1" { Client::h1(address).await } else { Client::h2(address).await };
             let meta = json!({"progressToken": "token"});
             let ask = match era {
@@ -194,7 +111,7 @@ async fn a_client_that_hangs_up_cancels_its_modern_call() {
             // The silent call becomes a stream soon, so that its headers arrive while it waits.
             let limits = Limits::new().silence(Duration::from_millis(50));
             let mcp = server_with([probe.silent_tool(), probe.speaking_tool()], |mcp| mcp.limits(limits));
-            let address = serve(mcp).await;
+            let address = home::serve(mcp).await;
             let mut client = if version == "h1" { Client::h1(address).await } else { Client::h2(address).await };
             let meta = json!({"progressToken": "token"});
             let live = client.open(modern("tools/call", json!({"name": tool, "arguments": {}, "_meta": meta}))).await;
@@ -210,7 +127,7 @@ async fn a_client_that_hangs_up_cancels_its_modern_call() {
 
 #[tokio::test]
 async fn a_session_with_its_stream() {
-    let address = serve(rig().mcp).await;
+    let address = home::serve(rig().mcp).await;
     for (mut listener, mut client) in
         [(Client::h1(address).await, Client::h1(address).await), (Client::h2(address).await, Client::h2(address).await)]
     {
@@ -231,7 +148,7 @@ async fn a_session_with_its_stream() {
 
 #[tokio::test]
 async fn many_calls_on_one_http_2_connection() {
-    let address = serve(rig().mcp).await;
+    let address = home::serve(rig().mcp).await;
     let Client::H2(sender, _) = Client::h2(address).await else { panic!("HTTP/2") };
     let calls = (0..100).map(|n| {
         let mut sender = sender.clone();
@@ -248,7 +165,7 @@ async fn many_calls_on_one_http_2_connection() {
 
 #[tokio::test]
 async fn five_mebibytes_are_refused_and_the_server_goes_on() {
-    let address = serve(rig().mcp).await;
+    let address = home::serve(rig().mcp).await;
     // HTTP/2 only: a server that answers before the body is sent may close an HTTP/1.1 connection under the client.
     let mut client = Client::h2(address).await;
     let reply = client.send(modern_call("echo", json!({"text": "x".repeat(5 << 20)}))).await;
