@@ -14,7 +14,7 @@ use crate::{
 
 /// What a middleware leaves on the request, a lease say.
 #[derive(Clone)]
-struct Lease(Arc<()>);
+pub struct Lease(Arc<()>);
 
 #[tokio::test(start_paused = true)]
 async fn the_requests_extensions_are_gone_while_the_handler_runs() {

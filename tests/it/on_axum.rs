@@ -17,6 +17,7 @@
 
 mod homes {
     pub mod axum;
+    mod below;
 }
 #[path = "suite.rs"]
 mod suite;

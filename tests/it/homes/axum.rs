@@ -3,15 +3,16 @@
 use std::net::SocketAddr;
 
 use axum::{Router, middleware::from_fn, routing::get};
-use http::{Request, StatusCode, Uri, uri::PathAndQuery};
+use http::{Request, StatusCode};
 use mcp_mount::McpService;
 use tokio::net::TcpListener;
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
+use super::below::below;
 use crate::target::{Door, Sent, Target as _};
 
 /// Where the application has it.
-pub const PATH: &str = "/mcp";
+const PATH: &str = "/mcp";
 
 /// axum strips the path of a nest with the slash behind it, and adds one where the rest has none: `/mcp//x` is `/mcp/x`.
 pub const LOSES_A_SLASH: bool = true;
@@ -36,15 +37,4 @@ fn app(mcp: &McpService) -> Router {
         .nest_service(PATH, mcp.service())
         .fallback(|| async { (StatusCode::NOT_FOUND, "the application's fallback") })
         .layer(from_fn(|request, next: axum::middleware::Next| next.run(request)))
-}
-
-/// What is asked of the service at `/`, asked of the application that has it at `path`.
-pub fn below<B>(path: &str, mut request: Request<B>) -> Request<B> {
-    let mut parts = request.uri().clone().into_parts();
-    let asked = parts.path_and_query.as_ref().map_or("/", PathAndQuery::as_str);
-    // The endpoint itself is `path`, without the slash.
-    let rest = asked.strip_prefix('/').filter(|rest| rest.is_empty() || rest.starts_with('?')).unwrap_or(asked);
-    parts.path_and_query = Some(format!("{path}{rest}").parse().expect("a path"));
-    *request.uri_mut() = Uri::from_parts(parts).expect("a URI");
-    request
 }
