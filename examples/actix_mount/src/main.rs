@@ -49,11 +49,11 @@ fn serve(addr: &str, bookmarks: Bookmarks, mcp: McpService, logins: Logins) -> i
             .service(mcp.scope("/mcp").forward::<User>())
             .wrap(from_fn(login::login))
     })
-    // A client that goes away is noticed at once, and not at the next keep-alive of its stream.
+    // Else a client that goes away is noticed late, when its keep-alives fail.
     .h1_allow_half_closed(false)
-    // Without it the second of two small writes waits up to 40 ms for the first one's acknowledgement.
+    // Else the second of two small writes waits up to 40 ms for the first one's acknowledgement.
     .tcp_nodelay(true)
-    // The lifespan waits for them, and lets calls finish.
+    // Else actix-web ends by itself, before the drain.
     .disable_signals()
     .bind(addr)?;
     let address = server.addrs().first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
