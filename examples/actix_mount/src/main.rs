@@ -1,8 +1,8 @@
 //! A small bookmarks service on actix-web, into which an MCP server is mounted.
 //!
-//! `app` and `login` are an application that could exist without MCP. What they serve, and the tools for MCP clients, is
-//! in the library `bookmarks`, which knows no web framework. One `service` below puts both on the same port, behind the
-//! same login, on the same state.
+//! `app` and `login` are an application that could exist without MCP. What they serve, and the tools for MCP clients,
+//! is in the library `bookmarks`, which knows no web framework. One `service` below puts both on the same port, behind
+//! the same login, on the same state.
 
 mod app;
 mod login;
@@ -36,8 +36,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The REST routes and the MCP server beside each other, with the login around both. Each worker has an `App`; the store
-/// and the MCP server are the same in all of them.
+/// The REST routes and the MCP server beside each other, with the login around both. Each worker has an `App`; the
+/// store and the MCP server are the same in all of them.
 fn serve(addr: &str, bookmarks: Bookmarks, mcp: McpService, logins: Logins) -> io::Result<(Server, SocketAddr)> {
     let (bookmarks, notify, logins) = (Data::new(bookmarks), Data::new(mcp.notify()), Data::new(logins));
     let server = HttpServer::new(move || {
