@@ -23,4 +23,4 @@ mod homes {
 mod suite;
 
 use homes::actix as home;
-use suite::{connection, eras, layered, logs, page, reply, rig, support, table, target, told};
+use suite::{connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
