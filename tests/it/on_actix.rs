@@ -1,4 +1,5 @@
-//! The suite with the service mounted in an actix-web application.
+//! The suite with the service mounted in an actix-web application; what is special about it; and the three homes beside
+//! each other.
 
 #![allow(
     unreachable_pub,
@@ -17,6 +18,8 @@
 
 mod homes {
     pub mod actix;
+    pub mod axum;
+    pub mod bare;
     mod below;
 }
 #[path = "suite.rs"]
@@ -24,3 +27,7 @@ mod suite;
 
 use homes::actix as home;
 use suite::{connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
+
+mod half_closed;
+mod raw;
+mod same_bytes;
