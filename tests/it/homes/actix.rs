@@ -134,7 +134,10 @@ fn head_of(head: &http::request::Parts) -> TestRequest {
         _ => old::Version::HTTP_11,
     };
     let method = old::Method::from_bytes(head.method.as_str().as_bytes()).expect("a method");
-    let request = TestRequest::with_uri(&head.uri.to_string()).method(method).version(version);
+    let mut request = TestRequest::with_uri(&head.uri.to_string()).method(method).version(version);
+    if let Some(peer) = head.extensions.get::<SocketAddr>() {
+        request = request.peer_addr(*peer);
+    }
     head.headers.iter().fold(request, |request, (name, value)| request.append_header((name.as_str(), value.as_bytes())))
 }
 
