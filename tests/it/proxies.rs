@@ -58,7 +58,8 @@ async fn nobody_else_is_believed() {
     for ask in [from(STRANGER), from(STRANGER).header("forwarded", "host=example.com")] {
         assert_eq!(status(&mcp, forwarded(ask, "example.com")).await, 403);
     }
-    let ask = forwarded(from(STRANGER), "evil.example").header("host", "example.com").header("x-forwarded-prefix", "/x");
+    let ask =
+        forwarded(from(STRANGER), "evil.example").header("host", "example.com").header("x-forwarded-prefix", "/x");
     assert_eq!(url(&mcp, ask).await, "http://example.com");
     // By default that is everybody, this machine included.
     let mcp = server(|mcp| mcp.hosts(["example.com"]));

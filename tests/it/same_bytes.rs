@@ -130,7 +130,6 @@ fn refused() -> Vec<(&'static str, Ask)> {
         ("OPTIONS", bare(Method::OPTIONS, "")),
         ("a method of nobody's", bare(Method::from_bytes(b"PROPFIND").expect("a token"), "")),
         ("another host", echo().header("host", "evil.example")),
-        ("no host", echo().without("host")),
         ("another page", echo().header("origin", "https://evil.example")),
         ("another page's question", preflight().header("origin", "https://evil.example")),
         ("text", echo().header("content-type", "text/plain")),
@@ -138,7 +137,6 @@ fn refused() -> Vec<(&'static str, Ask)> {
         ("compressed", echo().header("content-encoding", "gzip")),
         ("neither", echo().header("accept", "text/html")),
         ("a large body", legacy(call("echo", json!({"text": "x".repeat(10_000)})))),
-        ("below", echo().at("/mcp/below")),
         ("a probe, POST", bare(Method::POST, "").at("/mcp/health")),
         ("a route, DELETE", bare(Method::DELETE, "").at("/mcp/version")),
         ("a route of another host", get("/mcp/version").header("host", "evil.example")),
@@ -177,6 +175,36 @@ async fn each_request_has_one_reply() {
         different.extend(compared(name, &replies));
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+/// RFC 9112, 3.2: «A server MUST respond with a 400». actix-http does, before there is a request for a service; hyper
+/// leaves it to the service, which has no host to compare.
+#[tokio::test]
+async fn a_request_without_a_host_is_refused_by_actix_web_itself() {
+    for (home, address) in servers().await {
+        let reply = reply(address, &at_the_endpoint(echo().without("host")), "no session", |_| false).await;
+        let (status, has_body) = (reply.status.as_str(), !reply.body.is_empty());
+        match home {
+            "actix" => assert_eq!((status, has_body), ("HTTP/1.1 400 Bad Request", false)),
+            _ => assert_eq!((status, has_body), ("HTTP/1.1 403 Forbidden", true), "{home}"),
+        }
+    }
+}
+
+/// The refusal names the path as the service sees it, of which axum strips the nest's.
+#[tokio::test]
+async fn what_is_not_there_is_named_as_the_service_sees_it() {
+    let mut replies = Vec::new();
+    for (home, address) in servers().await {
+        let mut reply = reply(address, &echo().at("/mcp/below"), "no session", |_| false).await;
+        let seen = if home == "axum" { "/below" } else { "/mcp/below" };
+        let body = String::from_utf8(reply.body.to_vec()).expect("UTF-8");
+        assert!(body.contains(&format!("nothing at \\\"{seen}\\\"")), "{home}: {body}");
+        reply.body = body.replace(seen, "it").into();
+        reply.headers.retain(|(name, _)| name != "content-length");
+        replies.push((home, reply));
+    }
+    assert_eq!(compared("below", &replies), None);
 }
 
 #[tokio::test]
