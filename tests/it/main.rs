@@ -25,7 +25,9 @@ mod homes {
 mod suite;
 
 use homes::bare as home;
-use suite::{connection, eras, http_layers, layered, logs, page, reply, rig, support, table, target, told};
+use suite::{
+    connection, differences, eras, http_layers, layered, logs, page, reply, rig, support, table, target, told,
+};
 
 mod scripted;
 
@@ -46,6 +48,7 @@ mod processes;
 mod rmcp;
 mod routes_mounted;
 mod schemas;
+mod session_threads;
 mod shutdown_hooks;
 mod signals;
 mod testing_app;
