@@ -1,8 +1,8 @@
 //! The behavioural tests: one binary, through the public API.
 //!
 //! Everything runs in process (`tower::ServiceExt::oneshot`) and, where time matters, on tokio's paused clock; only
-//! `bare_hyper`, `unread_sockets` and `rmcp` open sockets, because there the socket is the point, and `processes` starts
-//! one.
+//! `bare_hyper`, `unread_sockets` and `rmcp` open sockets, because there the socket is the point, and `processes`,
+//! `ctrl_c` and `drain_under_load` start one.
 
 #![allow(
     unreachable_pub,
@@ -46,6 +46,8 @@ mod cors;
 mod cors_hosts;
 mod ctrl_c;
 mod describe;
+#[cfg(unix)]
+mod drain_under_load;
 mod drops;
 mod extremes;
 mod guard;

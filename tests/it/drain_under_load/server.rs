@@ -1,0 +1,171 @@
+//! The process that is ended, on either host.
+
+use std::{
+    future::{Future, pending},
+    net::SocketAddr,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use axum::Router;
+use mcp_mount::{Context, DrainReport, Lifespan, Mcp, McpService, Tool, tool_fn};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    net::TcpListener,
+    process::{Child, ChildStdout, Command},
+    time::{Instant, interval, sleep, timeout},
+};
+
+use super::{NAP, PATIENCE};
+
+/// What carries the plan to the process, in milliseconds.
+const LAME_DUCK: &str = "MCP_MOUNT_TEST_LAME_DUCK";
+const GRACE: &str = "MCP_MOUNT_TEST_GRACE";
+
+/// How often the lists of the server change, which its streams are told.
+const CHANGES: Duration = Duration::from_millis(50);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    Axum,
+}
+
+impl Host {
+    fn test(self) -> &'static str {
+        match self {
+            Self::Axum => "drain_under_load::server::serving_on_axum",
+        }
+    }
+
+    /// How long after its last answer the process may still be there.
+    pub fn tidies_up_within(self) -> Duration {
+        match self {
+            Self::Axum => Duration::from_secs(1),
+        }
+    }
+}
+
+fn tools() -> [Tool; 3] {
+    [
+        tool_fn("nap", "Sleep for a while", || async {
+            sleep(NAP).await;
+            "rested"
+        }),
+        tool_fn("stuck", "Never end", || async {
+            println!("running");
+            pending::<()>().await;
+        }),
+        tool_fn("flood", "Never be silent", |ctx: Context| async move {
+            println!("running");
+            for step in 1.. {
+                ctx.progress(f64::from(step)).message("x".repeat(10_000)).await;
+            }
+        }),
+    ]
+}
+
+fn built() -> (McpService, Lifespan) {
+    let setting = |name| {
+        let value = std::env::var(name).expect("set by the test that starts this");
+        Duration::from_millis(value.parse().expect("milliseconds"))
+    };
+    let mcp = tools().into_iter().fold(Mcp::new("rig", "1.0.0"), Mcp::tool).health().build().expect("it builds");
+    let lifespan = mcp.lifespan().lame_duck(setting(LAME_DUCK)).grace(setting(GRACE));
+    (mcp, lifespan)
+}
+
+/// Has something to tell on every stream, also when the end comes.
+async fn changes(mcp: McpService) {
+    let mut ticks = interval(CHANGES);
+    loop {
+        ticks.tick().await;
+        mcp.notify().tools_list_changed();
+    }
+}
+
+fn say(report: &DrainReport) {
+    println!("finished {}, cut {}, streams {}", report.finished, report.cut, report.streams);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the process that the others start"]
+async fn serving_on_axum() {
+    let (mcp, lifespan) = built();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    println!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(changes(mcp.clone()));
+    let app: Router = Router::new().merge(mcp.at("/mcp"));
+    say(&lifespan.serve(listener, app).await.expect("no error"));
+}
+
+/// What the server's [`DrainReport`] said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub finished: usize,
+    pub cut: usize,
+    pub streams: usize,
+}
+
+/// When SIGTERM was sent: between these.
+#[derive(Clone, Copy, Debug)]
+pub struct Signal {
+    pub not_before: Instant,
+    pub not_after: Instant,
+}
+
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    pub async fn start(host: Host, lame_duck: Duration, grace: Duration) -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("this test"));
+        command.args(["--exact", host.test(), "--ignored", "--nocapture"]);
+        command.env(LAME_DUCK, lame_duck.as_millis().to_string()).env(GRACE, grace.as_millis().to_string());
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut child = command.spawn().expect("a process");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut server = Self { child, lines, address: ([0; 4], 0).into() };
+        let url = server.line("http://").await;
+        server.address = url.split_once("http://").expect("found by it").1.trim().parse().expect("an address");
+        server
+    }
+
+    /// The next line that the process prints with this in it.
+    pub async fn line(&mut self, what: &str) -> String {
+        loop {
+            let line = patiently(what, self.lines.next_line()).await.expect("text");
+            let line = line.unwrap_or_else(|| panic!("the process ended without saying {what:?}"));
+            if line.contains(what) {
+                return line;
+            }
+        }
+    }
+
+    pub async fn terminate(&self) -> Signal {
+        let pid = self.child.id().expect("it has not ended").to_string();
+        let not_before = Instant::now();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
+        assert!(sent.success());
+        Signal { not_before, not_after: Instant::now() }
+    }
+
+    /// Waits for the end of the process, and tells when it was.
+    pub async fn ended(&mut self) -> (Report, Instant) {
+        let status: ExitStatus = patiently("the end of the process", self.child.wait()).await.expect("a child");
+        let at = Instant::now();
+        let line = self.line("finished ").await;
+        assert!(status.success(), "{status}: {line}");
+        let numbers: Vec<usize> = line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+        let [finished, cut, streams] = numbers[..] else { panic!("no report: {line}") };
+        (Report { finished, cut, streams }, at)
+    }
+}
+
+/// Something that has to come before long, or the test fails by its name.
+pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
