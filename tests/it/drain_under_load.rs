@@ -10,13 +10,14 @@ mod verdict;
 
 use std::time::Duration;
 
+use ::http::Method;
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{call_with_progress, modern_call, post, secs};
+use crate::support::{bare, call_with_progress, modern_call, post, secs};
 
 use http::{Connection, wire};
 use load::{Client, Stream};
@@ -25,6 +26,8 @@ use verdict::Seen;
 
 /// Streams of each era.
 const STREAMS: usize = 100;
+/// Connections of each kind that are open and of no use: some were used before, others never.
+const IDLE: usize = 5;
 /// Between one call and the next.
 const CALLS: Duration = Duration::from_millis(10);
 /// How long a call takes.
@@ -82,6 +85,21 @@ async fn streams(server: &Server) -> (Vec<Client>, Vec<JoinHandle<Stream>>) {
     (sessions, streams)
 }
 
+/// Opens connections that wait for a request which never comes. A task for each tells how it was closed.
+async fn idle(server: &Server) -> Vec<JoinHandle<Result<(), String>>> {
+    let probe = wire(bare(Method::GET, "").at("/mcp/health")).await;
+    let mut idle = Vec::new();
+    for used in [true, false].repeat(IDLE) {
+        let mut connection = Connection::open(server.address).await.expect("the server listens");
+        if used {
+            let (head, body) = connection.answer(&probe).await.expect("an answer");
+            assert!(head.status == 200 && !head.is_last(), "{head:?} {body}");
+        }
+        idle.push(tokio::spawn(connection.close()));
+    }
+    idle
+}
+
 /// Sends what never ends.
 async fn besides(server: &mut Server, besides: Besides) -> Option<Connection> {
     let ask = match besides {
@@ -105,6 +123,7 @@ async fn cut(mut connection: Connection) -> (String, Instant) {
 async fn round(plan: Plan) {
     let mut server = Server::start(plan.host, plan.lame_duck, plan.grace).await;
     let (sessions, streams) = streams(&server).await;
+    let idle = idle(&server).await;
     let (mut unread, mut stuck) = (None, None);
     match (plan.besides, besides(&mut server, plan.besides).await) {
         (Besides::StuckHandler, Some(connection)) => stuck = Some(tokio::spawn(cut(connection))),
@@ -129,6 +148,10 @@ async fn round(plan: Plan) {
         streams: Vec::new(),
         cut: None,
     };
+    for connection in idle {
+        let closed = patiently("an idle connection", connection).await.expect("no panic");
+        assert_eq!(closed, Ok(()), "an idle connection is closed, not reset");
+    }
     for stream in streams {
         seen.streams.push(patiently("a stream", stream).await.expect("no panic"));
     }
@@ -139,30 +162,41 @@ async fn round(plan: Plan) {
     seen.check();
 }
 
-#[tokio::test]
-async fn nothing_is_lost_and_axum_ends() {
+async fn three_rounds(plan: Plan) {
     for _ in 0..3 {
-        round(Plan::new(Host::Axum)).await;
+        round(plan).await;
     }
 }
 
-#[tokio::test]
-async fn nothing_is_lost_without_a_lame_duck_and_axum_ends() {
-    for _ in 0..3 {
-        round(Plan::new(Host::Axum).at_once()).await;
-    }
+/// The same in every host.
+macro_rules! rounds {
+    ($home:ident, $host:expr) => {
+        mod $home {
+            use super::*;
+
+            #[tokio::test]
+            async fn nothing_is_lost() {
+                three_rounds(Plan::new($host)).await;
+            }
+
+            #[tokio::test]
+            async fn nothing_is_lost_without_a_lame_duck() {
+                three_rounds(Plan::new($host).at_once()).await;
+            }
+
+            #[tokio::test]
+            async fn a_stuck_handler_does_not_hold_it() {
+                three_rounds(Plan::new($host).with(Besides::StuckHandler)).await;
+            }
+
+            #[tokio::test]
+            async fn an_unread_socket_does_not_hold_it() {
+                three_rounds(Plan::new($host).with(Besides::UnreadSocket)).await;
+            }
+        }
+    };
 }
 
-#[tokio::test]
-async fn a_stuck_handler_does_not_hold_axum() {
-    for _ in 0..3 {
-        round(Plan::new(Host::Axum).with(Besides::StuckHandler)).await;
-    }
-}
-
-#[tokio::test]
-async fn an_unread_socket_does_not_hold_axum() {
-    for _ in 0..3 {
-        round(Plan::new(Host::Axum).with(Besides::UnreadSocket)).await;
-    }
-}
+rounds!(axum, Host::Axum);
+#[cfg(feature = "actix-web")]
+rounds!(actix_web, Host::ActixWeb);

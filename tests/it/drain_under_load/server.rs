@@ -10,7 +10,7 @@ use std::{
 use axum::Router;
 use mcp_mount::{Context, DrainReport, Lifespan, Mcp, McpService, Tool, tool_fn};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     net::TcpListener,
     process::{Child, ChildStdout, Command},
     time::{Instant, interval, sleep, timeout},
@@ -28,12 +28,16 @@ const CHANGES: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
     Axum,
+    #[cfg(feature = "actix-web")]
+    ActixWeb,
 }
 
 impl Host {
     fn test(self) -> &'static str {
         match self {
             Self::Axum => "drain_under_load::server::serving_on_axum",
+            #[cfg(feature = "actix-web")]
+            Self::ActixWeb => "drain_under_load::server::serving_on_actix_web",
         }
     }
 
@@ -41,6 +45,9 @@ impl Host {
     pub fn tidies_up_within(self) -> Duration {
         match self {
             Self::Axum => Duration::from_secs(1),
+            // Its workers look once a second whether their connections have gone.
+            #[cfg(feature = "actix-web")]
+            Self::ActixWeb => Duration::from_secs(2),
         }
     }
 }
@@ -98,6 +105,22 @@ async fn serving_on_axum() {
     say(&lifespan.serve(listener, app).await.expect("no error"));
 }
 
+#[cfg(feature = "actix-web")]
+#[actix_web::test]
+#[ignore = "the process that the others start"]
+async fn serving_on_actix_web() {
+    use actix_web::{App, HttpServer};
+
+    let (mcp, lifespan) = built();
+    let served = mcp.clone();
+    let server = HttpServer::new(move || App::new().service(served.scope("/mcp")));
+    let server = server.workers(2).tcp_nodelay(true).h1_allow_half_closed(false);
+    let server = server.bind(("127.0.0.1", 0)).expect("a free port");
+    println!("http://{}", server.addrs()[0]);
+    tokio::spawn(changes(mcp));
+    say(&lifespan.drive_actix(server.disable_signals().run()).await.expect("no error"));
+}
+
 /// What the server's [`DrainReport`] said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -116,6 +139,8 @@ pub struct Signal {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
+    /// A shell that sends the signal when it is told to: a program that had to be started first would take its time.
+    killer: Child,
     lines: Lines<BufReader<ChildStdout>>,
     pub address: SocketAddr,
 }
@@ -128,7 +153,8 @@ impl Server {
         command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().expect("a process");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut server = Self { child, lines, address: ([0; 4], 0).into() };
+        let killer = Self::killer(&child);
+        let mut server = Self { child, killer, lines, address: ([0; 4], 0).into() };
         let url = server.line("http://").await;
         server.address = url.split_once("http://").expect("found by it").1.trim().parse().expect("an address");
         server
@@ -145,10 +171,18 @@ impl Server {
         }
     }
 
-    pub async fn terminate(&self) -> Signal {
-        let pid = self.child.id().expect("it has not ended").to_string();
+    fn killer(child: &Child) -> Child {
+        let pid = child.id().expect("it has not ended").to_string();
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"read -r _ && kill -TERM "$0""#, &pid]).stdin(Stdio::piped()).kill_on_drop(true);
+        command.spawn().expect("a process")
+    }
+
+    pub async fn terminate(&mut self) -> Signal {
+        let mut go = self.killer.stdin.take().expect("piped");
         let not_before = Instant::now();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
+        go.write_all(b"\n").await.expect("it reads");
+        let sent = patiently("the signal", self.killer.wait()).await.expect("a child");
         assert!(sent.success());
         Signal { not_before, not_after: Instant::now() }
     }

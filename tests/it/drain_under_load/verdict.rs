@@ -153,7 +153,7 @@ impl Seen {
         let before = count(&|call| call.written < self.signal.not_before - MARGIN);
         let signal = self.signal.not_after - self.signal.not_before;
         let mut line =
-            format!("{host:?}, {besides:?}, lame duck {lame_duck:?}, grace {grace:?}: kill took {signal:.1?}; ");
+            format!("{host:?}, {besides:?}, lame duck {lame_duck:?}, grace {grace:?}: signal within {signal:.1?}; ");
         let ended = self.ended - self.last_answer();
         let streams = self.streams.iter().map(|stream| self.since_signal(stream.at)).fold(0.0, f64::max);
         write!(
