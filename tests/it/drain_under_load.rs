@@ -3,6 +3,7 @@
 //!
 //! What is measured is printed (`--nocapture`).
 
+mod h2;
 mod http;
 mod load;
 mod server;
@@ -11,6 +12,7 @@ mod verdict;
 use std::time::Duration;
 
 use ::http::Method;
+use serde_json::json;
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
@@ -20,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{bare, call_with_progress, modern_call, post, secs};
 
 use http::{Connection, wire};
-use load::{Client, Stream};
+use load::{Carrier, Client, Pool, Stream};
 use server::{Host, Server, patiently};
 use verdict::Seen;
 
@@ -28,6 +30,8 @@ use verdict::Seen;
 const STREAMS: usize = 100;
 /// Connections of each kind that are open and of no use: some were used before, others never.
 const IDLE: usize = 5;
+/// Connections that carry everything over HTTP/2.
+const CONNECTIONS: usize = 4;
 /// Between one call and the next.
 const CALLS: Duration = Duration::from_millis(10);
 /// How long a call takes.
@@ -41,8 +45,8 @@ const PATIENCE: Duration = secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Besides {
     Nothing,
-    /// A call that never ends.
-    StuckHandler,
+    /// A call that never ends, and one that never ends on a thread of its own.
+    StuckHandlers,
     /// A client that does not read the answer of a call that never ends.
     UnreadSocket,
 }
@@ -53,17 +57,23 @@ struct Plan {
     lame_duck: Duration,
     grace: Duration,
     besides: Besides,
+    /// Whether streams and calls come over HTTP/2.
+    http2: bool,
 }
 
 impl Plan {
     /// With a lame duck that is long enough for readiness to be asked.
     fn new(host: Host) -> Self {
-        Self { host, lame_duck: Duration::from_millis(300), grace: secs(10), besides: Besides::Nothing }
+        Self { host, lame_duck: Duration::from_millis(300), grace: secs(10), besides: Besides::Nothing, http2: false }
     }
 
     /// The drain begins with the signal.
     fn at_once(self) -> Self {
         Self { lame_duck: Duration::ZERO, ..self }
+    }
+
+    fn over_http2(self) -> Self {
+        Self { http2: true, grace: secs(2), ..self }
     }
 
     fn with(self, besides: Besides) -> Self {
@@ -72,14 +82,17 @@ impl Plan {
 }
 
 /// Opens all streams, and gives the clients that have sessions too.
-async fn streams(server: &Server) -> (Vec<Client>, Vec<JoinHandle<Stream>>) {
+async fn streams(server: &Server, http2: Option<&h2::Connections>) -> (Vec<Client>, Vec<JoinHandle<Stream>>) {
     let mut sessions = Vec::new();
     let mut streams = Vec::new();
     for _ in 0..STREAMS {
         let session = Client::in_session(server.address).await;
         sessions.push(session.clone());
         for client in [session, Client::Stateless] {
-            streams.push(Stream::open(server.address, client).await);
+            streams.push(match http2 {
+                Some(connections) => connections.stream(client).await,
+                None => Stream::open(server.address, client).await,
+            });
         }
     }
     (sessions, streams)
@@ -101,16 +114,20 @@ async fn idle(server: &Server) -> Vec<JoinHandle<Result<(), String>>> {
 }
 
 /// Sends what never ends.
-async fn besides(server: &mut Server, besides: Besides) -> Option<Connection> {
-    let ask = match besides {
-        Besides::Nothing => return None,
-        Besides::StuckHandler => modern_call("stuck", serde_json::json!({})),
-        Besides::UnreadSocket => post(call_with_progress("flood", serde_json::json!({}))),
+async fn besides(server: &mut Server, besides: Besides) -> Vec<Connection> {
+    let asks = match besides {
+        Besides::Nothing => Vec::new(),
+        Besides::StuckHandlers => vec![modern_call("stuck", json!({})), modern_call("stuck_thread", json!({}))],
+        Besides::UnreadSocket => vec![post(call_with_progress("flood", json!({})))],
     };
-    let mut connection = Connection::open(server.address).await.expect("the server listens");
-    connection.send(&wire(ask.at("/mcp")).await).await.expect("sent");
-    server.line("running").await;
-    Some(connection)
+    let mut connections = Vec::new();
+    for ask in asks {
+        let mut connection = Connection::open(server.address).await.expect("the server listens");
+        connection.send(&wire(ask.at("/mcp")).await).await.expect("sent");
+        server.line("running").await;
+        connections.push(connection);
+    }
+    connections
 }
 
 /// The answer to a call that does not end by itself, and when it came.
@@ -121,16 +138,21 @@ async fn cut(mut connection: Connection) -> (String, Instant) {
 }
 
 async fn round(plan: Plan) {
-    let mut server = Server::start(plan.host, plan.lame_duck, plan.grace).await;
-    let (sessions, streams) = streams(&server).await;
+    let mut server = Server::start(&plan).await;
+    let (http2, ends) = if plan.http2 {
+        let (connections, ends) = h2::Connections::open(server.address, CONNECTIONS).await;
+        (Some(connections), ends)
+    } else {
+        (None, Vec::new())
+    };
+    let (sessions, streams) = streams(&server, http2.as_ref()).await;
+    let carrier = http2.map_or_else(|| Carrier::Http1(Pool::new(server.address)), Carrier::Http2);
     let idle = idle(&server).await;
-    let (mut unread, mut stuck) = (None, None);
-    match (plan.besides, besides(&mut server, plan.besides).await) {
-        (Besides::StuckHandler, Some(connection)) => stuck = Some(tokio::spawn(cut(connection))),
-        (_, connection) => unread = connection,
-    }
+    let mut unread = besides(&mut server, plan.besides).await;
+    let stuck = if plan.besides == Besides::StuckHandlers { std::mem::take(&mut unread) } else { Vec::new() };
+    let stuck: Vec<_> = stuck.into_iter().map(|connection| tokio::spawn(cut(connection))).collect();
     let over = CancellationToken::new();
-    let calls = tokio::spawn(load::calls(server.address, CALLS, sessions, over.clone()));
+    let calls = tokio::spawn(load::calls(carrier, CALLS, sessions, over.clone()));
     let probes = tokio::spawn(load::probes(server.address, over.clone()));
     sleep(USE).await;
 
@@ -146,8 +168,12 @@ async fn round(plan: Plan) {
         calls: patiently("the calls", calls).await.expect("no panic"),
         probes: patiently("the probes", probes).await.expect("no panic"),
         streams: Vec::new(),
-        cut: None,
+        cut: Vec::new(),
     };
+    for end in ends {
+        let end = patiently("a connection of HTTP/2", end).await.expect("no panic");
+        assert!(end.is_ok() || !plan.host.ends_http2(), "closed after its last stream: {end:?}");
+    }
     for connection in idle {
         let closed = patiently("an idle connection", connection).await.expect("no panic");
         assert_eq!(closed, Ok(()), "an idle connection is closed, not reset");
@@ -155,8 +181,8 @@ async fn round(plan: Plan) {
     for stream in streams {
         seen.streams.push(patiently("a stream", stream).await.expect("no panic"));
     }
-    if let Some(stuck) = stuck {
-        seen.cut = Some(patiently("the stuck call", stuck).await.expect("no panic"));
+    for stuck in stuck {
+        seen.cut.push(patiently("a stuck call", stuck).await.expect("no panic"));
     }
     println!("{}", seen.figures());
     seen.check();
@@ -185,8 +211,13 @@ macro_rules! rounds {
             }
 
             #[tokio::test]
-            async fn a_stuck_handler_does_not_hold_it() {
-                three_rounds(Plan::new($host).with(Besides::StuckHandler)).await;
+            async fn nothing_is_lost_over_http2() {
+                three_rounds(Plan::new($host).over_http2()).await;
+            }
+
+            #[tokio::test]
+            async fn stuck_handlers_do_not_hold_it() {
+                three_rounds(Plan::new($host).with(Besides::StuckHandlers)).await;
             }
 
             #[tokio::test]

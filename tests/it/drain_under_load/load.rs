@@ -14,7 +14,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::http::{Broken, Connection, Head, wire};
+use super::{
+    h2,
+    http::{Broken, Connection, wire},
+};
 use crate::{
     support::{Ask, LATEST_SESSION, bare, call, initialize, modern_call, notification, post},
     told::listen,
@@ -47,7 +50,7 @@ impl Client {
         Self::Session(id)
     }
 
-    fn call(&self) -> Ask {
+    pub fn call(&self) -> Ask {
         match self {
             Self::Session(id) => in_session(id, post(call("nap", json!({})))),
             Self::Stateless => modern_call("nap", json!({})).at("/mcp"),
@@ -55,7 +58,7 @@ impl Client {
     }
 
     /// What opens its stream of changes.
-    fn stream(&self) -> Ask {
+    pub fn stream(&self) -> Ask {
         match self {
             Self::Session(id) => in_session(id, bare(Method::GET, "").header("accept", "text/event-stream")),
             Self::Stateless => listen(7, json!({"toolsListChanged": true})).at("/mcp"),
@@ -113,6 +116,16 @@ pub enum Outcome {
     Odd(String),
 }
 
+impl Outcome {
+    pub fn of(status: u16, retry_after: bool, body: &str) -> Self {
+        match status {
+            200 if body.contains(r#""text":"rested""#) => Self::Result,
+            503 if body.contains("shutting down") && retry_after => Self::Refused,
+            _ => Self::Odd(format!("{status}, Retry-After: {retry_after}, {body}")),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Call {
     pub session: bool,
@@ -125,12 +138,16 @@ pub struct Call {
 
 /// Connections that are kept alive, the last one that was used first.
 #[derive(Debug)]
-struct Pool {
+pub struct Pool {
     address: SocketAddr,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Pool {
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, idle: Mutex::default() }
+    }
+
     async fn take(&self) -> std::io::Result<Connection> {
         while let Some(connection) = self.idle().pop() {
             if connection.is_alive() {
@@ -144,53 +161,51 @@ impl Pool {
         self.idle.lock().expect("no panic")
     }
 
-    async fn call(&self, client: Client) -> Call {
-        let session = matches!(client, Client::Session(_));
+    /// What comes of a call, and when its request had been written.
+    async fn call(&self, client: &Client) -> (Instant, Outcome) {
         let request = wire(client.call()).await;
-        let mut written = Instant::now();
-        let outcome = match self.take().await {
-            Ok(mut connection) => match connection.send(&request).await {
-                Ok(()) => {
-                    written = Instant::now();
-                    self.read(connection).await
-                }
-                Err(broken) => Outcome::Broken(broken),
-            },
-            Err(error) => Outcome::NotConnected(error.to_string()),
+        let begun = Instant::now();
+        let mut connection = match self.take().await {
+            Ok(connection) => connection,
+            Err(error) => return (begun, Outcome::NotConnected(error.to_string())),
         };
-        Call { session, written, at: Instant::now(), outcome }
+        if let Err(broken) = connection.send(&request).await {
+            return (begun, Outcome::Broken(broken));
+        }
+        let written = Instant::now();
+        (written, self.read(connection).await.unwrap_or_else(Outcome::Broken))
     }
 
-    async fn read(&self, mut connection: Connection) -> Outcome {
-        let answer = async {
-            let head = connection.head().await?;
-            let body = connection.body(&head).await?;
-            Ok((head, body))
-        };
-        match answer.await {
-            Ok((head, body)) => {
-                if !head.is_last() {
-                    self.idle().push(connection);
-                }
-                outcome(&head, body)
-            }
-            Err(broken) => Outcome::Broken(broken),
+    async fn read(&self, mut connection: Connection) -> Result<Outcome, Broken> {
+        let head = connection.head().await?;
+        let body = connection.body(&head).await?;
+        if !head.is_last() {
+            self.idle().push(connection);
         }
+        Ok(Outcome::of(head.status, head.header("retry-after").is_some(), &body))
     }
 }
 
-fn outcome(head: &Head, body: String) -> Outcome {
-    let retry = head.header("retry-after").is_some();
-    match head.status {
-        200 if body.contains(r#""text":"rested""#) => Outcome::Result,
-        503 if body.contains("shutting down") && retry => Outcome::Refused,
-        _ => Outcome::Odd(format!("{head:?} {body}")),
+/// What carries calls.
+#[derive(Debug)]
+pub enum Carrier {
+    Http1(Pool),
+    Http2(h2::Connections),
+}
+
+impl Carrier {
+    async fn call(&self, client: Client) -> Call {
+        let (written, outcome) = match self {
+            Self::Http1(pool) => pool.call(&client).await,
+            Self::Http2(connections) => connections.call(&client).await,
+        };
+        Call { session: matches!(client, Client::Session(_)), written, at: Instant::now(), outcome }
     }
 }
 
 /// An open loop: a call begins at each tick, whatever has become of the others. One half is of each era.
-pub async fn calls(address: SocketAddr, every: Duration, sessions: Vec<Client>, over: CancellationToken) -> Vec<Call> {
-    let pool = Arc::new(Pool { address, idle: Mutex::default() });
+pub async fn calls(carrier: Carrier, every: Duration, sessions: Vec<Client>, over: CancellationToken) -> Vec<Call> {
+    let carrier = Arc::new(carrier);
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut calls = JoinSet::new();
@@ -200,8 +215,8 @@ pub async fn calls(address: SocketAddr, every: Duration, sessions: Vec<Client>, 
             _ = ticks.tick() => {}
             () = over.cancelled() => break,
         }
-        let pool = Arc::clone(&pool);
-        calls.spawn(async move { pool.call(client).await });
+        let carrier = Arc::clone(&carrier);
+        calls.spawn(async move { carrier.call(client).await });
     }
     calls.join_all().await
 }

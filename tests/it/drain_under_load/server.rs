@@ -16,11 +16,16 @@ use tokio::{
     time::{Instant, interval, sleep, timeout},
 };
 
-use super::{NAP, PATIENCE};
+use super::{NAP, PATIENCE, Plan};
 
 /// What carries the plan to the process, in milliseconds.
 const LAME_DUCK: &str = "MCP_MOUNT_TEST_LAME_DUCK";
 const GRACE: &str = "MCP_MOUNT_TEST_GRACE";
+/// Set if HTTP/2 has to be served as well, which axum always does.
+const HTTP2: &str = "MCP_MOUNT_TEST_HTTP2";
+
+/// Where it listens: wherever there is a place.
+const ANY: (&str, u16) = ("127.0.0.1", 0);
 
 /// How often the lists of the server change, which its streams are told.
 const CHANGES: Duration = Duration::from_millis(50);
@@ -41,6 +46,13 @@ impl Host {
         }
     }
 
+    /// Whether it tells clients of HTTP/2 to go. actix-web does not (its HTTP/2 sends no GOAWAY), nor does it close a
+    /// connection without a request where it also serves HTTP/2 without TLS: its workers wait for the clients, and are
+    /// given up after the deadline.
+    pub fn ends_http2(self) -> bool {
+        self == Self::Axum
+    }
+
     /// How long after its last answer the process may still be there.
     pub fn tidies_up_within(self) -> Duration {
         match self {
@@ -52,7 +64,7 @@ impl Host {
     }
 }
 
-fn tools() -> [Tool; 3] {
+fn tools() -> [Tool; 4] {
     [
         tool_fn("nap", "Sleep for a while", || async {
             sleep(NAP).await;
@@ -62,6 +74,11 @@ fn tools() -> [Tool; 3] {
             println!("running");
             pending::<()>().await;
         }),
+        tool_fn("stuck_thread", "Never end, on a thread", || {
+            println!("running");
+            std::thread::sleep(Duration::from_secs(3600));
+        })
+        .blocking(true),
         tool_fn("flood", "Never be silent", |ctx: Context| async move {
             println!("running");
             for step in 1.. {
@@ -98,7 +115,7 @@ fn say(report: &DrainReport) {
 #[ignore = "the process that the others start"]
 async fn serving_on_axum() {
     let (mcp, lifespan) = built();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = TcpListener::bind(ANY).await.expect("a free port");
     println!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(changes(mcp.clone()));
     let app: Router = Router::new().merge(mcp.at("/mcp"));
@@ -115,7 +132,8 @@ async fn serving_on_actix_web() {
     let served = mcp.clone();
     let server = HttpServer::new(move || App::new().service(served.scope("/mcp")));
     let server = server.workers(2).tcp_nodelay(true).h1_allow_half_closed(false);
-    let server = server.bind(("127.0.0.1", 0)).expect("a free port");
+    let http2 = std::env::var_os(HTTP2).is_some();
+    let server = if http2 { server.bind_auto_h2c(ANY) } else { server.bind(ANY) }.expect("a free port");
     println!("http://{}", server.addrs()[0]);
     tokio::spawn(changes(mcp));
     say(&lifespan.drive_actix(server.disable_signals().run()).await.expect("no error"));
@@ -146,10 +164,15 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start(host: Host, lame_duck: Duration, grace: Duration) -> Self {
+    pub async fn start(plan: &Plan) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this test"));
-        command.args(["--exact", host.test(), "--ignored", "--nocapture"]);
-        command.env(LAME_DUCK, lame_duck.as_millis().to_string()).env(GRACE, grace.as_millis().to_string());
+        command.args(["--exact", plan.host.test(), "--ignored", "--nocapture"]);
+        for (name, value) in [(LAME_DUCK, plan.lame_duck), (GRACE, plan.grace)] {
+            command.env(name, value.as_millis().to_string());
+        }
+        if plan.http2 {
+            command.env(HTTP2, "1");
+        }
         command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().expect("a process");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
