@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{bare, call_with_progress, modern_call, post, secs};
 
 use http::{Connection, wire};
-use load::{Carrier, Client, Pool, Stream};
+use load::{Carrier, Client, Half, Outcome, Pool, Stream};
 use server::{Host, Server, patiently};
 use verdict::Seen;
 
@@ -38,6 +38,8 @@ const CALLS: Duration = Duration::from_millis(10);
 const NAP: Duration = Duration::from_millis(300);
 /// How long all of it goes on before SIGTERM.
 const USE: Duration = secs(2);
+/// How long after the beginning of the drain a request is finished that was begun before.
+const LATE: Duration = Duration::from_millis(100);
 /// Far longer than any of it takes.
 const PATIENCE: Duration = secs(30);
 
@@ -148,6 +150,7 @@ async fn round(plan: Plan) {
     let (sessions, streams) = streams(&server, http2.as_ref()).await;
     let carrier = http2.map_or_else(|| Carrier::Http1(Pool::new(server.address)), Carrier::Http2);
     let idle = idle(&server).await;
+    let half = Half::open(server.address).await;
     let mut unread = besides(&mut server, plan.besides).await;
     let stuck = if plan.besides == Besides::StuckHandlers { std::mem::take(&mut unread) } else { Vec::new() };
     let stuck: Vec<_> = stuck.into_iter().map(|connection| tokio::spawn(cut(connection))).collect();
@@ -157,6 +160,7 @@ async fn round(plan: Plan) {
     sleep(USE).await;
 
     let signal = server.terminate().await;
+    let half = tokio::spawn(half.finish(signal.not_after + plan.lame_duck + LATE));
     let (report, ended) = server.ended().await;
     over.cancel();
     drop(unread);
@@ -170,6 +174,8 @@ async fn round(plan: Plan) {
         streams: Vec::new(),
         cut: Vec::new(),
     };
+    let late = patiently("the call that was half written", half).await.expect("no panic");
+    assert_eq!(late, Outcome::Refused, "it is read to its end");
     for end in ends {
         let end = patiently("a connection of HTTP/2", end).await.expect("no panic");
         assert!(end.is_ok() || !plan.host.ends_http2(), "closed after its last stream: {end:?}");

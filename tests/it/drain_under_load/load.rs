@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::json;
 use tokio::{
     task::{JoinHandle, JoinSet},
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -200,6 +200,32 @@ impl Carrier {
             Self::Http2(connections) => connections.call(&client).await,
         };
         Call { session: matches!(client, Client::Session(_)), written, at: Instant::now(), outcome }
+    }
+}
+
+/// A call of which one half has been written.
+#[derive(Debug)]
+pub struct Half {
+    connection: Connection,
+    rest: Vec<u8>,
+}
+
+impl Half {
+    /// The part that is written has all of the head and some of the body.
+    pub async fn open(address: SocketAddr) -> Self {
+        let mut request = wire(Client::Stateless.call()).await;
+        let rest = request.split_off(request.len() - 20);
+        let mut connection = Connection::open(address).await.expect("the server listens");
+        connection.send(&request).await.expect("sent");
+        Self { connection, rest }
+    }
+
+    pub async fn finish(mut self, at: Instant) -> Outcome {
+        sleep_until(at).await;
+        match self.connection.answer(&self.rest).await {
+            Ok((head, body)) => Outcome::of(head.status, head.header("retry-after").is_some(), &body),
+            Err(broken) => Outcome::Broken(broken),
+        }
     }
 }
 
