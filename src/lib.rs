@@ -19,6 +19,8 @@ mod transport;
 pub use auth::Principal;
 pub use error::{BuildError, BuildErrorKind};
 pub use lifespan::{DrainReport, Lifespan, StartError};
+#[cfg(feature = "actix-web")]
+pub use mount::actix::ActixScope;
 #[cfg(feature = "axum")]
 pub use mount::axum::extract::Extract;
 pub use protocol::caching::CacheScope;
@@ -36,7 +38,7 @@ pub use server::call::{Call, CallError, OnDisconnect, Reply};
 pub use server::changes::Notify;
 pub use server::completion::{CompletionRequest, IntoCompletion};
 pub use server::context::{Context, MissingCapability, Progress};
-pub use server::extract::{Extension, FromCall, Headers, Needs, Refusal, State};
+pub use server::extract::{EndpointUrl, Extension, FromCall, Headers, Needs, Refusal, State};
 pub use server::handler::Handler;
 pub use server::handles::{Prompts, Resources, Tools};
 pub use server::layer::CallService;

@@ -1,17 +1,21 @@
 //! The service as tower knows it, for every host that speaks `http`'s types.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::request::Parts;
+use http::uri::{Authority, Scheme};
+use http::{Extensions, HeaderValue, Method, Request, Response};
 use http_body::Body as HttpBody;
 use tower_service::Service;
 
 use crate::transport::body::Body;
 use crate::transport::http_layer;
+use crate::transport::request::RequestHead;
 use crate::transport::respond;
 use crate::transport::route::Place;
 use crate::transport::service::{McpService, Mounted};
@@ -59,11 +63,71 @@ impl McpService {
     }
 }
 
-#[cfg(feature = "axum")]
-use super::axum::matched_exactly;
+impl RequestHead for Parts {
+    fn method(&self) -> Method {
+        self.method.clone()
+    }
 
-/// Without a router there is no route.
-#[cfg(not(feature = "axum"))]
-fn matched_exactly(_: &http::Extensions) -> bool {
-    false
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    fn full_path(&self) -> &str {
+        unstripped_path(&self.extensions).unwrap_or_else(|| self.uri.path())
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.uri.authority().map(Authority::as_str)
+    }
+
+    fn is_secure(&self) -> bool {
+        self.uri.scheme() == Some(&Scheme::HTTPS)
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        let address = self.extensions.get::<SocketAddr>().copied().or_else(|| connect_info(&self.extensions));
+        address.map(|address| address.ip())
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+
+    fn lines(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+        self.headers.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+
+    fn with_extensions<T>(&self, read: impl FnOnce(&Extensions) -> T) -> T {
+        read(&self.extensions)
+    }
+
+    fn take(&mut self) -> impl Future<Output = Parts> {
+        ready(std::mem::replace(self, Request::new(()).into_parts().0))
+    }
 }
+
+#[cfg(feature = "axum")]
+use super::axum::{connect_info, matched_exactly, unstripped_path};
+
+/// Without a router nothing of this is known.
+#[cfg(not(feature = "axum"))]
+mod without_router {
+    use std::net::SocketAddr;
+
+    use http::Extensions;
+
+    pub(super) fn matched_exactly(_: &Extensions) -> bool {
+        false
+    }
+
+    pub(super) fn unstripped_path(_: &Extensions) -> Option<&str> {
+        None
+    }
+
+    pub(super) fn connect_info(_: &Extensions) -> Option<SocketAddr> {
+        None
+    }
+}
+
+#[cfg(not(feature = "axum"))]
+use without_router::{connect_info, matched_exactly, unstripped_path};

@@ -54,6 +54,8 @@ pub struct Call {
     pub(crate) parts: Option<Box<Parts>>,
     pub(crate) principal: Option<Principal>,
     /// For handlers that ask for it.
+    pub(crate) endpoint_url: Option<String>,
+    /// For handlers that ask for it.
     pub(crate) context: Option<Context>,
     /// What a handler holds that runs on a thread of its own: its place among the calls.
     pub(crate) held: Option<Box<dyn Any + Send>>,

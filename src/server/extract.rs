@@ -3,6 +3,7 @@
 use std::any::{TypeId, type_name};
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use http::HeaderMap;
@@ -67,6 +68,7 @@ pub struct Needs {
     /// The head of the HTTP request, or a part of it.
     pub(crate) parts: bool,
     pub(crate) principal: bool,
+    pub(crate) endpoint_url: bool,
     pub(crate) context: bool,
     /// What is to be completed, which only completion handlers are told.
     pub(crate) completion: bool,
@@ -109,7 +111,7 @@ impl Call {
         self.states.as_ref().and_then(|states| states.get()).ok_or_else(|| {
             let (noun, name, wanted) = (self.target.noun(), self.name(), type_name::<T>());
             let text = format!("{noun} `{name}`: there is no state of type `{wanted}`; add `.state(..)` to `Mcp`");
-            Refusal { absent: true, ..Refusal::internal(text) }
+            Refusal::internal_absent(text)
         })
     }
 
@@ -119,18 +121,27 @@ impl Call {
     ///
     /// When there is none of this type; the text says how to put one there.
     pub(crate) fn extension<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Refusal> {
-        self.extensions().and_then(|extensions| extensions.get::<T>()).cloned().ok_or_else(|| {
-            let (noun, name, wanted) = (self.target.noun(), self.name(), type_name::<T>());
-            let text = format!(
-                "{noun} `{name}`: the request has no extension of type `{wanted}`; put it there in a layer around the \
-                 mounted server, as in `.layer(axum::Extension(value))`"
-            );
-            // A mistake of the host's, which its log should tell.
-            if !self.optional {
-                tracing::error!(name, r#type = wanted, "{text}");
-            }
-            Refusal { absent: true, ..Refusal::internal(text) }
-        })
+        let extensions = self.extensions();
+        if let Some(value) = extensions.and_then(|extensions| extensions.get::<T>()) {
+            return Ok(value.clone());
+        }
+        if let Some(refused) = extensions.and_then(|extensions| extensions.get::<Refused<T>>()) {
+            return Err(refused.refusal.clone());
+        }
+        let (noun, name, wanted) = (self.target.noun(), self.name(), type_name::<T>());
+        let text = format!(
+            "{noun} `{name}`: the request has no extension of type `{wanted}`; put it there in a layer around the mounted \
+             server, as in `.layer(axum::Extension(value))`; in actix-web, also add `.forward::<{wanted}>()` to the scope"
+        );
+        self.tell_host(&text);
+        Err(Refusal::internal_absent(text))
+    }
+
+    /// Logs what is a mistake of the host's, unless the handler can do without.
+    pub(crate) fn tell_host(&self, text: &str) {
+        if !self.optional {
+            tracing::error!(name = self.name(), "{text}");
+        }
     }
 }
 
@@ -142,7 +153,7 @@ pub(crate) struct StateNeed {
 }
 
 /// Why a parameter cannot be had: from [`FromCall::from_call`]. Its text reaches the caller.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     pub(crate) reason: String,
     /// Whether the server is to blame for it, and not its caller.
@@ -166,6 +177,30 @@ impl Refusal {
     /// A refusal that the caller can do nothing about.
     pub(crate) fn internal(reason: impl Into<String>) -> Self {
         Self { internal: true, ..Self::new(reason) }
+    }
+
+    /// The same, because there is nothing.
+    pub(crate) fn internal_absent(reason: impl Into<String>) -> Self {
+        Self { absent: true, ..Self::internal(reason) }
+    }
+}
+
+/// Among a request's extensions, in place of a `T`: why the host has none.
+pub(crate) struct Refused<T> {
+    refusal: Refusal,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Refused<T> {
+    #[cfg(feature = "actix-web")]
+    pub(crate) fn new(refusal: Refusal) -> Self {
+        Self { refusal, of: PhantomData }
+    }
+}
+
+impl<T> Clone for Refused<T> {
+    fn clone(&self) -> Self {
+        Self { refusal: self.refusal.clone(), of: PhantomData }
     }
 }
 
@@ -286,6 +321,34 @@ impl FromCall for Principal {
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
         call.principal.clone().ok_or_else(|| Refusal::absent("this is for callers who have signed in"))
+    }
+}
+
+/// The URL at which clients reach the MCP endpoint, for links to it: what [`Mcp::public_url`](crate::Mcp::public_url) or
+/// [`Mcp::base_url`](crate::Mcp::base_url) says, else what a [trusted proxy](crate::Mcp::trusted_proxies) or the request
+/// itself does. It has no slash at its end.
+///
+/// ```
+/// use mcp_mount::{EndpointUrl, tool_fn};
+///
+/// let whereabouts = tool_fn("where", "Say where this server is", |EndpointUrl(url): EndpointUrl| async move { url });
+/// # let _ = whereabouts;
+/// ```
+///
+/// In a `#[tool]` function it is one of the parameters that need no `#[extract]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointUrl(pub String);
+
+impl FromCall for EndpointUrl {
+    fn needs(needs: &mut Needs) {
+        needs.endpoint_url = true;
+    }
+
+    async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
+        call.endpoint_url
+            .clone()
+            .map(Self)
+            .ok_or_else(|| Refusal::absent("the request does not say where it was sent to"))
     }
 }
 

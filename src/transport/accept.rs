@@ -109,16 +109,16 @@ fn split_once(bytes: &[u8], separator: u8) -> (&[u8], &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue};
+    use http::{HeaderValue, Request};
 
     use super::*;
 
     fn of(lines: &[&'static str]) -> (bool, bool) {
-        let mut headers = HeaderMap::new();
+        let (mut parts, ()) = Request::new(()).into_parts();
         for line in lines {
-            headers.append("accept", HeaderValue::from_static(line));
+            parts.headers.append("accept", HeaderValue::from_static(line));
         }
-        let accepts = accepts(&Head::read(&headers));
+        let accepts = accepts(&Head::read(&parts));
         (accepts.json, accepts.sse)
     }
 

@@ -58,6 +58,16 @@ impl Body {
         Self(Kind::Foreign(body.map_err(Into::into).boxed_unsync()))
     }
 
+    /// The whole of it, if it is there in one piece, for hosts that have bodies of their own.
+    #[cfg(feature = "actix-web")]
+    pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Empty => Ok(Bytes::new()),
+            Kind::Full(bytes) => Ok(bytes.unwrap_or_default()),
+            stream => Err(Self(stream)),
+        }
+    }
+
     pub(crate) fn listen(stream: ListenStream) -> Self {
         Self(Kind::Listen(Box::new(stream)))
     }

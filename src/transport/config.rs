@@ -1,12 +1,15 @@
 //! The settings, as the pipeline reads them.
 
+use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Extensions;
 
 use super::cors::Cors;
+use super::forwarded::Proxies;
 use super::guard::Guard;
+use super::public::Public;
 use super::read::{Budget, ReadLimits};
 use super::route::Routes;
 use crate::auth::Principal;
@@ -15,14 +18,24 @@ use crate::lifespan::LONGEST_WAIT;
 use crate::protocol::revision::Revisions;
 use crate::server::outbound::QueueLimits;
 
+type Find = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;
+
 /// Finds the principal among what the host's middleware put into the request.
-pub(crate) type FindPrincipal = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;
+#[derive(Clone)]
+pub(crate) struct FindPrincipal {
+    pub(crate) find: Find,
+    /// What it looks at, for hosts that have to be told what to hand on.
+    #[cfg_attr(not(feature = "actix-web"), expect(dead_code, reason = "the other hosts hand on everything"))]
+    pub(crate) extension: (TypeId, &'static str),
+}
 
 /// Every setting of the transport.
 pub(crate) struct Config {
     pub(crate) revisions: Revisions,
     pub(crate) guard: Guard,
     pub(crate) cors: Option<Cors>,
+    pub(crate) proxies: Proxies,
+    pub(crate) public: Public,
     pub(crate) read: ReadLimits,
     pub(crate) queue: QueueLimits,
     pub(crate) keep_alive: Duration,
@@ -190,6 +203,8 @@ impl Limits {
             revisions: settings.revisions,
             guard: settings.guard,
             cors: settings.cors,
+            proxies: settings.proxies,
+            public: settings.public,
             read: ReadLimits {
                 bytes: self.body_bytes,
                 deadline: soon(self.body_deadline),
@@ -216,6 +231,8 @@ pub(crate) struct Settings {
     pub(crate) revisions: Revisions,
     pub(crate) guard: Guard,
     pub(crate) cors: Option<Cors>,
+    pub(crate) proxies: Proxies,
+    pub(crate) public: Public,
     pub(crate) principal: Option<FindPrincipal>,
     pub(crate) routes: Routes,
 }

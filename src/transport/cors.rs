@@ -5,13 +5,15 @@
 //! a preflight (Fetch, «CORS-preflight fetch»). It carries no credentials, so it is answered before anybody asks for them.
 
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::body::Body;
 use super::builder::Mcp;
 use super::guard::{OriginPattern, Origins};
+use super::headers::{Field, PARAMETER};
 use super::rejection::Rejection;
 use super::reply;
+use super::request::RequestHead;
 use crate::error::BuildError;
 
 /// What a page may read of a reply beside its body. The rest of what Fetch hides tells a page nothing.
@@ -22,9 +24,6 @@ const EXPOSED: &str = "mcp-session-id, mcp-protocol-version, www-authenticate, r
 const KNOWN: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name, \
                      last-event-id";
 
-/// What begins the headers into which 2026-07-28 copies arguments of tools (basic/transports/streamable-http).
-const PARAMETER: &str = "mcp-param-";
-
 /// How many further names a preflight's reply repeats, and how long one may be, in bytes.
 const MORE_NAMES: usize = 64;
 const LONGEST_NAME: usize = 128;
@@ -33,7 +32,9 @@ const LONGEST_NAME: usize = 128;
 const MAX_AGE: &str = "7200";
 
 const PREFLIGHT_VARIES: &str = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
-const ASKS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
+const ASKS_METHOD: &str = "access-control-request-method";
+const ASKS_HEADERS: &str = "access-control-request-headers";
+const ASKS_PRIVATE_NETWORK: &str = "access-control-request-private-network";
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
 static ANY: HeaderValue = HeaderValue::from_static("*");
@@ -66,16 +67,15 @@ impl Cors {
     }
 
     /// The page that a request comes from, found by its `Origin`.
-    pub(crate) fn page(&self, request: &HeaderMap) -> Page<'_> {
-        let mut lines = request.get_all(header::ORIGIN).iter();
-        let allowed = match (self, lines.next(), lines.next()) {
-            (Self::Any, ..) => Some(&ANY),
+    pub(crate) fn page(&self, origin: Field<'_>) -> Page<'_> {
+        let allowed = match (self, origin.value) {
+            (Self::Any, _) => Some(&ANY),
             // A browser writes an origin in one way only (HTML, «serialization of an origin»).
-            (Self::Listed(pages), Some(origin), None) => {
-                let is_page = |page: &HeaderValue| page.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
+            (Self::Listed(pages), Some(origin_line)) if !origin.duplicate => {
+                let is_page = |page: &HeaderValue| page.as_bytes().eq_ignore_ascii_case(origin_line);
                 pages.iter().map(|(_, page)| page).find(|page| is_page(page))
             }
-            (Self::Listed(_), ..) => None,
+            (Self::Listed(_), _) => None,
         };
         Page { cors: self, allowed }
     }
@@ -94,8 +94,9 @@ fn parse(text: &str) -> Result<(OriginPattern, HeaderValue), BuildError> {
 }
 
 /// Whether a browser asks what a page may send (Fetch, «CORS-preflight request»).
-pub(crate) fn is_preflight(request: &HeaderMap) -> bool {
-    request.contains_key(header::ORIGIN) && request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+pub(crate) fn is_preflight(request: &impl RequestHead) -> bool {
+    let asks = |name| request.field(name).value.is_some();
+    request.method() == Method::OPTIONS && asks("origin") && asks(ASKS_METHOD)
 }
 
 /// What is known of the page that a request comes from, if it comes from one.
@@ -109,20 +110,19 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// Answers a preflight of a route with these methods, but for what [`mark`](Self::mark) adds.
     #[cold]
-    pub(crate) fn preflight(self, request: &HeaderMap, methods: &str) -> Result<Response<Body>, Box<Rejection>> {
+    pub(crate) fn preflight(self, request: &impl RequestHead, methods: &str) -> Result<Response<Body>, Box<Rejection>> {
         if self.allowed.is_none() {
-            let origin = request.get(header::ORIGIN).map_or(&[][..], HeaderValue::as_bytes);
-            return Err(Rejection::cors_origin(origin));
+            return Err(Rejection::cors_origin(request.field("origin").value.unwrap_or_default()));
         }
         let methods = HeaderValue::try_from(methods).expect("methods are tokens");
         let mut response = reply::no_content();
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, self.cors.allowed_headers(request));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, self.cors.allowed_headers(request.lines(ASKS_HEADERS)));
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE));
         headers.insert(header::VARY, HeaderValue::from_static(PREFLIGHT_VARIES));
         // Private Network Access: a page of the internet may reach a server that only this network can.
-        if request.get(ASKS_PRIVATE_NETWORK).is_some_and(|asked| asked == "true") {
+        if request.field(ASKS_PRIVATE_NETWORK).value == Some(b"true") {
             headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
         }
         Ok(response)
@@ -145,9 +145,8 @@ impl Page<'_> {
 
 impl Cors {
     /// The headers that every client has, and of those that this page asks for the ones that it may send.
-    fn allowed_headers(&self, request: &HeaderMap) -> HeaderValue {
-        let lines = request.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter();
-        let names = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    fn allowed_headers<'a>(&self, asked: impl Iterator<Item = &'a [u8]>) -> HeaderValue {
+        let names = asked.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
         let mut allowed = KNOWN.to_owned();
         for name in names.filter_map(token).filter(|name| self.allows_more(name)).take(MORE_NAMES) {
             allowed.push_str(", ");
@@ -253,15 +252,9 @@ impl Mcp {
 mod tests {
     use super::*;
 
-    fn asking(names: &str) -> HeaderMap {
-        let mut request = HeaderMap::new();
-        request.insert(header::ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_str(names).unwrap());
-        request
-    }
-
     /// What is allowed beyond the known names.
-    fn more(cors: &Cors, request: &HeaderMap) -> String {
-        let allowed = cors.allowed_headers(request);
+    fn more(cors: &Cors, lines: &[&str]) -> String {
+        let allowed = cors.allowed_headers(lines.iter().map(|line| line.as_bytes()));
         allowed.to_str().unwrap().strip_prefix(KNOWN).unwrap().trim_start_matches(", ").to_owned()
     }
 
@@ -278,28 +271,26 @@ mod tests {
             (" x-a ,, x-b\t,", "x-a, x-b"),
             ("*, x y, x(, x\u{e9}, x-a", "x-a"),
         ] {
-            assert_eq!(more(&listed(), &asking(asked)), expected, "{asked:?}");
+            assert_eq!(more(&listed(), &[asked]), expected, "{asked:?}");
         }
-        let mut lines = asking("x-a");
-        lines.append(header::ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static("x-b"));
-        assert_eq!(more(&listed(), &lines), "x-a, x-b", "lines of a list are one list");
+        assert_eq!(more(&listed(), &["x-a", "x-b"]), "x-a, x-b", "lines of a list are one list");
     }
 
     #[test]
     fn any_page_may_send_parameters_and_nothing_that_a_proxy_sets() {
-        let asked = asking("x-forwarded-user,Mcp-Param-Region,mcp-parameter,mcp-param\u{e9}");
-        assert_eq!(more(&Cors::Any, &asked), "Mcp-Param-Region");
+        let asked = "x-forwarded-user,Mcp-Param-Region,mcp-parameter,mcp-param\u{e9}";
+        assert_eq!(more(&Cors::Any, &[asked]), "Mcp-Param-Region");
     }
 
     #[test]
     fn what_is_repeated_is_bounded() {
         let names: Vec<_> = (0..1000).map(|n| format!("mcp-param-{n}")).collect();
         for cors in [listed(), Cors::Any] {
-            assert_eq!(more(&cors, &asking(&names.join(","))), names[..MORE_NAMES].join(", "));
+            assert_eq!(more(&cors, &[&names.join(",")]), names[..MORE_NAMES].join(", "));
             let (longest, longer) =
                 ("mcp-param-".to_owned() + &"x".repeat(118), "mcp-param-".to_owned() + &"x".repeat(119));
-            assert_eq!(more(&cors, &asking(&longest)), longest);
-            assert_eq!(more(&cors, &asking(&longer)), "");
+            assert_eq!(more(&cors, &[&longest]), longest);
+            assert_eq!(more(&cors, &[&longer]), "");
         }
     }
 
@@ -313,11 +304,10 @@ mod tests {
             ("http://[::1]:6274", "http://[::1]:6274"),
         ] {
             let cors = Cors::parse([given]).unwrap();
-            let mut request = HeaderMap::new();
-            request.insert(header::ORIGIN, HeaderValue::from_static(written));
-            assert_eq!(cors.page(&request).allowed.map(HeaderValue::as_bytes), Some(written.as_bytes()), "{given}");
-            request.append(header::ORIGIN, HeaderValue::from_static(written));
-            assert_eq!(cors.page(&request).allowed, None, "{given}, twice");
+            let mut origin = Field { value: Some(written.as_bytes()), duplicate: false };
+            assert_eq!(cors.page(origin).allowed.map(HeaderValue::as_bytes), Some(written.as_bytes()), "{given}");
+            origin.add(written.as_bytes());
+            assert_eq!(cors.page(origin).allowed, None, "{given}, twice");
         }
     }
 }

@@ -8,16 +8,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as HttpBody;
 use serde::Serialize;
 use tokio::time::timeout;
 
 use super::body::Body;
-use super::headers::Head;
 use super::read;
 use super::rejection::Rejection;
+use super::request::{RequestHead, take};
 use super::service::Shared;
 use crate::lifespan::Lifespan;
 use crate::lifespan::spawner::panic_text;
@@ -53,20 +52,20 @@ impl fmt::Debug for CustomRoute {
 }
 
 /// Answers a request for a route, under the limits of every request.
-pub(crate) async fn answer<B>(
+pub(crate) async fn answer<R, B>(
     shared: &Shared,
     route: &CustomRoute,
-    head: &Head<'_>,
-    parts: &Parts,
+    request: &mut R,
     body: B,
 ) -> Result<Response<Body>, Box<Rejection>>
 where
-    B: HttpBody + Send + 'static,
+    R: RequestHead,
+    B: HttpBody,
 {
     // A drain waits for it, as for a call.
     let _counted = Counted::enter(&shared.lifespan).ok_or_else(Rejection::draining)?;
-    let (body, _share) = read::body(body, head, &shared.config.read).await?;
-    let request = Request::from_parts(parts.clone(), body);
+    let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
+    let request = Request::from_parts(take(request, shared.config.tool_timeout).await?, body);
     let failed = |cause: String| Rejection::route_failed(&route.path, &cause);
     let running = AssertUnwindSafe(async { (route.handler)(request).await }).catch_unwind();
     match timeout(shared.config.tool_timeout, running).await {

@@ -42,6 +42,12 @@ pub struct Description {
     pub routes: Vec<String>,
     /// The hosts that requests may be for.
     pub hosts: Vec<String>,
+    /// The public URL of the host application's root, if one is configured.
+    pub base_url: Option<String>,
+    /// The public URL of the endpoint itself, if one is configured.
+    pub public_url: Option<String>,
+    /// The proxies whose forwarded headers are believed.
+    pub trusted_proxies: Vec<String>,
     /// The origins whose pages may send requests, beside that of the requested host itself.
     pub origins: Vec<String>,
     /// How many sessions there may be; `None` where requests are served without.
@@ -54,6 +60,7 @@ impl Description {
         let registry = &server.registry;
         let probes = config.routes.health.iter().chain(&config.routes.ready).map(|path| format!("GET {path}"));
         let custom = config.routes.custom.iter().map(|route| format!("{} {}", route.method, route.path));
+        let (base_url, public_url) = config.public.describe();
         let names = |keys: &mut dyn Iterator<Item = &str>| keys.map(str::to_owned).collect();
         Self {
             name: server.identity.implementation.name.clone(),
@@ -65,10 +72,15 @@ impl Description {
             prompts: names(&mut registry.prompts.load().iter().map(|prompt| prompt.name())),
             routes: probes.chain(custom).collect(),
             hosts: match &config.guard.hosts {
-                Hosts::Loopback => vec!["loopback".into()],
-                Hosts::Listed(hosts) => hosts.iter().map(ToString::to_string).collect(),
+                Hosts::Listed { loopback, list } => {
+                    let loopback = loopback.then(|| "loopback".to_owned());
+                    loopback.into_iter().chain(list.iter().map(ToString::to_string)).collect()
+                }
                 Hosts::Any => vec!["any".into()],
             },
+            base_url,
+            public_url,
+            trusted_proxies: config.proxies.describe(),
             origins: match &config.guard.origins {
                 Origins::Listed { loopback, list } => {
                     let loopback = loopback.then(|| "loopback".to_owned());
@@ -85,6 +97,7 @@ impl fmt::Display for Description {
     /// One line for the server, and one for each kind of thing that it has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} speaks MCP {}", self.name, self.version, self.revisions.join(", "))?;
+        let one = |url: &Option<String>| Vec::from_iter(url.clone());
         for (what, names) in [
             ("tools", &self.tools),
             ("resources", &self.resources),
@@ -93,6 +106,9 @@ impl fmt::Display for Description {
             ("routes", &self.routes),
             ("hosts", &self.hosts),
             ("origins", &self.origins),
+            ("base URL", &one(&self.base_url)),
+            ("URL", &one(&self.public_url)),
+            ("proxies", &self.trusted_proxies),
         ] {
             if !names.is_empty() {
                 write!(f, "\n  {what:<10} {}", names.join(", "))?;

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
-use http::Request;
-use http::request::Parts;
 
 use super::accept::Accepts;
 use super::pending::PendingCall;
 use super::read::Share;
 use super::rejection::Rejection;
+use super::request::{RequestHead, take};
 use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
@@ -44,7 +43,11 @@ pub(crate) struct StartCall {
 
 impl StartCall {
     /// Starts the call. What its handler does not ask for is neither moved nor made; layers get what they could ask for.
-    pub(crate) fn start<'a>(mut self, shared: &'a Arc<Shared>, parts: &mut Parts) -> PendingCall<'a> {
+    pub(crate) async fn start<'a, R: RequestHead>(
+        mut self,
+        shared: &'a Arc<Shared>,
+        request: &mut R,
+    ) -> Result<PendingCall<'a>, Box<Rejection>> {
         let (server, needs) = (&shared.server, &self.target.needs);
         let queue = (needs.context && self.accepts.sse).then(|| Arc::new(Outbound::new(shared.config.queue)));
         let context = self.facts.map(|facts| {
@@ -54,10 +57,19 @@ impl StartCall {
             };
             Context::new(Arc::clone(&self.target), uri, facts, queue.clone(), server.notify())
         });
+        let endpoint_url = match needs.endpoint_url {
+            true => shared.config.endpoint_url(request)?,
+            false => None,
+        };
+        let parts = match needs.parts || !server.layers.is_empty() {
+            true => Some(Box::new(take(request, shared.config.tool_timeout).await?)),
+            false => None,
+        };
         let call = Call {
             states: (needs.optional_states || !needs.states.is_empty()).then(|| Arc::clone(&server.states)),
             arguments: self.arguments,
-            parts: (needs.parts || !server.layers.is_empty()).then(|| Box::new(take(parts))),
+            parts,
+            endpoint_url,
             principal: self.principal,
             context,
             held: self.target.blocking.then(|| self.seat.lend_permit()),
@@ -73,13 +85,8 @@ impl StartCall {
             revision: self.revision,
             seat: self.seat,
         };
-        PendingCall::new(shared, work, queue, self.accepts, self.on_disconnect)
+        Ok(PendingCall::new(shared, work, queue, self.accepts, self.on_disconnect))
     }
-}
-
-/// The head of a request that nobody else will look at.
-fn take(parts: &mut Parts) -> Parts {
-    std::mem::replace(parts, Request::new(()).into_parts().0)
 }
 
 /// What a call holds while it runs: its place among the calls of the server and of its session, and its body's share of

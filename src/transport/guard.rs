@@ -1,6 +1,7 @@
 //! The guard against DNS rebinding and cross-site requests: `Host`, then `Origin`, on every request.
 //!
-//! 1. `Host` (or `:authority` in HTTP/2) must be there once and be an allowed host: loopback by default.
+//! 1. `Host` (or `:authority` in HTTP/2) must be there once and be an allowed host: loopback by default. Where a trusted
+//!    proxy names the host that its client asked for, it is that one.
 //! 2. `Origin` may be absent. If it is there, it must be there once and be an allowed origin: loopback, the host itself,
 //!    or what was configured. Anything else is refused with 403 (2026-07-28, basic/transports/streamable-http,
 //!    «Security & Endpoint»).
@@ -8,8 +9,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use http::uri::Authority;
-
+use super::forwarded::Forwarded;
 use super::headers::Head;
 use super::rejection::Rejection;
 use crate::error::BuildError;
@@ -24,8 +24,7 @@ pub(crate) struct Guard {
 /// Which hosts the server answers for.
 #[derive(Clone, Debug)]
 pub(crate) enum Hosts {
-    Loopback,
-    Listed(Vec<HostPattern>),
+    Listed { loopback: bool, list: Vec<HostPattern> },
     Any,
 }
 
@@ -53,45 +52,65 @@ pub(crate) struct OriginPattern {
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { hosts: Hosts::Loopback, origins: Origins::Listed { loopback: true, list: Vec::new() } }
+        Self {
+            hosts: Hosts::Listed { loopback: true, list: Vec::new() },
+            origins: Origins::Listed { loopback: true, list: Vec::new() },
+        }
     }
 }
 
 /// Checks a request.
-pub(crate) fn check(guard: &Guard, head: &Head<'_>, authority: Option<&Authority>) -> Result<(), Box<Rejection>> {
-    let host = find_host(head, authority)?;
+pub(crate) fn check(
+    guard: &Guard,
+    head: &Head<'_>,
+    authority: Option<&str>,
+    forwarded: &Forwarded<'_>,
+) -> Result<(), Box<Rejection>> {
+    let host = match forwarded.host {
+        Some(host) => host.as_bytes(),
+        None => find_host(head, authority)?,
+    };
     if !guard.hosts.allow(host) {
         return Err(Rejection::host(host));
     }
     match head.origin.value {
         None => Ok(()),
-        Some(value) if !head.origin.duplicate && guard.origins.allow(value, host) => Ok(()),
+        Some(value) if !head.origin.duplicate && guard.origins.allow(value, host, forwarded.proto) => Ok(()),
         Some(value) => Err(Rejection::origin(value)),
     }
 }
 
 /// What follows the scheme in the request's URL. HTTP/2 has `:authority` in place of `Host`; a server may get both, which
 /// must agree (RFC 9113, 8.3.1).
-fn find_host<'a>(head: &Head<'a>, authority: Option<&'a Authority>) -> Result<&'a [u8], Box<Rejection>> {
+fn find_host<'a>(head: &Head<'a>, authority: Option<&'a str>) -> Result<&'a [u8], Box<Rejection>> {
     match (head.host.value, authority) {
         _ if head.host.duplicate => Err(Rejection::host_ambiguous()),
-        (Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority.as_str().as_bytes()) => {
+        (Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority.as_bytes()) => {
             Err(Rejection::host_ambiguous())
         }
         (Some(host), _) => Ok(host),
-        (None, Some(authority)) => Ok(authority.as_str().as_bytes()),
+        (None, Some(authority)) => Ok(authority.as_bytes()),
         (None, None) => Err(Rejection::host_missing()),
     }
 }
 
 impl Hosts {
+    /// These, and more.
+    pub(crate) fn and(mut self, more: impl IntoIterator<Item = HostPattern>) -> Self {
+        if let Self::Listed { list, .. } = &mut self {
+            list.extend(more);
+        }
+        self
+    }
+
     fn allow(&self, host: &[u8]) -> bool {
         match self {
-            Self::Loopback if is_usual_loopback(host) => true,
+            Self::Listed { loopback: true, .. } if is_usual_loopback(host) => true,
             _ => split_host(host).is_some_and(|(name, port)| match self {
                 Self::Any => true,
-                Self::Loopback => is_loopback(name),
-                Self::Listed(list) => list.iter().any(|pattern| pattern.matches(name, port)),
+                Self::Listed { loopback, list } => {
+                    (*loopback && is_loopback(name)) || list.iter().any(|pattern| pattern.matches(name, port))
+                }
             }),
         }
     }
@@ -106,11 +125,11 @@ impl Origins {
         self
     }
 
-    fn allow(&self, value: &[u8], host: &[u8]) -> bool {
+    fn allow(&self, value: &[u8], host: &[u8], proto: Option<&str>) -> bool {
         match (parse_origin(value), self) {
             (_, Self::Any) => true,
             (None, _) => false,
-            (Some(origin), _) if origin.is_at(host) => true,
+            (Some(origin), _) if origin.is_at(host, proto) => true,
             (Some(origin), Self::Listed { loopback, list }) => {
                 (*loopback && is_loopback(origin.host)) || list.iter().any(|pattern| pattern.matches(&origin))
             }
@@ -190,11 +209,13 @@ struct Origin<'a> {
 }
 
 impl Origin<'_> {
-    /// Whether this is the origin of the request's own host. The scheme is unknown behind a proxy that ends TLS, so only
-    /// a missing port is taken for the scheme's own.
-    fn is_at(&self, host: &[u8]) -> bool {
+    /// Whether this is the origin of the request's own host. The scheme is unknown behind a proxy that ends TLS and is not
+    /// trusted to name it, so only a missing port is taken for the scheme's own.
+    fn is_at(&self, host: &[u8], proto: Option<&str>) -> bool {
         split_host(host).is_some_and(|(name, port)| {
-            self.host.eq_ignore_ascii_case(name) && port.or_else(|| default_port(self.scheme)) == Some(self.port)
+            self.host.eq_ignore_ascii_case(name)
+                && port.or_else(|| default_port(self.scheme)) == Some(self.port)
+                && proto.is_none_or(|proto| self.scheme.eq_ignore_ascii_case(proto))
         })
     }
 }

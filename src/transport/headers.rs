@@ -1,6 +1,6 @@
 //! The headers that matter here, read in one pass.
 
-use http::HeaderMap;
+use super::request::RequestHead;
 
 /// The value of a header, and whether it was there more than once. A duplicate is never resolved by picking one: a proxy
 /// could have picked the other.
@@ -11,7 +11,13 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    fn add(&mut self, value: &'a [u8]) {
+    pub(crate) fn of(lines: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut field = Self::default();
+        lines.for_each(|line| field.add(line));
+        field
+    }
+
+    pub(crate) fn add(&mut self, value: &'a [u8]) {
         if self.value.is_some() {
             self.duplicate = true;
         } else {
@@ -33,6 +39,9 @@ impl<'a> Field<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NotText;
 
+/// What begins the headers into which 2026-07-28 copies arguments of tools (basic/transports/streamable-http).
+pub(crate) const PARAMETER: &str = "mcp-param-";
+
 /// The headers of a request that the pipeline reads.
 #[derive(Debug, Default)]
 pub(crate) struct Head<'a> {
@@ -47,17 +56,23 @@ pub(crate) struct Head<'a> {
     pub(crate) session_id: Field<'a>,
     pub(crate) method: Field<'a>,
     pub(crate) name: Field<'a>,
-    source: Option<&'a HeaderMap>,
+    /// What few requests have, by name in lower case: further lines of `Accept`, and `Mcp-Param-*`.
+    more: Vec<(&'a str, &'a [u8])>,
 }
 
 impl<'a> Head<'a> {
-    pub(crate) fn read(headers: &'a HeaderMap) -> Self {
-        let mut head = Self { source: Some(headers), ..Self::default() };
-        for (name, value) in headers {
-            let field = match name.as_str() {
+    pub(crate) fn read(request: &'a impl RequestHead) -> Self {
+        let mut head = Self::default();
+        for (name, value) in request.headers() {
+            let field = match name {
                 "host" => &mut head.host,
                 "origin" => &mut head.origin,
-                "accept" => &mut head.accept,
+                "accept" => {
+                    if head.accept.value.is_some() {
+                        head.more.push((name, value));
+                    }
+                    &mut head.accept
+                }
                 "content-type" => &mut head.content_type,
                 "content-encoding" => &mut head.content_encoding,
                 "content-length" => &mut head.content_length,
@@ -65,23 +80,25 @@ impl<'a> Head<'a> {
                 "mcp-session-id" => &mut head.session_id,
                 "mcp-method" => &mut head.method,
                 "mcp-name" => &mut head.name,
+                parameter if parameter.starts_with(PARAMETER) => {
+                    head.more.push((name, value));
+                    continue;
+                }
                 _ => continue,
             };
-            field.add(value.as_bytes());
+            field.add(value);
         }
         head
     }
 
-    /// Any header, by its name in lower case.
-    pub(crate) fn field(&self, name: &str) -> Field<'a> {
-        let mut field = Field::default();
-        let lines = self.source.into_iter().flat_map(|headers| headers.get_all(name));
-        lines.for_each(|value| field.add(value.as_bytes()));
-        field
+    /// A header of an argument, by its name in lower case.
+    pub(crate) fn parameter(&self, name: &str) -> Field<'a> {
+        Field::of(self.more.iter().filter(|(other, _)| *other == name).map(|(_, value)| *value))
     }
 
     /// Every line of `Accept`; several lines are one list (RFC 9110, 5.3).
     pub(crate) fn accept_lines(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.source.into_iter().flat_map(|headers| headers.get_all("accept")).map(http::HeaderValue::as_bytes)
+        let more = self.more.iter().filter(|(name, _)| *name == "accept").map(|(_, value)| *value);
+        self.accept.value.into_iter().chain(more)
     }
 }

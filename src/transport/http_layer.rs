@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -21,7 +21,9 @@ use tower::{Layer, Service, ServiceExt as _};
 
 use super::body::Body;
 use super::cors;
+use super::headers::Field;
 use super::rejection::Rejection;
+use super::request::RequestHead;
 use super::route::Place;
 use super::service::Shared;
 use crate::lifespan::spawner::panic_text;
@@ -165,8 +167,8 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, I
 
 /// Whether a request goes past the layers: a preflight carries no credentials, and must be answered whatever a layer asks
 /// for (Fetch, «CORS-preflight fetch»).
-pub(crate) fn is_answered_without(shared: &Shared, request: &Parts) -> bool {
-    shared.config.cors.is_some() && request.method == Method::OPTIONS && cors::is_preflight(&request.headers)
+pub(crate) fn is_answered_without(shared: &Shared, request: &impl RequestHead) -> bool {
+    shared.config.cors.is_some() && cors::is_preflight(request)
 }
 
 /// Answers a request within the layers. What a layer fails with is masked.
@@ -190,7 +192,10 @@ where
     let request = Request::from_parts(parts, RequestBody::new(body));
     Box::pin(async move {
         // Looked up first: the layers take the request.
-        let page = shared.config.cors.as_ref().map(|cors| cors.page(request.headers()));
+        let page = shared.config.cors.as_ref().map(|cors| {
+            let origin = request.headers().get_all(header::ORIGIN).iter().map(HeaderValue::as_bytes);
+            cors.page(Field::of(origin))
+        });
         let head_only = *request.method() == Method::HEAD;
         let answered = AssertUnwindSafe(service.oneshot(request)).catch_unwind().await;
         let answered = answered.unwrap_or_else(|panic| Err(panic_text(&*panic).into()));

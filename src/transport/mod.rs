@@ -25,6 +25,7 @@ pub(crate) mod cors;
 pub(crate) mod custom;
 pub(crate) mod describe;
 pub(crate) mod exchange;
+pub(crate) mod forwarded;
 pub(crate) mod guard;
 pub(crate) mod headers;
 pub(crate) mod health;
@@ -32,9 +33,11 @@ pub(crate) mod http_layer;
 pub(crate) mod incoming;
 pub(crate) mod pending;
 pub(crate) mod post;
+pub(crate) mod public;
 pub(crate) mod read;
 pub(crate) mod rejection;
 pub(crate) mod reply;
+pub(crate) mod request;
 pub(crate) mod route;
 pub(crate) mod service;
 pub(crate) mod session;
@@ -45,7 +48,6 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use http::request::Parts;
 use http::{Method, Response};
 use http_body::Body as HttpBody;
 
@@ -55,6 +57,7 @@ use self::headers::Head;
 use self::pending::PendingCall;
 use self::post::Received;
 use self::rejection::Rejection;
+use self::request::RequestHead;
 use self::route::{Place, Route};
 use self::service::Shared;
 use crate::lifespan::spawner::panic_text;
@@ -62,14 +65,15 @@ use crate::lifespan::spawner::panic_text;
 /// Answers a request: the whole of the service.
 ///
 /// What a request needs stays small and in its place: futures that hold it are moved by none of the steps.
-pub(crate) async fn respond<B>(shared: &Arc<Shared>, place: Place, parts: &mut Parts, body: B) -> Response<Body>
+pub(crate) async fn respond<R, B>(shared: &Arc<Shared>, place: Place, request: &mut R, body: B) -> Response<Body>
 where
-    B: HttpBody + Send + 'static,
+    R: RequestHead,
+    B: HttpBody,
 {
     // Looked up first: a handler may take the headers.
-    let page = shared.config.cors.as_ref().map(|cors| cors.page(&parts.headers));
-    let head_only = parts.method == Method::HEAD;
-    let mut response = match receive(shared, place, page, parts, body).await {
+    let page = shared.config.cors.as_ref().map(|cors| cors.page(request.field("origin")));
+    let head_only = request.method() == Method::HEAD;
+    let mut response = match receive(shared, place, page, request, body).await {
         Ok(Accepted::Reply(response)) => response,
         Ok(Accepted::Call(call)) => call.answer().await,
         Err(rejection) => rejection.into_response(),
@@ -90,21 +94,24 @@ enum Accepted<'a> {
     Call(PendingCall<'a>),
 }
 
-async fn receive<'a, B>(
+async fn receive<'a, R, B>(
     shared: &'a Arc<Shared>,
     place: Place,
     page: Option<Page<'_>>,
-    parts: &mut Parts,
+    request: &mut R,
     body: B,
 ) -> Result<Accepted<'a>, Box<Rejection>>
 where
-    B: HttpBody + Send + 'static,
+    R: RequestHead,
+    B: HttpBody,
 {
-    let head = Head::read(&parts.headers);
-    let route = shared.config.routes.find(place, parts.uri.path())?;
+    let head = Head::read(request);
+    let method = request.method();
+    let route = shared.config.routes.find(place, request.path())?;
     let probe = matches!(route, Route::Health | Route::Ready);
     if !probe {
-        guard::check(&shared.config.guard, &head, parts.uri.authority())?;
+        let forwarded = shared.config.proxies.forwarded(request)?;
+        guard::check(&shared.config.guard, &head, request.authority(), &forwarded)?;
     }
     let sessions = shared.serves_sessions();
     let methods = || match route {
@@ -113,13 +120,12 @@ where
         Route::Endpoint => route::methods(sessions).into(),
     };
     if let Some(page) = page
-        && parts.method == Method::OPTIONS
-        && cors::is_preflight(&parts.headers)
+        && cors::is_preflight(request)
     {
-        return page.preflight(&parts.headers, &methods()).map(Accepted::Reply);
+        return page.preflight(request, &methods()).map(Accepted::Reply);
     }
     if probe {
-        return health::answer(shared, route == Route::Ready, &parts.method).map(Accepted::Reply);
+        return health::answer(shared, route == Route::Ready, &method).map(Accepted::Reply);
     }
     if shared.lifespan.has_to_start() {
         // Boxed, since it happens once and every call's future would have room for it.
@@ -127,25 +133,25 @@ where
     }
     if let Route::Custom(path) = route {
         // Boxed, since it is rare and every call's future would have room for it.
-        let Some(route) = shared.config.routes.custom(path, &parts.method) else {
+        let Some(route) = shared.config.routes.custom(path, &method) else {
             return Err(Rejection::method_not_allowed(&methods(), page.is_some()));
         };
-        return Box::pin(custom::answer(shared, route, &head, parts, body)).await.map(Accepted::Reply);
+        return Box::pin(custom::answer(shared, route, request, body)).await.map(Accepted::Reply);
     }
     let principal = || match &shared.config.principal {
         // The host's own code, whose panic must not tear down the connection.
-        Some(find) => catch_unwind(AssertUnwindSafe(|| find(&parts.extensions)))
+        Some(principal) => catch_unwind(AssertUnwindSafe(|| request.with_extensions(|all| (principal.find)(all))))
             .map_err(|panic| Rejection::principal_failed(&panic_text(&*panic))),
         None => Ok(None),
     };
-    match parts.method {
+    match method {
         Method::POST => {
             let principal = principal()?;
             let accepts = accept::check_post(&head)?;
-            let (body, share) = read::body(body, &head, &shared.config.read).await?;
+            let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
                 Received::Reply(response) => Ok(Accepted::Reply(response)),
-                Received::Call(call) => Ok(Accepted::Call(call.start(shared, parts))),
+                Received::Call(call) => Ok(Accepted::Call(call.start(shared, request).await?)),
             }
         }
         Method::GET if sessions => {

@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame};
 use tokio::time::{Instant, sleep_until};
 
-use super::headers::Head;
+use super::headers::Field;
 use super::rejection::Rejection;
 
 /// How large a body may be, how long it may take, and how much all of them may hold.
@@ -80,14 +80,14 @@ impl Drop for Share<'_> {
 /// Reads a body to its end. A body of one frame is not copied.
 pub(crate) async fn body<'a, B>(
     body: B,
-    head: &Head<'_>,
+    content_length: Field<'_>,
     limits: &'a ReadLimits,
 ) -> Result<(Bytes, Share<'a>), Box<Rejection>>
 where
     B: Body,
 {
     let mut body = pin!(body);
-    let announced = announced(head)?.or_else(|| body.size_hint().exact());
+    let announced = announced(content_length)?.or_else(|| body.size_hint().exact());
     if announced.is_some_and(|bytes| bytes > limits.bytes as u64) {
         return Err(Rejection::body_too_large(limits.bytes));
     }
@@ -129,8 +129,8 @@ where
 }
 
 /// What `Content-Length` says.
-fn announced(head: &Head<'_>) -> Result<Option<u64>, Box<Rejection>> {
-    match (head.content_length.value, head.content_length.duplicate) {
+fn announced(content_length: Field<'_>) -> Result<Option<u64>, Box<Rejection>> {
+    match (content_length.value, content_length.duplicate) {
         (None, _) => Ok(None),
         (Some(value), false) => match std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()) {
             Some(bytes) => Ok(Some(bytes)),

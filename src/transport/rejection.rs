@@ -94,7 +94,7 @@ impl Rejection {
     #[cold]
     pub(crate) fn host(value: &[u8]) -> Box<Self> {
         let text = format!("the host {} is not allowed; the server allows it with `hosts([..])`", quoted(value));
-        warn_once(&HOST_WARNING, &text);
+        warn_once(&HOST_WARNING, StatusCode::FORBIDDEN, &text);
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }
 
@@ -105,8 +105,16 @@ impl Rejection {
              too, with `cors([..])`",
             quoted(value)
         );
-        warn_once(&ORIGIN_WARNING, &text);
+        warn_once(&ORIGIN_WARNING, StatusCode::FORBIDDEN, &text);
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
+    }
+
+    /// What a trusted proxy says cannot be, so it is the proxy's configuration that is at fault.
+    #[cold]
+    pub(crate) fn forwarded(header: &str, fault: &str) -> Box<Self> {
+        let text = format!("{header} {fault}; the proxy must set this header, or remove it");
+        warn_once(&FORWARDED_WARNING, StatusCode::BAD_REQUEST, &text);
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest, text)
     }
 
     /// A preflight for a page that may call, but not read: one of a loopback origin, most often.
@@ -116,7 +124,7 @@ impl Rejection {
             "pages of the origin {} are not allowed to read the answers; the server allows it with `cors([..])`",
             quoted(value)
         );
-        warn_once(&CORS_WARNING, &text);
+        warn_once(&CORS_WARNING, StatusCode::FORBIDDEN, &text);
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }
 
@@ -139,6 +147,12 @@ impl Rejection {
     #[cold]
     pub(crate) fn principal_failed(cause: &str) -> Box<Self> {
         tracing::error!(cause, "`principal_from_extension` failed");
+        Self::internal()
+    }
+
+    #[cold]
+    pub(crate) fn extraction_failed(cause: &str) -> Box<Self> {
+        tracing::error!(cause, "what the host was to forward of the request could not be had");
         Self::internal()
     }
 
@@ -375,8 +389,9 @@ fn whole_seconds(duration: Duration) -> u64 {
 static HOST_WARNING: std::sync::Once = std::sync::Once::new();
 static ORIGIN_WARNING: std::sync::Once = std::sync::Once::new();
 static CORS_WARNING: std::sync::Once = std::sync::Once::new();
+static FORWARDED_WARNING: std::sync::Once = std::sync::Once::new();
 
 /// The first refusal of its kind is worth a warning: most often a setting is missing.
-fn warn_once(once: &std::sync::Once, text: &str) {
-    once.call_once(|| tracing::warn!("refused a request with 403: {text} (said once)"));
+fn warn_once(once: &std::sync::Once, status: StatusCode, text: &str) {
+    once.call_once(|| tracing::warn!("refused a request with {}: {text} (said once)", status.as_u16()));
 }

@@ -78,7 +78,7 @@ impl Routes {
     }
 
     /// Every path once, for hosts that are told their routes one by one.
-    #[cfg(feature = "axum")]
+    #[cfg(any(feature = "axum", feature = "actix-web"))]
     pub(crate) fn paths(&self) -> Vec<&str> {
         let custom = self.custom.iter().map(|route| route.path.as_str());
         let mut paths: Vec<_> = self.health.as_deref().into_iter().chain(self.ready.as_deref()).chain(custom).collect();

@@ -12,16 +12,14 @@ mod resources;
 mod schema;
 mod tools;
 
-use std::env::{self, VarError};
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use axum::Router;
+use environment::variable;
 use mcp_mount::{CacheScope, Mcp, McpService};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::resources::Watched;
 use crate::tools::Sleepers;
@@ -34,21 +32,14 @@ const INSPECTOR: &str = "http://localhost:6274";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Logs go to stderr: stdout carries the URL, for people and for scripts.
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
-
+    environment::log();
     let addr = variable("ADDR", "127.0.0.1:8001")?;
     let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?)?;
     let app = Router::new().merge(mcp.at("/mcp"));
 
     let listener = TcpListener::bind(&addr).await.map_err(|e| format!("ADDR={addr}: {e}"))?;
     let mut out = io::stdout().lock();
-    writeln!(out, "http://{}/mcp\n\n{}", listener.local_addr()?, mcp.describe())?;
+    writeln!(out, "{}\n\n{}", environment::url(listener.local_addr()?), mcp.describe())?;
     // A pipe is block-buffered: who waits for the URL at its other end must see it now.
     out.flush()?;
     drop(out);
@@ -84,15 +75,6 @@ fn mcp(origins: &str, page_size: &str) -> Result<McpService, Box<dyn Error>> {
         mcp = mcp.page_size(page_size.parse().map_err(|e| format!("PAGE_SIZE={page_size}: {e}"))?);
     }
     Ok(mcp.build()?)
-}
-
-/// An environment variable, or its default when it is not set.
-fn variable(name: &str, default: &str) -> Result<String, String> {
-    match env::var(name) {
-        Ok(value) => Ok(value),
-        Err(VarError::NotPresent) => Ok(default.to_owned()),
-        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not valid UTF-8")),
-    }
 }
 
 #[cfg(test)]

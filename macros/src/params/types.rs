@@ -12,8 +12,8 @@ use crate::{errors::Errors, kind::Kind};
 /// The extractors with a type of their own choice, in which arguments come all together.
 const ALL_ARGUMENTS: [&str; 2] = ["Args", "Json"];
 /// The other extractors with a type of their own choice.
-const GENERIC: [&str; 3] = ["State", "Extension", "Extract"];
-const PLAIN: [&str; 3] = ["Headers", "Context", "Principal"];
+const GENERIC: [&str; 5] = ["State", "Extension", "Extract", "Data", "ReqData"];
+const PLAIN: [&str; 4] = ["Headers", "Context", "Principal", "EndpointUrl"];
 
 /// An extractor that needs no `#[extract]`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use axum::Router;
-use axum::extract::MatchedPath;
+use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use axum::serve::ListenerExt as _;
 use http::Extensions;
 use tokio::net::TcpListener;
@@ -17,6 +17,16 @@ use crate::transport::service::{McpService, Mounted};
 /// Whether a route without a wildcard led here: then its path is the endpoint, whatever it is.
 pub(crate) fn matched_exactly(extensions: &Extensions) -> bool {
     extensions.get::<MatchedPath>().is_some_and(|path| !path.as_str().contains("{*"))
+}
+
+/// The path before `nest` stripped it.
+pub(crate) fn unstripped_path(extensions: &Extensions) -> Option<&str> {
+    extensions.get::<OriginalUri>().map(|uri| uri.path())
+}
+
+/// The peer's address, where the host serves with it.
+pub(crate) fn connect_info(extensions: &Extensions) -> Option<SocketAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address)
 }
 
 impl McpService {

@@ -1,5 +1,6 @@
 //! How HTTP is answered: for whom, and what there is beside the endpoint.
 
+use std::any::{TypeId, type_name};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -9,18 +10,21 @@ use tower::{Layer, Service};
 
 use super::Mcp;
 use crate::auth::Principal;
+use crate::transport::config::FindPrincipal;
 #[cfg(doc)]
 use crate::transport::config::Limits;
 use crate::transport::custom::{CustomRoute, IntoRouteResponse};
+use crate::transport::forwarded::Proxies;
 use crate::transport::guard::{HostPattern, Hosts, OriginPattern, Origins};
 use crate::transport::http_layer::{HttpService, RequestBody};
+use crate::transport::public::PublicUrl;
 
 impl Mcp {
     /// Answers requests for these hosts only: names or addresses, with a port if only that one is meant, as
     /// `"mcp.example.com"`. Default: loopback names and addresses. An empty list denies every request.
     pub fn hosts(mut self, hosts: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let parsed: Result<_, _> = hosts.into_iter().map(|host| HostPattern::parse(host.as_ref())).collect();
-        self.hosts = parsed.map(Hosts::Listed);
+        self.hosts = parsed.map(|list| Hosts::Listed { loopback: false, list });
         self
     }
 
@@ -47,8 +51,64 @@ impl Mcp {
         self
     }
 
+    /// The public URL of the host application's root, as clients know it: `"https://example.com"`, or, where a proxy shows the
+    /// application below a path, `"https://example.com/api"`. The endpoint's own URL is this and the path that it is mounted
+    /// at. Default: what a [trusted proxy](Self::trusted_proxies) or the request itself says.
+    ///
+    /// Its host is answered for, beside those of [`hosts`](Self::hosts), and pages of its origin are let in, as those of the
+    /// requested host itself.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").base_url("https://example.com/api").build()?;
+    /// // At `/mcp` of the application it is `https://example.com/api/mcp`.
+    /// assert_eq!(mcp.describe().hosts, ["loopback", "example.com"]);
+    /// # Ok(()) }
+    /// ```
+    pub fn base_url(mut self, url: impl AsRef<str>) -> Self {
+        self.base_url = Some(PublicUrl::parse("base_url", url.as_ref()));
+        self
+    }
+
+    /// The endpoint's own public URL, `"https://mcp.example.com"`, where it is not [`base_url`](Self::base_url) and the path
+    /// that the endpoint is mounted at. Its host and origin are treated as those of `base_url`.
+    pub fn public_url(mut self, url: impl AsRef<str>) -> Self {
+        self.public_url = Some(PublicUrl::parse("public_url", url.as_ref()));
+        self
+    }
+
+    /// Believes what these proxies say of the requests that they forward: `X-Forwarded-Host`, `X-Forwarded-Proto` and
+    /// `X-Forwarded-Prefix`, or [`Forwarded`](https://www.rfc-editor.org/rfc/rfc7239). Addresses, as `"127.0.0.1"`, or
+    /// networks, as `"10.0.0.0/8"`. Default: nobody. From anybody else these headers are ignored.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0")
+    ///     .base_url("https://example.com")
+    ///     .trusted_proxies(["127.0.0.1", "::1"])
+    ///     .build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    ///
+    /// The forwarded host is the one that [`hosts`](Self::hosts) is asked about, in place of `Host`; and a page is of the
+    /// requested host itself only if its scheme is the forwarded one, too. Of a list, the last value counts: the one that
+    /// the peer wrote. In `Forwarded`, elements that were added by other trusted proxies count as well (RFC 7239, 7.1).
+    ///
+    /// The proxy must set the headers that it means, and remove the others, which a client could have written. Where
+    /// `Forwarded` and `X-Forwarded-*` contradict each other the answer is 400, and so it is where one cannot be read.
+    ///
+    /// Who the peer is, the host says: axum under [`Lifespan::serve`](crate::Lifespan) or
+    /// `into_make_service_with_connect_info::<SocketAddr>()`; actix-web by itself; another one by a
+    /// [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Where it does not, the headers are ignored, which is
+    /// logged once.
+    pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        self.proxies = Proxies::parse(proxies);
+        self
+    }
+
     /// Takes the caller's identity from what the host's own middleware put into the request's extensions. Sessions
     /// belong to whom they were opened by, and handlers see it as [`Context::principal`](crate::Context::principal).
+    /// In actix-web the scope has to forward the type: `mcp.scope("/mcp").forward::<User>()`.
     ///
     /// ```
     /// use mcp_mount::{Mcp, Principal};
@@ -63,7 +123,10 @@ impl Mcp {
         mut self,
         principal: impl Fn(&T) -> Principal + Send + Sync + 'static,
     ) -> Self {
-        self.principal = Some(Arc::new(move |extensions| extensions.get::<T>().map(&principal)));
+        self.principal = Some(FindPrincipal {
+            find: Arc::new(move |extensions| extensions.get::<T>().map(&principal)),
+            extension: (TypeId::of::<T>(), type_name::<T>()),
+        });
         self
     }
 

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use super::config::{FindPrincipal, Limits, Settings};
 use super::cors::Cors;
+use super::forwarded::Proxies;
 use super::guard::{Guard, Hosts, Origins};
 use super::http_layer::HttpLayers;
+use super::public::{Public, PublicUrl};
 use super::route::Routes;
 use super::service::{McpService, Mounted, Permits, Shared};
 use super::session::live::LiveSessions;
@@ -48,6 +50,9 @@ pub struct Mcp {
     hosts: Result<Hosts, BuildError>,
     origins: Result<Origins, BuildError>,
     pub(super) cors: Result<Option<Cors>, BuildError>,
+    base_url: Option<Result<PublicUrl, BuildError>>,
+    public_url: Option<Result<PublicUrl, BuildError>>,
+    proxies: Result<Proxies, BuildError>,
     limits: Limits,
     sessions: Sessions,
     store: Option<Arc<dyn Store>>,
@@ -70,6 +75,9 @@ impl Mcp {
             hosts: Ok(guard.hosts),
             origins: Ok(guard.origins),
             cors: Ok(None),
+            base_url: None,
+            public_url: None,
+            proxies: Ok(Proxies::default()),
             limits: Limits::new(),
             sessions: Sessions::new(),
             store: None,
@@ -188,14 +196,18 @@ impl Mcp {
         }
         let (calls_in_flight, open_streams) = (self.limits.calls_in_flight, self.limits.open_streams);
         let (origins, cors) = (self.origins?, self.cors?);
+        let public = Public::new(self.base_url.transpose()?, self.public_url.transpose()?);
+        let origins = origins.and(public.origins());
         let origins = match &cors {
             Some(cors) => cors.let_in(origins),
             None => origins,
         };
         let settings = Settings {
             revisions: self.revisions,
-            guard: Guard { hosts: self.hosts?, origins },
+            guard: Guard { hosts: self.hosts?.and(public.hosts()), origins },
             cors,
+            proxies: self.proxies?,
+            public,
             principal: self.principal,
             routes: self.routes,
         };

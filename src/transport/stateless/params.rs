@@ -19,7 +19,7 @@ pub(crate) fn check(head: &Head<'_>, mirrored: &[HeaderParam], arguments: &Value
 }
 
 fn check_one(head: &Head<'_>, param: &HeaderParam, arguments: &Value) -> Result<(), String> {
-    let field = head.field(&param.header);
+    let field = head.parameter(&param.header);
     let place = || format!("`params.arguments.{}`", param.path.join("."));
     if field.duplicate {
         return Err("is there more than once; send it once".into());

@@ -6,8 +6,9 @@ use mcp_mount::{Context, Extension, Json, State, ToolError, tool};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::bookmarks::{Bookmark, Bookmarks, Error, NewBookmark, Search, SearchResult};
-use crate::login::User;
+use crate::bookmark::{Bookmark, Error, NewBookmark, Search, SearchResult};
+use crate::logins::User;
+use crate::store::Bookmarks;
 use crate::{netscape, resources};
 
 /// What `import_bookmarks` reads when it is given no file: an export such as a browser writes.

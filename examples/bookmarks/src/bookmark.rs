@@ -1,12 +1,8 @@
 //! The domain: bookmarks, each of one owner.
 
-mod store;
-
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
-
-pub(crate) use self::store::Bookmarks;
 
 /// Longer tags are cut. A tag may be the name of a folder, repeated for each bookmark in it, so an absurdly long one
 /// would multiply.
@@ -14,74 +10,107 @@ const MAX_TAG_CHARS: usize = 64;
 
 /// A bookmark as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Bookmark {
+pub struct Bookmark {
     /// The number by which it can be fetched or deleted.
-    pub(crate) id: i64,
-    pub(crate) url: String,
-    pub(crate) title: String,
+    pub id: i64,
+    /// The address of the page, in its normal form.
+    pub url: String,
+    /// What it is called.
+    pub title: String,
     /// Lower-case words, each once.
-    pub(crate) tags: Vec<String>,
+    pub tags: Vec<String>,
     /// When it was added, in seconds since 1970-01-01 UTC.
-    pub(crate) added: i64,
+    pub added: i64,
 }
 
 /// What a search found.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct SearchResult {
+pub struct SearchResult {
     /// The newest that match, up to the limit.
-    pub(crate) bookmarks: Vec<Bookmark>,
+    pub bookmarks: Vec<Bookmark>,
     /// How many match in all.
-    pub(crate) total: u32,
+    pub total: u32,
 }
 
 /// What to look for. The default is everything.
-#[derive(Debug, Default)]
-pub(crate) struct Search {
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Search {
     /// Words; each must be part of the title, the URL or a tag.
-    pub(crate) query: String,
+    pub query: String,
     /// Only bookmarks that have this tag.
-    pub(crate) tag: Option<String>,
+    pub tag: Option<String>,
     /// 20 if not given, and at most 100.
-    pub(crate) limit: Option<u32>,
+    #[serde(deserialize_with = "number_or_empty")]
+    pub limit: Option<u32>,
+}
+
+/// An HTML form sends a field that was left empty as `limit=`.
+fn number_or_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
 }
 
 /// A bookmark to be added. Having one means that its URL and title are good.
 #[derive(Debug, Clone)]
-pub(crate) struct NewBookmark {
-    url: Url,
-    title: String,
-    tags: Vec<String>,
-    added: Option<i64>,
+pub struct NewBookmark {
+    pub(crate) url: Url,
+    pub(crate) title: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) added: Option<i64>,
 }
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
+    /// It is not the address of a web page.
     #[error("`{url}` cannot be bookmarked: {reason}")]
-    BadUrl { url: String, reason: String },
+    BadUrl {
+        /// What was to be bookmarked.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The title is empty.
     #[error("a bookmark needs a title")]
     NoTitle,
+    /// The owner has the page already.
     #[error("`{url}` is already bookmarked, as number {id}")]
-    Duplicate { url: String, id: i64 },
+    Duplicate {
+        /// What was to be bookmarked.
+        url: String,
+        /// The bookmark that is there.
+        id: i64,
+    },
+    /// The owner has no bookmark of that number.
     #[error("there is no bookmark number {0}")]
     NotFound(i64),
+    /// SQLite failed.
     #[error("the database failed: {0}")]
     Database(#[from] rusqlite::Error),
+    /// What is in the database is not what was written there.
     #[error("a column of the database is damaged: {0}")]
     Column(#[from] serde_json::Error),
+    /// The work on the database panicked, or the process is at its end.
     #[error("the database's thread failed: {0}")]
     Thread(#[from] tokio::task::JoinError),
 }
 
 impl Error {
     /// Whether this is the service's own failure, whose text is for its log and not for who asked.
-    pub(crate) fn is_internal(&self) -> bool {
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
         matches!(self, Self::Database(_) | Self::Column(_) | Self::Thread(_))
     }
 }
 
 impl NewBookmark {
-    pub(crate) fn new(url: &str, title: &str, tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, Error> {
+    /// Checks the URL and the title, and puts the tags into their normal form.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is not that of a web page, or the title is empty.
+    pub fn new(url: &str, title: &str, tags: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, Error> {
         let bad = |reason: String| Error::BadUrl { url: url.to_owned(), reason };
         let parsed = Url::parse(url.trim()).map_err(|e| match e {
             url::ParseError::RelativeUrlWithoutBase => bad("it has no scheme, such as `https://`".to_owned()),
@@ -106,12 +135,13 @@ impl NewBookmark {
     }
 
     /// When it was added, in seconds since 1970-01-01 UTC. It is now, if that is not known.
-    pub(crate) fn added(mut self, added: Option<i64>) -> Self {
+    #[must_use]
+    pub fn added(mut self, added: Option<i64>) -> Self {
         self.added = added;
         self
     }
 
-    fn search_text(&self) -> String {
+    pub(crate) fn search_text(&self) -> String {
         format!("{}\n{}\n{}", self.title, self.url, self.tags.join("\n")).to_lowercase()
     }
 }
@@ -121,7 +151,7 @@ fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn normal_tag(tag: &str) -> String {
+pub(crate) fn normal_tag(tag: &str) -> String {
     let cut: String = words(tag).to_lowercase().chars().take(MAX_TAG_CHARS).collect();
     cut.trim_end().to_owned()
 }

@@ -8,8 +8,13 @@ use serde_json::{Value, json};
 /// The revision the commands speak: the one in which a request stands alone, without a session to open first.
 const REVISION: &str = "2026-07-28";
 
-/// Prints the URL on a line of its own, what is served there, then each command on one line, so that it survives being pasted.
-pub(crate) fn print(out: &mut impl Write, url: &str, server: &Description) -> io::Result<()> {
+/// Prints the URL on a line of its own, what is served there, then each command on one line, so that it survives being
+/// pasted.
+///
+/// # Errors
+///
+/// When nobody reads it any more.
+pub fn print(out: &mut impl Write, url: &str, server: &Description) -> io::Result<()> {
     writeln!(out, "{url}\n\n{server}")?;
     for (title, command) in commands(url) {
         writeln!(out, "\n{title}:\n{command}")?;

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Bookmark, Error, NewBookmark, Search, SearchResult, normal_tag};
+use crate::bookmark::{Bookmark, Error, NewBookmark, Search, SearchResult, normal_tag};
 
 /// How many bookmarks a search returns when it is not told, and at most.
 const DEFAULT_LIMIT: u32 = 20;
@@ -50,25 +50,38 @@ const TAGS: &str = "
 ///
 /// rusqlite blocks, so each operation runs on tokio's blocking threads; the connection is locked there, never across
 /// an `.await`.
-#[derive(Clone)]
-pub(crate) struct Bookmarks {
+#[derive(Clone, Debug)]
+pub struct Bookmarks {
     connection: Arc<Mutex<Connection>>,
 }
 
 impl Bookmarks {
     /// Opens the database file, made if it is not there; `:memory:` is SQLite's name for none.
-    pub(crate) fn open(path: &str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// When SQLite cannot open it.
+    pub fn open(path: &str) -> Result<Self, Error> {
         let connection = Connection::open(path)?;
         connection.execute_batch(SCHEMA)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
-    #[cfg(test)]
-    pub(crate) fn in_memory() -> Result<Self, Error> {
+    /// A database that is gone with the last clone.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite cannot make it.
+    pub fn in_memory() -> Result<Self, Error> {
         Self::open(":memory:")
     }
 
-    pub(crate) async fn add(&self, owner: &str, new: NewBookmark) -> Result<Bookmark, Error> {
+    /// Adds one.
+    ///
+    /// # Errors
+    ///
+    /// When the owner has that URL already.
+    pub async fn add(&self, owner: &str, new: NewBookmark) -> Result<Bookmark, Error> {
         let owner = owner.to_owned();
         self.run(move |connection| match insert(connection, &owner, &new)? {
             Some(bookmark) => Ok(bookmark),
@@ -96,7 +109,12 @@ impl Bookmarks {
         .await
     }
 
-    pub(crate) async fn get(&self, owner: &str, id: i64) -> Result<Bookmark, Error> {
+    /// The bookmark of that number.
+    ///
+    /// # Errors
+    ///
+    /// When the owner has none.
+    pub async fn get(&self, owner: &str, id: i64) -> Result<Bookmark, Error> {
         let owner = owner.to_owned();
         self.run(move |connection| {
             let sql = format!("SELECT {COLUMNS} FROM bookmarks WHERE owner = ?1 AND id = ?2");
@@ -110,7 +128,12 @@ impl Bookmarks {
         .await
     }
 
-    pub(crate) async fn delete(&self, owner: &str, id: i64) -> Result<(), Error> {
+    /// Deletes the bookmark of that number.
+    ///
+    /// # Errors
+    ///
+    /// When the owner has none.
+    pub async fn delete(&self, owner: &str, id: i64) -> Result<(), Error> {
         let owner = owner.to_owned();
         self.run(move |connection| {
             let deleted = connection.execute("DELETE FROM bookmarks WHERE owner = ?1 AND id = ?2", (owner, id))?;
@@ -119,7 +142,12 @@ impl Bookmarks {
         .await
     }
 
-    pub(crate) async fn search(&self, owner: &str, search: Search) -> Result<SearchResult, Error> {
+    /// The bookmarks of an owner that match.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn search(&self, owner: &str, search: Search) -> Result<SearchResult, Error> {
         let owner = owner.to_owned();
         self.run(move |connection| find(connection, &owner, &search)).await
     }

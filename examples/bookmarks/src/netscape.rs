@@ -20,7 +20,7 @@ use std::sync::Arc;
 use html5gum::{StartTag, Token, Tokenizer};
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::bookmarks::{Error, NewBookmark};
+use crate::bookmark::{Error, NewBookmark};
 
 /// Folders nested deeper than this are no tags of the links in them. Nobody files so deep; but a hostile file does,
 /// and would have each of its links carry all of its folders.

@@ -2,14 +2,16 @@
 
 use mcp_mount::{CompletionRequest, Content, Extension, Json, PromptMessage, State, ToolError, prompt, resource};
 
-use crate::bookmarks::{Bookmark, Bookmarks, Error, Search};
-use crate::login::User;
+use crate::bookmark::{Bookmark, Error, Search};
+use crate::logins::User;
+use crate::store::Bookmarks;
 
 /// How many bookmarks a prompt is about.
 const MOST: u32 = 50;
 
 /// The URI of a bookmark, as [`bookmark`] serves it.
-pub(crate) fn uri(id: i64) -> String {
+#[must_use]
+pub fn uri(id: i64) -> String {
     format!("bookmark://{id}")
 }
 

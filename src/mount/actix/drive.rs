@@ -1,0 +1,51 @@
+//! actix-web's server, driven to its end.
+
+use std::io;
+use std::pin::pin;
+
+use actix_web::dev::Server;
+use futures_util::future::{Either, select};
+
+use crate::lifespan::{DrainReport, Lifespan};
+
+impl Lifespan {
+    /// Runs actix-web's server until SIGINT or SIGTERM, then drains and ends: [`drive`](Self::drive) for this server, which is
+    /// stopped gracefully once its streams have ended. The [start hooks](Self::on_start) run before a connection is accepted,
+    /// the [shutdown hooks](Self::on_shutdown) when the server has ended.
+    ///
+    /// ```no_run
+    /// use actix_web::{App, HttpServer};
+    ///
+    /// # #[actix_web::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").build()?;
+    /// let lifespan = mcp.lifespan();
+    /// let server = HttpServer::new(move || App::new().service(mcp.scope("/mcp")))
+    ///     .h1_allow_half_closed(false) // else a client that goes away is not noticed while a handler runs
+    ///     .tcp_nodelay(true)
+    ///     .bind(("127.0.0.1", 8000))?
+    ///     .disable_signals() // else actix-web ends by itself, before the drain
+    ///     .run();
+    /// let report = lifespan.drive_actix(server).await?;
+    /// println!("{} calls were cut", report.cut);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of a start hook, in which case the server never accepts; or the server's own.
+    pub async fn drive_actix(&self, server: Server) -> io::Result<DrainReport> {
+        let handle = server.handle();
+        let until = self.until_signal();
+        self.drive(async move {
+            let server = match select(server, pin!(until)).await {
+                Either::Left((served, _)) => return served,
+                Either::Right(((), server)) => server,
+            };
+            // Said at once; it is the server itself that ends then.
+            drop(handle.stop(true));
+            server.await
+        })
+        .await
+    }
+}

@@ -1,0 +1,158 @@
+//! The way in: actix-web's request, read in place, and converted for those who ask.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::Version as ActixVersion;
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use futures_util::{Stream, StreamExt as _};
+use http::request::Parts;
+use http::{Extensions, HeaderName, HeaderValue, Method, Request, Response, Version};
+use http_body::Frame;
+use http_body_util::channel::{Channel, Sender};
+
+use super::forward::Forwards;
+use crate::transport::body::Body;
+use crate::transport::http_layer::{self, HttpService};
+use crate::transport::request::{RequestHead, take};
+use crate::transport::route::Place;
+use crate::transport::service::Shared;
+
+/// The head of a request, as actix-web holds it.
+pub(super) struct ActixHead<'a> {
+    request: &'a HttpRequest,
+    forwards: &'a Forwards,
+    method: Method,
+}
+
+impl<'a> ActixHead<'a> {
+    pub(super) fn new(request: &'a HttpRequest, forwards: &'a Forwards) -> Self {
+        let method = Method::from_bytes(request.method().as_str().as_bytes());
+        Self { request, forwards, method: method.expect("a method is a token in both versions") }
+    }
+
+    /// The head in `http`'s types, but for the extensions.
+    fn parts(&self) -> Parts {
+        let request = self.request;
+        let mut parts = Request::new(()).into_parts().0;
+        parts.method = self.method.clone();
+        parts.uri = request.uri().to_string().parse().unwrap_or_default();
+        parts.version = match request.version() {
+            ActixVersion::HTTP_09 => Version::HTTP_09,
+            ActixVersion::HTTP_10 => Version::HTTP_10,
+            ActixVersion::HTTP_2 => Version::HTTP_2,
+            ActixVersion::HTTP_3 => Version::HTTP_3,
+            _ => Version::HTTP_11,
+        };
+        parts.headers.reserve(request.headers().len());
+        for (name, value) in request.headers() {
+            let name = HeaderName::from_bytes(name.as_str().as_bytes());
+            let (Ok(name), Ok(mut converted)) = (name, HeaderValue::from_bytes(value.as_bytes())) else { continue };
+            converted.set_sensitive(value.is_sensitive());
+            parts.headers.append(name, converted);
+        }
+        parts
+    }
+}
+
+impl RequestHead for ActixHead<'_> {
+    fn method(&self) -> Method {
+        self.method.clone()
+    }
+
+    fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    /// actix-web strips nothing.
+    fn full_path(&self) -> &str {
+        self.request.path()
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.request.uri().authority().map(actix_web::http::uri::Authority::as_str)
+    }
+
+    fn is_secure(&self) -> bool {
+        self.request.app_config().secure()
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        self.request.peer_addr().map(|address| address.ip())
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+
+    fn lines(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+        self.request.headers().get_all(name).map(actix_web::http::header::HeaderValue::as_bytes)
+    }
+
+    fn with_extensions<T>(&self, read: impl FnOnce(&Extensions) -> T) -> T {
+        read(&self.forwards.carried(self.request))
+    }
+
+    async fn take(&mut self) -> Parts {
+        let mut parts = self.parts();
+        parts.extensions = self.forwards.all(self.request).await;
+        parts
+    }
+}
+
+/// actix-web's payload as a body, frame by frame and uncopied.
+pub(super) struct PayloadBody(pub(super) Payload);
+
+impl http_body::Body for PayloadBody {
+    type Data = Bytes;
+    type Error = PayloadError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, PayloadError>>> {
+        Pin::new(&mut self.0).poll_next(cx).map_ok(Frame::data)
+    }
+}
+
+/// Answers a request within the layers of [`Mcp::http_layer`](crate::Mcp::http_layer), which have `http`'s types and may run
+/// anywhere: the payload, which may not, is handed to them frame by frame.
+pub(super) async fn through_layers(
+    layered: HttpService,
+    shared: &Arc<Shared>,
+    place: Place,
+    mut head: ActixHead<'_>,
+    payload: Payload,
+) -> Response<Body> {
+    let mut parts = match take(&mut head, shared.config.tool_timeout).await {
+        Ok(parts) => parts,
+        Err(rejection) => return rejection.into_response(),
+    };
+    if let Some(peer) = head.request.peer_addr() {
+        parts.extensions.insert(peer);
+    }
+    let (sender, body) = Channel::<Bytes, PayloadError>::new(1);
+    let answering = http_layer::respond(layered, Arc::clone(shared), place, parts, body);
+    let feeding = std::pin::pin!(feed(payload, sender));
+    let Ok(response) = match select(answering, feeding).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(((), answering)) => answering.await,
+    };
+    response
+}
+
+/// Hands a payload on until it ends, or nobody reads it any more.
+async fn feed(mut payload: Payload, mut sender: Sender<Bytes, PayloadError>) {
+    while let Some(piece) = payload.next().await {
+        let piece = match piece {
+            Ok(piece) => piece,
+            Err(error) => return sender.abort(error),
+        };
+        if sender.send_data(piece).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The head of a request, as its host holds it.
+//!
+//! Hosts do not agree on their types: axum and hyper have `http`'s, actix-web those of an older version. The pipeline reads
+//! the few things that it needs through this, so that a host with types of its own converts nothing but what a handler asks
+//! for.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use http::request::Parts;
+use http::{Extensions, Method};
+use tokio::time::timeout;
+
+use super::headers::Field;
+use super::rejection::Rejection;
+use crate::lifespan::spawner::panic_text;
+
+/// What the pipeline reads of a request's head.
+pub(crate) trait RequestHead {
+    fn method(&self) -> Method;
+
+    /// The path as the request has it, less what a router has stripped.
+    fn path(&self) -> &str;
+
+    /// The path as the host application was sent it.
+    fn full_path(&self) -> &str;
+
+    /// `:authority` in HTTP/2; in HTTP/1.1 the host of an absolute request target.
+    fn authority(&self) -> Option<&str>;
+
+    /// Whether the host itself knows that the connection is encrypted.
+    fn is_secure(&self) -> bool;
+
+    /// Whom the host has the connection with, if it tells.
+    fn peer(&self) -> Option<IpAddr>;
+
+    /// Every line of every header, names in lower case.
+    fn headers(&self) -> impl Iterator<Item = (&str, &[u8])>;
+
+    /// The lines of one header, by its name in lower case.
+    fn lines(&self, name: &'static str) -> impl Iterator<Item = &[u8]>;
+
+    /// What the host's middleware put on the request.
+    fn with_extensions<T>(&self, read: impl FnOnce(&Extensions) -> T) -> T;
+
+    /// All of it, for a handler; nobody else will look at it.
+    fn take(&mut self) -> impl Future<Output = Parts>;
+
+    fn field(&self, name: &'static str) -> Field<'_> {
+        Field::of(self.lines(name))
+    }
+}
+
+/// Takes the head for a handler. What the host runs for it, extractors of the application's, is bounded and guarded as the
+/// handler itself is.
+pub(crate) async fn take(request: &mut impl RequestHead, limit: Duration) -> Result<Parts, Box<Rejection>> {
+    match timeout(limit, AssertUnwindSafe(request.take()).catch_unwind()).await {
+        Ok(Ok(parts)) => Ok(parts),
+        Ok(Err(panic)) => Err(Rejection::extraction_failed(&panic_text(&*panic))),
+        Err(_) => Err(Rejection::extraction_failed("it took longer than `Limits::tool_timeout`")),
+    }
+}
