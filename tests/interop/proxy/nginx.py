@@ -79,7 +79,7 @@ def configuration(folder, port, keys):
     return text
 
 
-def servers(ports):
+def servers(*ports):
     """docs/deploy/servers.conf, with replicas at these ports."""
     text = (DEPLOY / "servers.conf").read_text()
     template = re.findall(r"^server 127\.0\.0\.1:\d+(.*)$", text, re.MULTILINE)
@@ -89,21 +89,24 @@ def servers(ports):
 
 
 class Nginx:
-    """In a folder of its own, with `keys` made by `certificate`, in front of replicas at `ports`."""
+    """In a folder of its own, with `keys` made by `certificate`, and with these servers: the text of the file."""
 
-    def __init__(self, folder, keys, ports):
+    def __init__(self, folder, keys, servers):
         self.folder = folder
         folder.mkdir()
         # The worker processes of a master that runs as root are somebody else's.
         folder.chmod(0o755)
         [self.port] = free_ports(1)
-        (folder / "servers.conf").write_text(servers(ports))
+        (folder / "servers.conf").write_text(servers)
         (folder / "mcp.conf").write_text(configuration(folder, self.port, keys))
         (folder / "nginx.conf").write_text(MAIN)
         binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
         if not binary:
             raise Failure("there is no nginx: install nginx")
         self.command = [binary, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+        self.process = None
+
+    def start(self):
         self.check()
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)
         self._wait()
@@ -147,6 +150,8 @@ class Nginx:
 
     def stop(self):
         """At once, whatever is still open."""
+        if self.process is None:
+            return
         self.process.terminate()
         try:
             self.process.wait(STOP_WITHIN)

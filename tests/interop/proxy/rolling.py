@@ -22,7 +22,7 @@ import threading
 import time
 
 from client import Reply, Stream, call, listen
-from nginx import DEPLOY, Nginx, free_ports
+from nginx import DEPLOY, Nginx, free_ports, servers
 from server import Failure, Server
 
 LAME_DUCK = 3
@@ -204,7 +204,8 @@ def check(checks, everything, host, folder, keys, front_at):
     replicas = Replicas(everything, ports, **environment)
     nginx = None
     try:
-        nginx = Nginx(folder, keys, ports)
+        nginx = Nginx(folder, keys, servers(*ports))
+        nginx.start()
         front = front_at(nginx)
         check_turns(checks, nginx, front, replicas)
         check_restart(checks, nginx, front, replicas)

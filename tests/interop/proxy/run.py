@@ -25,7 +25,7 @@ import rolling  # noqa: E402
 import talking  # noqa: E402
 from client import Front  # noqa: E402
 from common import Checks  # noqa: E402
-from nginx import Nginx, certificate  # noqa: E402
+from nginx import Nginx, certificate, servers  # noqa: E402
 from server import Failure, Server  # noqa: E402
 
 HOSTS = ("axum", "actix-web")
@@ -53,8 +53,9 @@ class Proxy:
 
     @contextlib.contextmanager
     def before(self, port):
-        nginx = Nginx(self.new_folder(), self.folder, [port])
+        nginx = Nginx(self.new_folder(), self.folder, servers(port))
         try:
+            nginx.start()
             yield nginx
         except BaseException:
             print(f"nginx said:\n{nginx.errors()}", file=sys.stderr)
