@@ -1,8 +1,8 @@
 """Runs interop clients against a real server process: `drive.py SERVER PYTHON CLIENT [PYTHON CLIENT ..]`.
 
-SERVER is the `axum_mount` binary. It is started on a free port, its URL is read from the line it prints, each CLIENT
-script is run as `PYTHON CLIENT URL`, and in the end it must exit 0 on SIGTERM, even with a stream still open. Only the
-standard library is used, so that any python3 can run this file.
+SERVER is the `axum_mount` or the `actix_mount` binary. It is started on a free port, its URL is read from the line it
+prints, each CLIENT script is run as `PYTHON CLIENT URL`, and in the end it must exit 0 on SIGTERM, even with a stream
+still open. Only the standard library is used, so that any python3 can run this file.
 """
 
 import http.client

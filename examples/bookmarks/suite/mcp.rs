@@ -9,7 +9,7 @@ use super::App;
 
 #[tokio::test]
 async fn what_a_tool_adds_the_rest_route_of_the_same_user_serves() {
-    let app = App::start().await;
+    let app = App::start();
     let page = json!({ "url": "https://example.com/", "title": "Example" });
     let added = app.mcp_as("secret1").call_tool("add_bookmark", &page).await.expect("added");
     let added = added.structured().expect("structured").clone();
@@ -20,7 +20,7 @@ async fn what_a_tool_adds_the_rest_route_of_the_same_user_serves() {
 
 #[tokio::test]
 async fn a_bookmark_can_be_read_and_its_end_is_told() {
-    let app = App::start().await;
+    let app = App::start();
     let client = app.mcp();
     let page = json!({ "url": "https://example.com/", "title": "Example", "tags": ["demo"] });
     let added = client.call_tool("add_bookmark", &page).await.expect("added");
@@ -40,7 +40,7 @@ async fn a_bookmark_can_be_read_and_its_end_is_told() {
 
 #[tokio::test]
 async fn a_session_is_known_to_every_connection() {
-    let app = App::start().await;
+    let app = App::start();
     let client = app.mcp_as("secret1").revision(Revision::V2025_11_25).connect().await.expect("a session");
     for page in 0..8 {
         let page = json!({ "url": format!("https://example.com/{page}"), "title": "Example" });
@@ -57,7 +57,7 @@ async fn a_session_is_known_to_every_connection() {
 
 #[tokio::test]
 async fn a_tag_is_completed_and_summed_up() {
-    let app = App::start().await;
+    let app = App::start();
     let client = app.mcp();
     client.call_tool("import_bookmarks", ()).await.expect("imported");
     let tags = client.complete_prompt("sum_up_tag", "tag", "r").await.expect("suggestions");
@@ -71,7 +71,7 @@ async fn a_tag_is_completed_and_summed_up() {
 
 #[tokio::test]
 async fn a_bad_url_is_a_tool_error_that_says_what_is_wrong() {
-    let app = App::start().await;
+    let app = App::start();
     let page = json!({ "url": "example.com", "title": "Example" });
     let refused = app.mcp().call_tool("add_bookmark", &page).await.expect("a result");
     assert!(refused.is_error(), "{refused:?}");
@@ -80,7 +80,7 @@ async fn a_bad_url_is_a_tool_error_that_says_what_is_wrong() {
 
 #[tokio::test]
 async fn an_import_reports_progress_and_a_second_one_adds_nothing() {
-    let app = App::start().await;
+    let app = App::start();
     for (imported, skipped) in [(500, 0), (0, 500)] {
         let outcome = app.mcp().call_tool("import_bookmarks", ()).await.expect("imported");
         let report = outcome.structured().expect("structured");
@@ -93,14 +93,14 @@ async fn an_import_reports_progress_and_a_second_one_adds_nothing() {
 
 #[tokio::test]
 async fn the_login_guards_the_mount_too() {
-    let app = App::start().await;
+    let app = App::start();
     let error = app.mcp_as("guessed").list_tools().await.expect_err("a wrong token");
     assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error}");
 }
 
 #[tokio::test]
 async fn both_slashes_and_the_probes_answer_and_no_more() {
-    let app = App::start().await;
+    let app = App::start();
     app.0.clone().path("/mcp/").list_tools().await.expect("with a slash");
     for (path, expected) in [("/mcp/health", 200), ("/mcp/ready", 200), ("/mcpx", 404)] {
         let response = app.0.raw(Request::get(path).body("").expect("a valid request")).await.expect("a reply");

@@ -19,10 +19,10 @@ use tower::ServiceExt;
 struct App(Client);
 
 impl App {
-    async fn start() -> Self {
+    fn start() -> Self {
         let bookmarks = Bookmarks::in_memory().expect("an empty database");
         let logins = Logins::parse("alice=secret1").expect("valid logins");
-        let address = super::start(bookmarks, logins).await;
+        let address = super::start(bookmarks, logins);
         // A connection for each request, so that in a host with several workers the next one is another worker's.
         let http = HttpClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
         let over_tcp = http.map_request(move |mut request: Request<Full<Bytes>>| {

@@ -9,7 +9,7 @@ const ALL: &str = "/api/bookmarks";
 
 #[tokio::test]
 async fn a_bookmark_from_its_adding_to_its_end() {
-    let app = App::start().await;
+    let app = App::start();
     let body = r#"{"url": "https://example.com/a", "title": "A", "tags": ["X"]}"#;
     let (status, added) = app.rest("", "POST", ALL, body).await;
     assert_eq!(status, 201);
@@ -31,7 +31,7 @@ async fn a_bookmark_from_its_adding_to_its_end() {
 
 #[tokio::test]
 async fn every_refusal_has_its_status_and_a_json_error() {
-    let app = App::start().await;
+    let app = App::start();
     let good = r#"{"url": "https://example.com/", "title": "Example"}"#;
     assert_eq!(app.rest("", "POST", ALL, good).await.0, 201);
     for (method, path, body, expected) in [
@@ -56,7 +56,7 @@ async fn every_refusal_has_its_status_and_a_json_error() {
 
 #[tokio::test]
 async fn where_a_new_bookmark_is_the_reply_says() {
-    let app = App::start().await;
+    let app = App::start();
     let body = r#"{"url": "https://example.com/", "title": "Example"}"#;
     let request = Request::post(ALL).header("content-type", "application/json").body(body).expect("a valid request");
     let response = app.0.raw(request).await.expect("a reply");
@@ -66,7 +66,7 @@ async fn where_a_new_bookmark_is_the_reply_says() {
 
 #[tokio::test]
 async fn an_unknown_token_is_challenged_everywhere() {
-    let app = App::start().await;
+    let app = App::start();
     for path in ["/", ALL, "/mcp", "/elsewhere"] {
         let request = Request::get(path).header("authorization", "Bearer guessed").body("").expect("a valid request");
         let response = app.0.raw(request).await.expect("a reply");
@@ -78,7 +78,7 @@ async fn an_unknown_token_is_challenged_everywhere() {
 
 #[tokio::test]
 async fn the_index_names_the_routes() {
-    let app = App::start().await;
+    let app = App::start();
     let response = app.0.raw(Request::get("/").body("").expect("a valid request")).await.expect("a reply");
     assert_eq!(response.status(), 200);
     assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));

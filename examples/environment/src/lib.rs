@@ -1,11 +1,15 @@
 //! What the examples read of their environment, alike in all of them.
 
+mod deployment;
+
 use std::env::{self, VarError};
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+pub use self::deployment::Deployment;
 
 /// Begins to log what `RUST_LOG` asks for.
 ///

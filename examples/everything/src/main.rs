@@ -6,6 +6,7 @@
 
 mod changes;
 mod content;
+mod host;
 mod prompts;
 mod reports;
 mod resources;
@@ -16,11 +17,10 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use axum::Router;
-use environment::variable;
+use environment::{Deployment, variable};
 use mcp_mount::{CacheScope, Mcp, McpService};
-use tokio::net::TcpListener;
 
+use crate::host::Host;
 use crate::resources::Watched;
 use crate::tools::Sleepers;
 
@@ -34,24 +34,24 @@ const INSPECTOR: &str = "http://localhost:6274";
 async fn main() -> Result<(), Box<dyn Error>> {
     environment::log();
     let addr = variable("ADDR", "127.0.0.1:8001")?;
-    let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?)?;
-    let app = Router::new().merge(mcp.at("/mcp"));
+    let host: Host = variable("HOST", "axum")?.parse()?;
+    let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?, Deployment::from_env()?)?;
 
-    let listener = TcpListener::bind(&addr).await.map_err(|e| format!("ADDR={addr}: {e}"))?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}\n\n{}", environment::url(listener.local_addr()?), mcp.describe())?;
-    // A pipe is block-buffered: who waits for the URL at its other end must see it now.
-    out.flush()?;
-    drop(out);
-
-    let report = mcp.lifespan().serve(listener, app).await?;
+    let description = mcp.describe();
+    let listening = |address| {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}\n\n{description}", environment::url(address))?;
+        // A pipe is block-buffered: who waits for the URL at its other end must see it now.
+        out.flush()
+    };
+    let report = host.serve(&addr, mcp, listening).await?;
     tracing::info!(?report, "stopped");
     Ok(())
 }
 
 /// The MCP server. `origins` are web pages that may call it beside the Inspector's, separated by commas; `page_size` is
 /// how long a page of a list is, and empty for lists in one piece.
-fn mcp(origins: &str, page_size: &str) -> Result<McpService, Box<dyn Error>> {
+fn mcp(origins: &str, page_size: &str, deployment: Deployment) -> Result<McpService, Box<dyn Error>> {
     let origins = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
     let mut mcp = Mcp::new("everything", env!("CARGO_PKG_VERSION"))
         .title("Everything")
@@ -74,7 +74,7 @@ fn mcp(origins: &str, page_size: &str) -> Result<McpService, Box<dyn Error>> {
     if !page_size.is_empty() {
         mcp = mcp.page_size(page_size.parse().map_err(|e| format!("PAGE_SIZE={page_size}: {e}"))?);
     }
-    Ok(mcp.build()?)
+    Ok(deployment.configure(mcp).build()?)
 }
 
 #[cfg(test)]
@@ -83,14 +83,16 @@ mod tests {
 
     #[test]
     fn what_is_served_can_be_built() {
-        let names = |origins, page_size| mcp(origins, page_size).expect("a valid configuration").tools().keys();
+        let names = |origins, page_size| {
+            mcp(origins, page_size, Deployment::default()).expect("a valid configuration").tools().keys()
+        };
         assert_eq!(names("", "").first().map(String::as_str), Some("test_simple_text"));
         assert_eq!(names(" http://localhost:1 ,", "5").len(), names("", "").len());
     }
 
     #[test]
     fn a_page_size_that_is_no_number_is_refused_by_name() {
-        let error = mcp("", "many").expect_err("not a number").to_string();
+        let error = mcp("", "many", Deployment::default()).expect_err("not a number").to_string();
         assert!(error.contains("PAGE_SIZE=many"), "{error}");
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mcp_mount::{Json, State, Tool, tool, tools};
+use mcp_mount::{EndpointUrl, Json, State, Tool, tool, tools};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) fn tools() -> Vec<Tool> {
-    tools![echo, add, sleep, sleepers, panic]
+    tools![echo, add, sleep, sleepers, nap, endpoint_url, panic]
 }
 
 /// Say it again.
@@ -52,6 +52,23 @@ struct Sleeping {
 #[tool(read_only)]
 fn sleepers(State(sleepers): State<Sleepers>) -> Json<Sleeping> {
     Json(Sleeping { now: sleepers.0.load(Ordering::SeqCst) })
+}
+
+/// Answer after some time of silence, which may be longer than the default timeout.
+#[tool(read_only, timeout = "5m")]
+async fn nap(
+    /// How long, in milliseconds.
+    ms: u64,
+) -> String {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    format!("napped for {ms} ms")
+}
+
+/// Tell the URL at which clients reach this server, as far as it is known: behind a proxy it is another than the one
+/// that is listened on.
+#[tool(read_only)]
+fn endpoint_url(#[extract] EndpointUrl(url): EndpointUrl) -> String {
+    url
 }
 
 /// Panic. The server goes on, and the client is not told why.
