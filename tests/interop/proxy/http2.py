@@ -13,7 +13,8 @@ def check(checks, nginx, front, cafile):
     command = ["curl", "--silent", "--show-error", "--no-buffer", "--http2", "--cacert", str(cafile), "--max-time", "30"]
     # As if nginx listened on 443: without a port in the URL, and in the authority of the request.
     command += ["--connect-to", f"{front.host}:443:127.0.0.1:{front.port}", "--noproxy", "*"]
-    command += [f"--header={name}: {value}" for name, value in headers.items()]
+    for name, value in headers.items():
+        command += ["--header", f"{name}: {value}"]
     command += ["--data", json.dumps(message), f"https://{front.host}{front.path}"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     seen = [(time.monotonic(), json.loads(line[5:])) for line in running.stdout if line.startswith("data:")]
