@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+import headers  # noqa: E402
 import hosts  # noqa: E402
 import http2  # noqa: E402
 import quiet  # noqa: E402
@@ -52,8 +53,8 @@ class Proxy:
         return Front(nginx.port, host, f"{prefix}/mcp", self.tls)
 
     @contextlib.contextmanager
-    def before(self, port):
-        nginx = Nginx(self.new_folder(), self.folder, servers(port))
+    def before(self, *ports):
+        nginx = Nginx(self.new_folder(), self.folder, servers(*ports))
         try:
             nginx.start()
             yield nginx
@@ -162,7 +163,7 @@ def main():
         mounts = [(bookmarks, proxy, binary) for binary in (axum_mount, actix_mount)]
         talks = [(everything, proxy, everything_, host) for host in HOSTS]
         restarts = [(restart, proxy, everything_, host) for host in HOSTS]
-        groups.append(Group("talk, restart", *mounts, *talks, *restarts))
+        groups.append(Group("talk, restart", (headers.check, proxy), *mounts, *talks, *restarts))
         for group in groups:
             group.join()
     count = sum(group.checks.count for group in groups)
