@@ -72,14 +72,20 @@ struct ServerInfo {
 }
 
 /// Reads the request with serde_json and writes the answer with it.
+#[allow(dead_code, reason = "one of the benchmarks has other types")]
 pub(crate) async fn answer(request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
     let body = Limited::new(request.into_body(), 4 << 20).collect().await.expect("within the limit").to_bytes();
-    let message: Message<'_> = serde_json::from_slice(&body).expect("a message");
+    let answer = answer_to(&body);
+    Response::builder().header("content-type", "application/json").body(Full::new(answer.into())).expect("a response")
+}
+
+/// The answer to a message.
+pub(crate) fn answer_to(body: &[u8]) -> Vec<u8> {
+    let message: Message<'_> = serde_json::from_slice(body).expect("a message");
     assert!(message.method == "tools/call" && message.params.name == "echo");
     let modern = message.params.meta.is_some_and(|meta| meta.version.is_some_and(|version| version == "2026-07-28"));
     let text = Text { kind: "text", text: message.params.arguments.message };
     let meta = ServerMeta { server_info: ServerInfo { name: "bench", version: "1.0.0" } };
     let outcome = Outcome { content: [text], result_type: modern.then_some("complete"), meta: modern.then_some(meta) };
-    let answer = serde_json::to_vec(&Answer { jsonrpc: "2.0", id: message.id, result: outcome }).expect("an answer");
-    Response::builder().header("content-type", "application/json").body(Full::new(answer.into())).expect("a response")
+    serde_json::to_vec(&Answer { jsonrpc: "2.0", id: message.id, result: outcome }).expect("an answer")
 }

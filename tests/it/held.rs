@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use mcp_mount::{Context, Extension, Limits, Mcp, tool_fn};
 use serde_json::json;
-use tower::ServiceExt as _;
 
-use crate::support::{Live, call_with_progress, modern_call, post, soon};
+use crate::{
+    support::{call_with_progress, modern_call, post, soon},
+    target::send,
+};
 
 /// What a middleware leaves on the request, a lease say.
 #[derive(Clone)]
-struct Lease(Arc<()>);
+pub struct Lease(Arc<()>);
 
 #[tokio::test(start_paused = true)]
 async fn the_requests_extensions_are_gone_while_the_handler_runs() {
@@ -27,8 +29,8 @@ async fn the_requests_extensions_are_gone_while_the_handler_runs() {
     let mcp = Mcp::new("held", "1").tool(holders).build().expect("builds");
     let mut request = modern_call("holders", json!({})).request();
     request.extensions_mut().insert(Lease(Arc::new(())));
-    let response = soon("the answer", mcp.oneshot(request)).await.expect("infallible");
-    assert_eq!(Live::new(response).collect().await.text(), "0", "nobody but the handler held it");
+    let reply = soon("the answer", send(&mcp, request)).await;
+    assert_eq!(reply.collect().await.text(), "0", "nobody but the handler held it");
 }
 
 /// Blocks its thread for a moment when it is dropped, as a handler's local may.

@@ -10,7 +10,6 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use axum::Router;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response};
 use http_body::Frame;
@@ -20,18 +19,20 @@ use serde_json::json;
 use tower::{Layer, Service, ServiceExt as _, timeout::TimeoutLayer};
 
 use crate::{
-    bare_hyper::{Client, promptly, serve},
+    connection::{Client, promptly},
+    home,
     layered::{BoxError, Log},
     rig::{Probe, owned, rig_with, server_with, session},
     support::{User, bare, call, initialize, legacy, modern, modern_call, raw, secs, soon},
+    target::send,
     told::{everything, listening, told},
 };
 
-type Answering<B> = Pin<Box<dyn Future<Output = Result<Response<B>, BoxError>> + Send>>;
-type Function<B> = dyn Fn(Request<RequestBody>, HttpService) -> Answering<B> + Send + Sync;
+pub type Answering<B> = Pin<Box<dyn Future<Output = Result<Response<B>, BoxError>> + Send>>;
+pub type Function<B> = dyn Fn(Request<RequestBody>, HttpService) -> Answering<B> + Send + Sync;
 
 /// A layer that is a function of the request and of what it is put around.
-struct Around<B>(Arc<Function<B>>);
+pub struct Around<B>(Arc<Function<B>>);
 
 fn around<B, F, Fut>(f: F) -> Around<B>
 where
@@ -49,7 +50,7 @@ impl<B> Layer<HttpService> for Around<B> {
     }
 }
 
-struct Wrapped<B> {
+pub struct Wrapped<B> {
     function: Arc<Function<B>>,
     inner: HttpService,
 }
@@ -75,7 +76,7 @@ impl<B> Service<Request<RequestBody>> for Wrapped<B> {
 }
 
 /// Marks each reply.
-fn marking(name: &'static str) -> Around<Body> {
+pub fn marking(name: &'static str) -> Around<Body> {
     around(move |request, inner: HttpService| async move {
         let mut response = inner.oneshot(request).await?;
         response.headers_mut().append("x-mark", HeaderValue::from_static(name));
@@ -83,7 +84,7 @@ fn marking(name: &'static str) -> Around<Body> {
     })
 }
 
-fn marks(headers: &http::HeaderMap) -> Vec<&str> {
+pub fn marks(headers: &http::HeaderMap) -> Vec<&str> {
     headers.get_all("x-mark").iter().map(|value| value.to_str().expect("text")).collect()
 }
 
@@ -199,9 +200,8 @@ async fn a_body_that_breaks_is_a_reply_that_was_cut() {
         Ok(response)
     });
     let rig = rig_with(|mcp| mcp.http_layer(breaking));
-    let response = rig.mcp.clone().oneshot(bare(Method::GET, "").request()).await.expect("infallible");
-    let error = response.into_body().collect().await.expect_err("it breaks");
-    assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+    let error = bare(Method::GET, "").open(&rig.mcp).await.breaks().await;
+    assert!(!error.contains("secret"), "{error}");
 }
 
 #[tokio::test]
@@ -287,32 +287,10 @@ async fn a_request_made_anew_is_a_named_mistake() {
 }
 
 #[tokio::test]
-async fn it_is_there_wherever_the_service_is_mounted() {
-    let rig = rig_with(|mcp| mcp.http_layer(marking("here")).health());
-    let mcp = &rig.mcp;
-    let app = Router::<()>::new()
-        .nest("/nest", mcp.service())
-        .nest_service("/service", mcp.clone())
-        .route_service("/route", mcp.clone())
-        .merge(mcp.at("/at"));
-    for path in ["/nest", "/service", "/service/", "/route", "/at", "/at/"] {
-        let reply = modern_call("echo", json!({"text": "x"})).at(path).to(&app).await;
-        assert_eq!((reply.text().as_str(), marks(&reply.headers)), ("x", vec!["here"]), "{path}");
-    }
-    for path in ["/nest/health", "/service/health", "/at/health", "/at/nowhere"] {
-        let reply = bare(Method::GET, "").at(path).to(&app).await;
-        let there = !path.ends_with("nowhere");
-        assert_eq!((reply.status == 200, marks(&reply.headers).len() == 1), (there, there), "{path}\n{reply}");
-    }
-    let elsewhere = bare(Method::GET, "").at("/elsewhere").to(&mcp.on_path("/mcp")).await;
-    assert_eq!((elsewhere.status.as_u16(), marks(&elsewhere.headers)), (404, vec!["here"]), "{elsewhere}");
-}
-
-#[tokio::test]
 async fn over_real_sockets() {
     let mcp: McpService = crate::told::server_with(|mcp| mcp.http_layer(marking("here")).health());
     let notify = mcp.notify();
-    let address = serve(mcp).await;
+    let address = home::serve(mcp).await;
     for mut client in Client::both(address).await {
         let reply = client.send(modern_call("one", json!({}))).await;
         assert_eq!((reply.text().as_str(), marks(&reply.headers)), ("1", vec!["here"]));
@@ -344,8 +322,8 @@ async fn what_is_refused_is_not_read() {
         }
     }));
     let request = legacy(call("echo", json!({"text": "x"}))).header("host", "evil.example").request().map(|_| body);
-    let response = rig.mcp.clone().oneshot(request).await.expect("infallible");
-    assert_eq!((response.status().as_u16(), polls.load(SeqCst)), (403, 0));
+    let response = send(&rig.mcp, request).await;
+    assert_eq!((response.status.as_u16(), polls.load(SeqCst)), (403, 0));
 }
 
 #[tokio::test]

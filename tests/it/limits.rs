@@ -18,13 +18,13 @@ use http_body_util::StreamBody;
 use mcp_mount::{Limits, McpService, Sessions};
 use serde_json::json;
 use tokio::time::Instant;
-use tower::ServiceExt as _;
 
 use crate::{
     rig::{Probe, Rig, Session, patient, rig, rig_with, server_with, session},
     support::{
-        LATEST_SESSION, Live, Reply, call, initialize, legacy, message, modern, modern_call, notification, secs, soon,
+        LATEST_SESSION, Reply, call, initialize, legacy, message, modern, modern_call, notification, secs, soon,
     },
+    target::{Target as _, send, sent},
 };
 
 type Frames = futures::stream::BoxStream<'static, Result<Frame<Bytes>, std::io::Error>>;
@@ -38,15 +38,8 @@ fn streamed(frames: Frames, length: Option<u64>) -> Request<StreamBody<Frames>> 
     request
 }
 
-async fn send<B>(mcp: McpService, request: Request<B>) -> Reply
-where
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-{
-    match mcp.oneshot(request).await {
-        Ok(response) => Live::new(response).collect().await,
-        Err(never) => match never {},
-    }
+async fn whole(mcp: &McpService, request: Request<StreamBody<Frames>>) -> Reply {
+    send(mcp, request).await.collect().await
 }
 
 fn frames(parts: Vec<&'static [u8]>) -> Frames {
@@ -62,12 +55,12 @@ async fn bodies_arrive_in_any_frames() {
     let bytewise: Vec<&'static [u8]> = ECHO.chunks(1).collect();
     let (head, tail) = ECHO.split_at(40);
     for parts in [bytewise, vec![head, tail], vec![b"", head, b"", tail, b""]] {
-        let reply = send(rig.mcp.clone(), streamed(frames(parts), None)).await;
+        let reply = whole(&rig.mcp, streamed(frames(parts), None)).await;
         assert_eq!(reply.text(), "x");
     }
     let trailers =
         futures::stream::iter([Frame::data(Bytes::from_static(ECHO)), Frame::trailers(http::HeaderMap::new())]);
-    let reply = send(rig.mcp.clone(), streamed(trailers.map(Ok).boxed(), None)).await;
+    let reply = whole(&rig.mcp, streamed(trailers.map(Ok).boxed(), None)).await;
     assert_eq!(reply.text(), "x", "trailers are no part of the message");
 }
 
@@ -89,7 +82,7 @@ async fn slow_bodies_meet_a_deadline() {
             [("trickling", trickle()), ("stalled", stalled), ("silent", futures::stream::pending().boxed())]
         {
             let begun = Instant::now();
-            let reply = soon(name, send(rig.mcp.clone(), streamed(body, Some(100)))).await;
+            let reply = soon(name, whole(&rig.mcp, streamed(body, Some(100)))).await;
             assert_eq!((reply.status.as_u16(), begun.elapsed().as_secs()), (408, seconds), "{name}\n{reply}");
             reply.error();
             assert_eq!(rig.runs(), 0, "{name}");
@@ -103,7 +96,7 @@ async fn a_body_that_breaks_off_is_refused() {
     let rig = rig();
     let broken =
         futures::stream::iter([Ok(Frame::data(Bytes::from_static(&ECHO[..20]))), Err(std::io::Error::other("reset"))]);
-    let reply = send(rig.mcp.clone(), streamed(broken.boxed(), None)).await;
+    let reply = whole(&rig.mcp, streamed(broken.boxed(), None)).await;
     assert!(reply.status.is_client_error(), "{reply}");
     assert_eq!(rig.runs(), 0);
     rig.canary("a broken body").await;
@@ -121,9 +114,9 @@ async fn large_bodies_are_not_read_to_their_end() {
         })
         .boxed()
     };
-    let reply = send(rig.mcp.clone(), streamed(endless(read.clone()), Some((4 << 20) + 1))).await;
+    let reply = whole(&rig.mcp, streamed(endless(read.clone()), Some((4 << 20) + 1))).await;
     assert_eq!((reply.status.as_u16(), read.swap(0, SeqCst)), (413, 0), "announced: refused unread\n{reply}");
-    let reply = send(rig.mcp.clone(), streamed(endless(read.clone()), None)).await;
+    let reply = whole(&rig.mcp, streamed(endless(read.clone()), None)).await;
     let chunks = read.swap(0, SeqCst);
     assert_eq!(reply.status, 413, "{reply}");
     assert!(chunks <= 65, "4 MiB are 64 chunks; {chunks} were read");
@@ -143,21 +136,12 @@ async fn the_limit_is_exact() {
     }
 }
 
-type Answering = std::pin::Pin<Box<dyn Future<Output = Result<http::Response<mcp_mount::Body>, Infallible>> + Send>>;
-
 /// A body that has arrived in part and then hangs, until it is dropped.
 async fn hang(rig: &Rig, bytes: usize) -> tokio::task::JoinHandle<Reply> {
     let part = futures::stream::once(async move { Ok(Frame::data(Bytes::from(vec![b' '; bytes]))) });
     let request = streamed(part.chain(futures::stream::pending()).boxed(), Some(bytes as u64 + 1));
-    let mcp = rig.mcp.clone();
-    // Boxed here: inside the block rustc forgets that the body's `dyn Stream` is `'static` (rust-lang/rust#110338).
-    let answer: Answering = Box::pin(mcp.oneshot(request));
-    let task = tokio::spawn(async move {
-        match answer.await {
-            Ok(response) => Live::new(response).collect().await,
-            Err(never) => match never {},
-        }
-    });
+    let answer = sent(rig.mcp.door(), request);
+    let task = tokio::spawn(async move { answer.await.collect().await });
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
@@ -293,7 +277,7 @@ async fn refused_heads_leave_the_body_unread() {
     ] {
         let polls = Arc::new(AtomicUsize::new(0));
         let request = ask.request().map(|_| Untouched(polls.clone()));
-        let reply = send(rig.mcp.clone(), request).await;
+        let reply = send(&rig.mcp, request).await.collect().await;
         assert!(reply.status.is_client_error(), "{name}\n{reply}");
         assert_eq!(polls.load(SeqCst), 0, "{name}: nobody reads what is refused");
     }

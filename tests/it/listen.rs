@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    bare_hyper::{Client, promptly, serve},
+    connection::{Client, promptly},
+    home,
     reply::Event,
     rig::{Probe, session},
     support::{Live, bare, modern, modern_call, pass, secs, soon},
@@ -273,7 +274,7 @@ async fn a_server_of_2026_07_28_has_nothing_else() {
 #[tokio::test]
 async fn over_real_sockets() {
     let mcp = server_with(|mcp| mcp.limits(Limits::new().open_streams(1)));
-    let (notify, address) = (mcp.notify(), serve(mcp).await);
+    let (notify, address) = (mcp.notify(), home::serve(mcp).await);
     for n in 0..4 {
         let [h1, h2] = Client::both(address).await;
         let mut client = if n % 2 == 0 { h1 } else { h2 };

@@ -287,6 +287,20 @@ async fn on_path_for_hosts_without_a_router() {
     assert_eq!(echo().at("/").to(&mcp).await.text(), "hello", "the original is as it was");
 }
 
+#[tokio::test]
+async fn a_path_needs_no_slash_before_it() {
+    let rig = rig();
+    for path in ["mcp", "/mcp", "mcp/", "/mcp/"] {
+        let service = rig.mcp.on_path(path);
+        for (uri, status) in
+            [("/mcp", 200), ("/mcp/", 200), ("/", 404), ("/mcp/x", 404), ("/mcpx", 404), ("/x/mcp", 404)]
+        {
+            let reply = modern_call("echo", json!({"text": "x"})).at(uri).to(&service).await;
+            assert_eq!(reply.status, status, "on_path({path:?}), {uri}\n{reply}");
+        }
+    }
+}
+
 #[test]
 fn everything_is_built_and_mounted_outside_a_runtime() {
     let mcp = Mcp::new("outside", "1.0.0")

@@ -1,15 +1,14 @@
 //! A page in a browser, as far as CORS goes: it asks first where Fetch has a browser ask first, and sees no more of a
 //! reply than Fetch lets a page see.
 
-use std::convert::Infallible;
-use std::fmt;
-
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response};
+use http::{HeaderMap, HeaderName, Method, Request};
 use http_body_util::Full;
-use tower::Service;
 
-use crate::support::{Ask, Live, Reply, bare};
+use crate::{
+    support::{Ask, Live, Reply, bare},
+    target::Target,
+};
 
 /// What a page may send without being asked («CORS-safelisted request-header»), and what its browser adds by itself.
 const UNASKED: [&str; 5] = ["accept", "accept-language", "content-language", "host", "origin"];
@@ -34,27 +33,17 @@ impl Page {
     }
 
     /// The whole reply, or why the page sees none.
-    pub async fn fetch<S, B>(self, ask: Ask, service: &S) -> Result<Reply, String>
-    where
-        S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: fmt::Debug,
-    {
-        let live = self.open(ask, service).await?;
+    pub async fn fetch(self, ask: Ask, target: &impl Target) -> Result<Reply, String> {
+        let live = self.open(ask, target).await?;
         Ok(live.collect().await)
     }
 
-    pub async fn open<S, B>(self, ask: Ask, service: &S) -> Result<Live, String>
-    where
-        S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: fmt::Debug,
-    {
+    pub async fn open(self, ask: Ask, target: &impl Target) -> Result<Live, String> {
         let request = ask.clone().request();
         if request.method() != Method::POST && request.method() != Method::GET || !unsafe_names(&request).is_empty() {
-            self.ask_first(&request, self.preflight(&ask).to(service).await)?;
+            self.ask_first(&request, self.preflight(&ask).to(target).await)?;
         }
-        let mut live = ask.header("origin", self.0).open(service).await;
+        let mut live = ask.header("origin", self.0).open(target).await;
         self.check(live.status.as_u16(), &live.headers)?;
         let exposed = list(&live.headers, "access-control-expose-headers");
         let visible =

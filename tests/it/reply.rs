@@ -157,6 +157,11 @@ impl Live {
         Reply { status: self.status, headers: self.headers, body: body.to_bytes() }
     }
 
+    /// What the body breaks off with.
+    pub async fn breaks(self) -> String {
+        self.body.collect().await.expect_err("the body breaks off")
+    }
+
     /// Reads one frame of the body; `false` at the end (or when it was cut).
     pub async fn frame(&mut self) -> bool {
         match self.body.frame().await {

@@ -7,7 +7,8 @@ use mcp_mount::{Mcp, McpService};
 use serde_json::json;
 
 use crate::{
-    bare_hyper::{Client, serve},
+    connection::Client,
+    home,
     rig::rig_with,
     support::{Ask, Reply, bare, modern_call},
 };
@@ -158,7 +159,7 @@ async fn on_a_path_without_a_router() {
 
 #[tokio::test]
 async fn over_real_sockets() {
-    let address = serve(mcp()).await;
+    let address = home::serve(mcp()).await;
     for mut client in Client::both(address).await {
         for path in ["/mcp/health", "/mcp/version"] {
             let get = client.open_at(bare(Method::GET, ""), path).await.collect().await;

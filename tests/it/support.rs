@@ -1,12 +1,13 @@
 //! Requests as a client sends them; `reply.rs` has the other direction.
 
-use std::{convert::Infallible, fmt, future::Future, time::Duration};
+use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tower::{Service, ServiceExt as _};
+
+use crate::target::{Target, send, sent};
 
 pub use crate::reply::{Live, Reply};
 
@@ -169,37 +170,19 @@ impl Ask {
     }
 
     /// Sends it and reads the whole reply.
-    pub async fn to<S, B>(self, service: &S) -> Reply
-    where
-        S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: fmt::Debug,
-    {
-        self.open(service).await.collect().await
+    pub async fn to(self, target: &impl Target) -> Reply {
+        self.open(target).await.collect().await
     }
 
     /// `to` for a task of its own.
-    pub fn owned_to<S, B>(self, service: &S) -> impl Future<Output = Reply> + use<S, B>
-    where
-        S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: fmt::Debug,
-    {
-        let service = service.clone();
-        async move { self.to(&service).await }
+    pub fn owned_to<T: Target>(self, target: &T) -> impl Future<Output = Reply> + Send + use<T> {
+        let answer = sent(target.door(), self.0);
+        async move { answer.await.collect().await }
     }
 
     /// Sends it and returns as soon as the headers are there.
-    pub async fn open<S, B>(self, service: &S) -> Live
-    where
-        S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible> + Clone,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: fmt::Debug,
-    {
-        match service.clone().oneshot(self.0).await {
-            Ok(response) => Live::new(response),
-            Err(never) => match never {},
-        }
+    pub async fn open(self, target: &impl Target) -> Live {
+        send(target, self.0).await
     }
 }
 

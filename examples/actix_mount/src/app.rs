@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{
     self, Data, Html, Json, JsonConfig, Path, PathConfig, Query, QueryConfig, ReqData, ServiceConfig,
 };
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError, Route};
 use bookmarks::rest::{self, AddBody};
 use bookmarks::{Bookmark, Bookmarks, Error, Search, SearchResult, User};
 use mcp_mount::Notify;
@@ -23,15 +23,24 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     let body = JsonConfig::default().error_handler(|error, _| ApiError::from(error).into());
     config.app_data(query).app_data(path).app_data(body);
 
-    let other =
-        || web::to(|| async { ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed").error_response() });
     config
-        .service(web::resource("/").get(index).default_service(other()))
-        .service(web::resource("/api/bookmarks").get(search).post(add).default_service(other()))
-        .service(web::resource("/api/bookmarks/{id}").get(show).delete(remove).default_service(other()))
-        .default_service(web::to(|| async {
-            ApiError::new(StatusCode::NOT_FOUND, "nothing is here").error_response()
-        }));
+        .service(web::resource("/").get(index).default_service(no_other("GET")))
+        .service(web::resource("/api/bookmarks").get(search).post(add).default_service(no_other("GET, POST")))
+        .service(web::resource("/api/bookmarks/{id}").get(show).delete(remove).default_service(no_other("GET, DELETE")))
+        .default_service(web::to(nothing));
+}
+
+/// Answers the methods that a path does not have. RFC 9110 §15.5.6: `Allow` names those that it has.
+fn no_other(allow: &'static str) -> Route {
+    web::to(move || async move {
+        let mut response = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed").error_response();
+        response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allow));
+        response
+    })
+}
+
+async fn nothing() -> HttpResponse {
+    ApiError::new(StatusCode::NOT_FOUND, "nothing is here").error_response()
 }
 
 async fn index() -> Html {

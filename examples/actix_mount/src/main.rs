@@ -1,8 +1,8 @@
 //! A small bookmarks service on actix-web, into which an MCP server is mounted.
 //!
-//! `app` and `login` are an application that could exist without MCP. What they serve, and the tools for MCP clients, is
-//! in the library `bookmarks`, which knows no web framework. One `service` below puts both on the same port, behind the
-//! same login, on the same state.
+//! `app` and `login` are an application that could exist without MCP. What they serve, and the tools for MCP clients,
+//! is in the library `bookmarks`, which knows no web framework. One `service` below puts both on the same port, behind
+//! the same login, on the same state.
 
 mod app;
 mod login;
@@ -36,8 +36,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The REST routes and the MCP server beside each other, with the login around both. Each worker has an `App`; the store
-/// and the MCP server are the same in all of them.
+/// The REST routes and the MCP server beside each other, with the login around both. Each worker has an `App`; the
+/// store and the MCP server are the same in all of them.
 fn serve(addr: &str, bookmarks: Bookmarks, mcp: McpService, logins: Logins) -> io::Result<(Server, SocketAddr)> {
     let (bookmarks, notify, logins) = (Data::new(bookmarks), Data::new(mcp.notify()), Data::new(logins));
     let server = HttpServer::new(move || {
@@ -49,11 +49,11 @@ fn serve(addr: &str, bookmarks: Bookmarks, mcp: McpService, logins: Logins) -> i
             .service(mcp.scope("/mcp").forward::<User>())
             .wrap(from_fn(login::login))
     })
-    // A client that goes away is noticed at once, and not at the next keep-alive of its stream.
+    // Else a client that goes away is noticed late, when its keep-alives fail.
     .h1_allow_half_closed(false)
-    // Without it the second of two small writes waits up to 40 ms for the first one's acknowledgement.
+    // Else the second of two small writes waits up to 40 ms for the first one's acknowledgement.
     .tcp_nodelay(true)
-    // The lifespan waits for them, and lets calls finish.
+    // Else actix-web ends by itself, before the drain.
     .disable_signals()
     .bind(addr)?;
     let address = server.addrs().first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;

@@ -1,8 +1,8 @@
 //! A small bookmarks service on axum, into which an MCP server is mounted.
 //!
-//! `app` and `login` are an application that could exist without MCP. What they serve, and the tools for MCP clients, is
-//! in the library `bookmarks`, which knows no web framework. One `merge` below puts both on the same port, behind the
-//! same login, on the same state.
+//! `app` and `login` are an application that could exist without MCP. What they serve, and the tools for MCP clients,
+//! is in the library `bookmarks`, which knows no web framework. One `merge` below puts both on the same port, behind
+//! the same login, on the same state.
 
 mod app;
 mod login;

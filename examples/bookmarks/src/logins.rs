@@ -77,7 +77,8 @@ impl Logins {
         Ok(Self(logins))
     }
 
-    /// The user of a request with this `Authorization` header, or `None` if it claims to be somebody and cannot show it.
+    /// The user of a request with this `Authorization` header, or `None` if it claims to be somebody and cannot show
+    /// it.
     ///
     /// Only the absence of the header makes a guest: a mistyped token must not look like a login that worked.
     #[must_use]

@@ -55,6 +55,16 @@ async fn every_refusal_has_its_status_and_a_json_error() {
 }
 
 #[tokio::test]
+async fn a_405_says_what_is_allowed() {
+    let app = App::start();
+    for (path, allowed) in [("/", "GET"), (ALL, "POST"), ("/api/bookmarks/1", "DELETE")] {
+        let response = app.0.raw(Request::put(path).body("").expect("a valid request")).await.expect("a reply");
+        assert_eq!(response.status(), 405, "{path}");
+        assert!(response.header("allow").is_some_and(|allow| allow.contains(allowed)), "{path}: {response}");
+    }
+}
+
+#[tokio::test]
 async fn where_a_new_bookmark_is_the_reply_says() {
     let app = App::start();
     let body = r#"{"url": "https://example.com/", "title": "Example"}"#;
