@@ -39,6 +39,7 @@ mod hooks;
 mod layers_mounted;
 mod macros;
 mod mount_axum;
+mod mounted;
 mod pages;
 #[cfg(unix)]
 mod processes;

@@ -22,5 +22,9 @@ mod homes {
 #[path = "suite.rs"]
 mod suite;
 
+mod actix_extractors;
+mod mount_actix;
+mod mounted;
+
 use homes::actix as home;
 use suite::{connection, eras, layered, logs, page, reply, rig, support, table, target, told};

@@ -52,6 +52,7 @@ mod pagination;
 mod principals;
 mod probes;
 mod prompts;
+mod proxies;
 mod resources;
 mod results;
 mod routes;

@@ -1,6 +1,6 @@
 //! Requests as a client sends them; `reply.rs` has the other direction.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
@@ -147,6 +147,12 @@ impl Ask {
     /// As the host's middleware would have marked it.
     pub fn user(mut self, name: &'static str) -> Self {
         self.0.extensions_mut().insert(User(name));
+        self
+    }
+
+    /// As the host would have it from a connection with this peer.
+    pub fn peer(mut self, address: SocketAddr) -> Self {
+        self.0.extensions_mut().insert(address);
         self
     }
 
