@@ -120,6 +120,13 @@ def check_image(checks, target):
     return image[program], variables
 
 
+def check_toolchain(checks):
+    """The image's compiler is the oldest one that the crate is for. Here it is built with the one at hand."""
+    minimum = re.search(r'^rust-version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+    image = re.search(r"^FROM rust:([\d.]+)-\w+ AS build$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)[1]
+    checks.ok(image == minimum, f"the image is built with Rust {image}", minimum)
+
+
 def check_probe(checks, program, probe):
     """The HEALTHCHECK against the program itself, from before it listens to its lame duck."""
     [port] = free_ports(1)
@@ -154,9 +161,9 @@ def composed():
             continue
         command += ["-f", DEPLOY / "compose.yml", "config"]
         ran = subprocess.run([*command, "--format", "json"], capture_output=True, text=True)
-        if ran.returncode == 0:
+        if ran.returncode == 0 and ran.stdout.startswith("{"):
             return json.loads(ran.stdout)
-        # Compose 1 writes YAML only. It is written in Debian's Python, so that has a module for it.
+        # Compose 1 writes YAML whatever it is told. It is written in Debian's Python, so that has a module for it.
         convert = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
         return json.loads(run("/usr/bin/python3", "-c", convert, input=run(*command)))
     raise Failure("there is no Docker Compose: install docker-compose")
@@ -207,6 +214,8 @@ def check_unit(checks, program, folder):
     text = (DEPLOY / UNIT).read_text()
     settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.MULTILINE))
     check_end(checks, UNIT, settings, seconds(re.search(r"^TimeoutStopSec=(.*)$", text, re.MULTILINE)[1]))
+    expected = re.search(r"^LAME_DUCK=.*:-(\d+)\}", (DEPLOY / "restart").read_text(), re.MULTILINE)[1]
+    checks.ok(settings["LAME_DUCK"] == expected, f"its lame duck is what `restart` takes for it, {expected} s", settings)
     replaced, count = re.subn(r"^ExecStart=/usr/local/bin/\S+$", f"ExecStart={program}", text, flags=re.MULTILINE)
     checks.ok(count == 1, "the unit has one program", count)
     (folder / UNIT).write_text(replaced)
@@ -235,6 +244,7 @@ def main():
         try:
             certificate(folder)
             check_nginx(checks, folder)
+            check_toolchain(checks)
             program, variables = check_image(checks, Path(sys.argv[1]).resolve())
             check_compose(checks, variables)
             check_unit(checks, program, folder)

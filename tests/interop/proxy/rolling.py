@@ -20,10 +20,12 @@ import ssl
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 from client import Reply, Stream, call, listen
 from nginx import DEPLOY, Nginx, free_ports, servers
 from server import Failure, Server
+from talking import open_session
 
 LAME_DUCK = 3
 GRACE = 5
@@ -211,6 +213,11 @@ def check(checks, everything, host, folder, keys, front_at):
         check_refusals(checks, front, replicas)
         served = len(nginx.accesses(20 + 4 * len(replicas.addresses)))
         check_restart(checks, nginx, front, replicas, served)
+        check_again(checks, nginx, front, replicas)
+        nginx.stop()
+        nginx = Nginx(folder.with_name(f"{folder.name}-pinned"), keys, "ip_hash;\n" + servers(*ports))
+        nginx.start()
+        check_pinned(checks, nginx, front_at(nginx))
     except BaseException:
         print(f"the replicas' stderr:\n{replicas.said()}\nnginx:\n{nginx and nginx.errors()}")
         raise
@@ -279,22 +286,58 @@ def check_restart(checks, nginx, front, replicas, served):
     checks.ok("down" not in listed and listed.count("server ") == 2, "and both are listed as before", listed)
 
 
+def check_again(checks, nginx, front, replicas):
+    """`restart` takes away no replica that is the last one, and puts right what a failure has left."""
+    first, second = replicas.addresses
+    untouched = replicas.servers[first]
+    replicas.servers[second].stop()
+    listed = nginx.folder / "servers.conf"
+    listed.write_text(listed.read_text().replace(f"{second} max_fails=0", f"{second} max_fails=0 down"))
+    code, said = run_restart(nginx, replicas, first, second)
+    checks.ok(code == 1 and "no other replica" in said, "the last replica is not taken away", (code, said))
+    checks.ok(replicas.running(first) and replicas.servers[first] is untouched, "and is as it was")
+    code, said = run_restart(nginx, replicas, first, "127.0.0.1:1")
+    checks.ok(code == 1 and "127.0.0.1:1" in said, "a server that is not listed is an error", (code, said))
+    code, said = run_restart(nginx, replicas, second, first)
+    checks.ok(code == 0, "from the one that was gone on, it succeeds", (code, said))
+    text = listed.read_text()
+    checks.ok("down" not in text and text.count("server ") == 2, "and both are listed as before", text)
+    statuses = {front.call("echo", {"message": "again"}).status for _ in range(4)}
+    checks.ok(statuses == {200} and replicas.servers[first] is not untouched, "both serve again", statuses)
+
+
 def restart(nginx, replicas):
     """Runs docs/deploy/restart; gives what it said."""
+    code, said = run_restart(nginx, replicas, *replicas.addresses)
+    if code != 0:
+        raise Failure(f"restart ended with {code}: {said}")
+    return said
+
+
+def run_restart(nginx, replicas, *addresses):
     environment = {
         **os.environ,
         "SERVERS": str(nginx.folder / "servers.conf"),
         "LAME_DUCK": str(LAME_DUCK),
         "NGINX_COMMAND": " ".join(nginx.command),
         "NGINX_PID": str(nginx.folder / "nginx.pid"),
-        "REPLICA": str(os.path.join(os.path.dirname(os.path.abspath(__file__)), "replica")),
+        "REPLICA": str(Path(__file__).resolve().parent / "replica"),
         "CONTROL": f"127.0.0.1:{replicas.control.server_port}",
     }
-    command = [DEPLOY / "restart", *replicas.addresses]
+    command = [DEPLOY / "restart", *addresses]
+    # Both outputs in one, as they are seen in a terminal.
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     try:
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=RESTART_WITHIN)
+        ran = subprocess.run(command, env=environment, timeout=RESTART_WITHIN, **kept)
     except subprocess.TimeoutExpired as over:
-        raise Failure(f"restart did not end within {RESTART_WITHIN} s: {over.stdout} {over.stderr}") from None
-    if ran.returncode != 0 or ran.stderr:
-        raise Failure(f"restart ended with {ran.returncode}: {ran.stdout} {ran.stderr}")
-    return ran.stdout.strip()
+        raise Failure(f"restart did not end within {RESTART_WITHIN} s: {over.stdout}") from None
+    return ran.returncode, ran.stdout.strip()
+
+
+def check_pinned(checks, nginx, front):
+    """Sessions with two replicas, where nginx always asks the same one for an address of a client."""
+    session = open_session(checks, front)
+    said = {session.call("echo", {"message": "still there?"}).status for _ in range(10)}
+    hit = answered_by(nginx.accesses(12))
+    checks.ok(said == {200} and len(hit) == 1, "all ten calls of a session go where it is", (said, hit))
+    session.delete()
