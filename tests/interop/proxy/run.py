@@ -1,7 +1,7 @@
-"""The examples behind nginx with docs/deploy/nginx.conf: `run.py AXUM_MOUNT ACTIX_MOUNT EVERYTHING`.
+"""The examples behind nginx, with docs/deploy: `run.py AXUM_MOUNT ACTIX_MOUNT EVERYTHING`.
 
-The three are the binaries. nginx terminates TLS with a certificate made here, under the prefix /api and without one. The
-streams and calls that are quiet for 90 seconds run beside all the rest, so that the whole takes little more. Needs
+The three are the binaries. nginx terminates TLS with a certificate made here, under the prefix /api and without one.
+The streams and calls that are quiet for 90 seconds run beside all the rest, so that the whole takes little more. Needs
 nginx, openssl and curl; of Python only the standard library.
 """
 
