@@ -166,9 +166,8 @@ async fn each_request_has_one_reply() {
         let mut replies = Vec::new();
         for (home, address) in servers {
             let mut reply = reply(address, &ask, "no session", |_| false).await;
-            if home == "actix" && ask.is_head() {
-                let zero = ("content-length".to_owned(), "0".to_owned());
-                assert!(reply.headers.remove(&zero), "one difference less, which is to be deleted here: {reply:?}");
+            if home == "actix" && ask.is_head() && homes::actix::DIFFERS.says_zero_to_head {
+                reply.headers.remove(&("content-length".to_owned(), "0".to_owned()));
             }
             replies.push((home, reply));
         }
