@@ -6,61 +6,14 @@ use axum::{
     routing::get,
 };
 use http::Method;
-use mcp_mount::{Extension, Mcp, McpService, Revision, Sessions, tool_fn};
+use mcp_mount::{Extension, Mcp, Revision, Sessions, tool_fn};
 use serde_json::json;
 
 use crate::{
+    mounted::{echo, hosts_own, mcp, missing, served},
     rig::{rig, rig_with, server_with},
-    support::{Ask, LATEST_SESSION, User, bare, call, initialize, legacy, modern_call, notification},
+    support::{LATEST_SESSION, User, bare, initialize, modern_call},
 };
-
-fn echo() -> Ask {
-    legacy(call("echo", json!({"text": "hello"})))
-}
-
-fn mcp() -> McpService {
-    rig().mcp
-}
-
-/// The whole of both eras at this path.
-async fn served(app: &Router, path: &str) {
-    let reply = modern_call("echo", json!({"text": "modern"})).at(path).to(app).await;
-    assert_eq!(reply.text(), "modern", "{path}");
-    let reply = echo().at(path).to(app).await;
-    assert_eq!(reply.text(), "hello", "{path}");
-
-    let reply = initialize(LATEST_SESSION).at(path).to(app).await;
-    assert_eq!(reply.status, 200, "{path}\n{reply}");
-    let id = reply.header("mcp-session-id").unwrap_or_else(|| panic!("{path}: no session\n{reply}")).to_owned();
-    let inside = |ask: Ask| ask.header("mcp-session-id", &id).header("mcp-protocol-version", LATEST_SESSION).at(path);
-    let reply = inside(legacy(notification("notifications/initialized", json!({})))).to(app).await;
-    assert_eq!(reply.status, 202, "{path}\n{reply}");
-    let listen = || inside(bare(Method::GET, "").header("accept", "text/event-stream"));
-    let stream = listen().open(app).await;
-    assert!(stream.is_sse(), "{path}: {} {:#?}", stream.status, stream.headers);
-    let reply = inside(bare(Method::DELETE, "")).to(app).await;
-    assert_eq!(reply.status, 204, "{path}\n{reply}");
-    assert_eq!(listen().to(app).await.status, 404, "{path}");
-
-    let reply = bare(Method::PUT, "").at(path).to(app).await;
-    assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, Some("GET, POST, DELETE")), "{path}\n{reply}");
-    let reply = echo().header("host", "evil.example").at(path).to(app).await;
-    assert_eq!(reply.status, 403, "{path}: the guard is mounted too\n{reply}");
-}
-
-/// Nothing of MCP here: 404 for every method, and no redirect.
-async fn missing(app: &Router, path: &str) {
-    for ask in [echo(), modern_call("echo", json!({"text": "x"})), bare(Method::GET, ""), bare(Method::DELETE, "")] {
-        let reply = ask.at(path).to(app).await;
-        assert_eq!(reply.status, 404, "{path}\n{reply}");
-        assert_eq!(reply.header("location"), None, "{path}\n{reply}");
-    }
-}
-
-async fn hosts_own(app: &Router, path: &str, text: &str) {
-    let reply = bare(Method::GET, "").at(path).to(app).await;
-    assert_eq!((reply.status.as_u16(), &reply.body[..]), (200, text.as_bytes()), "{path}\n{reply}");
-}
 
 fn host() -> Router {
     Router::new().route("/", get(|| async { "index" })).route("/mcpx", get(|| async { "neighbour" }))

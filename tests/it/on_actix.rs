@@ -25,6 +25,10 @@ mod homes {
 #[path = "suite.rs"]
 mod suite;
 
+mod actix_extractors;
+mod mount_actix;
+mod mounted;
+
 use homes::actix as home;
 use suite::{connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
 

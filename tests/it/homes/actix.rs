@@ -27,7 +27,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use mcp_mount::McpService;
 use send_wrapper::SendWrapper;
-use tower::util::BoxCloneSyncService;
+use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::below::below;
 use crate::{
@@ -58,7 +58,31 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
 
 pub fn mount(mcp: &McpService) -> Door {
     let mcp = mcp.clone();
-    BoxCloneSyncService::new(tower::service_fn(move |request| SendWrapper::new(answer(mcp.clone(), request))))
+    let door = door(move || app(mcp.clone()));
+    BoxCloneSyncService::new(door.map_request(|request: Request<Sent>| below(PATH, request)))
+}
+
+/// An application as a worker would make it, for each request anew.
+pub fn door<F, A>(application: F) -> Door
+where
+    F: Fn() -> App<A> + Clone + Send + Sync + 'static,
+    A: Application,
+{
+    let answer = move |request| SendWrapper::new(answer(application(), request));
+    BoxCloneSyncService::new(tower::service_fn(answer))
+}
+
+/// What is in an `App` that can be served.
+pub trait Application:
+    ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
+    + 'static
+{
+}
+
+impl<A> Application for A where
+    A: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
+        + 'static
+{
 }
 
 /// A server with two workers and a thread of its own, as the mounting guide has it.
@@ -82,11 +106,7 @@ pub async fn serve_with(mcp: McpService, allow_half_closed: bool) -> SocketAddr 
 }
 
 /// The application.
-fn app(
-    mcp: McpService,
-) -> App<
-    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>,
-> {
+fn app(mcp: McpService) -> App<impl Application> {
     App::new()
         .wrap_fn(|request, next| next.call(request))
         .route("/", web::get().to(|| async { "the application's own" }))
@@ -94,8 +114,8 @@ fn app(
         .route("/mcpx", web::get().to(|| async { "a neighbour" }))
 }
 
-async fn answer(mcp: McpService, request: Request<Sent>) -> Result<Response<Received>, Infallible> {
-    let (head, body) = below(PATH, request).into_parts();
+async fn answer(app: App<impl Application>, request: Request<Sent>) -> Result<Response<Received>, Infallible> {
+    let (head, body) = request.into_parts();
     let request = head_of(&head).to_request();
     // As the application's login would have left it there.
     if let Some(user) = head.extensions.get::<User>() {
@@ -109,7 +129,7 @@ async fn answer(mcp: McpService, request: Request<Sent>) -> Result<Response<Rece
     let pieces: Pieces = Box::pin(pieces);
     let (request, _) = request.replace_payload(Payload::from(pieces));
 
-    let app = init_service(app(mcp)).await;
+    let app = init_service(app).await;
     let response = match app.call(request).await {
         Ok(response) => response.into_parts().1,
         Err(error) => error.error_response(),

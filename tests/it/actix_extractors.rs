@@ -1,0 +1,187 @@
+//! actix-web's own extractors, and the application's, in handlers.
+
+use std::{
+    future::{Ready, pending, ready},
+    pin::Pin,
+    time::Duration,
+};
+
+use actix_web::{
+    App, Error, FromRequest, HttpRequest,
+    dev::Payload,
+    error,
+    web::{self, Data, ReqData},
+};
+use mcp_mount::{Extension, Headers, Json, Limits, Mcp, McpService, State, resource_fn, tool_fn};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    mount_actix::{Host, host},
+    rig::server_with,
+    support::{Ask, Reply, User, modern, modern_call, secs},
+};
+
+/// As an application's routes use it.
+#[derive(Clone)]
+struct AuthUser(String);
+
+impl FromRequest for AuthUser {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let user = request.headers().get("x-user").map(|user| String::from_utf8_lossy(user.as_bytes()).into_owned());
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            match user.as_deref() {
+                Some("down") => Err(error::ErrorBadGateway("hunter2 of the directory")),
+                Some("long") => Err(error::ErrorBadRequest("x".repeat(100_000))),
+                Some("panic") => panic!("hunter2 of the extractor"),
+                Some("stuck") => pending().await,
+                Some(user) => Ok(Self(user.to_owned())),
+                None => Err(error::ErrorUnauthorized("sign in first")),
+            }
+        })
+    }
+}
+
+/// Must not be run for a call that does not ask for it.
+#[derive(Clone)]
+struct Dear;
+
+impl FromRequest for Dear {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Err(error::ErrorPaymentRequired("dear")))
+    }
+}
+
+fn mounted(mcp: McpService) -> Host {
+    host(move || {
+        let scope = mcp.scope("/mcp").forward::<User>().data::<Vec<u32>>().extract::<AuthUser>();
+        App::new().app_data(Data::new(vec![1_u32, 2, 3])).service(scope)
+    })
+}
+
+fn call(tool: &str) -> Ask {
+    modern_call(tool, json!({})).at("/mcp")
+}
+
+async fn of(app: &Host, user: &str) -> Reply {
+    call("whoami").header("x-user", user).to(app).await
+}
+
+fn whoami() -> McpService {
+    let whoami = tool_fn("whoami", "", |Extension(user): Extension<AuthUser>| user.0);
+    let maybe =
+        tool_fn("maybe", "", |user: Option<Extension<AuthUser>>| user.map_or("nobody".to_owned(), |user| user.0.0));
+    let plain = tool_fn("plain", "", || "no need of anybody");
+    server_with([whoami, maybe, plain], |mcp| mcp.limits(Limits::new().tool_timeout(secs(5))))
+}
+
+#[tokio::test]
+async fn an_extractor_of_the_application_runs_on_the_head_of_the_call() {
+    let app = mounted(whoami());
+    assert_eq!(of(&app, "ada").await.text(), "ada");
+    for (user, says) in [("down", "502"), ("long", "400")] {
+        let reply = of(&app, user).await;
+        assert!(reply.tool_error().contains(says), "{reply}");
+        assert!(!reply.to_string().contains("hunter2") && reply.body.len() < 10_000, "{reply}");
+    }
+    assert!(call("whoami").to(&app).await.tool_error().contains("sign in first"));
+    // What is there and wrong is not nothing.
+    assert!(call("maybe").to(&app).await.tool_error().contains("sign in first"));
+    assert_eq!(call("plain").header("x-user", "panic").to(&app).await.text(), "no need of anybody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extractor_that_panics_or_never_ends_is_a_masked_failure() {
+    let app = mounted(whoami());
+    let began = tokio::time::Instant::now();
+    for user in ["panic", "stuck"] {
+        let reply = of(&app, user).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (500, -32603), "{user}\n{reply}");
+        assert!(!reply.to_string().contains("hunter2"), "{reply}");
+    }
+    assert_eq!(began.elapsed().as_secs(), Duration::from_secs(5).as_secs(), "the tool's own timeout");
+}
+
+#[tokio::test]
+async fn an_extractor_runs_for_those_who_ask_only() {
+    let mcp = whoami();
+    let app = host(move || App::new().service(mcp.scope("/mcp").extract::<Dear>()));
+    assert_eq!(call("plain").to(&app).await.text(), "no need of anybody");
+    assert_eq!(call("maybe").to(&app).await.text(), "nobody", "it is not the one that is run");
+}
+
+#[tokio::test]
+async fn data_is_the_applications_or_the_servers_state() {
+    let sum = || tool_fn("sum", "", |numbers: Data<Vec<u32>>| numbers.iter().sum::<u32>().to_string());
+    assert_eq!(call("sum").to(&mounted(server_with([sum()], |mcp| mcp))).await.text(), "6");
+
+    let mcp = server_with([sum()], |mcp| mcp.state(Data::new(vec![40_u32, 2])));
+    let app = host(move || App::new().service(mcp.scope("/mcp")));
+    assert_eq!(call("sum").to(&app).await.text(), "42");
+
+    let mcp = server_with([sum()], |mcp| mcp);
+    let app = host(move || App::new().app_data(Data::new(vec![1_u32])).service(mcp.scope("/mcp")));
+    let error = call("sum").to(&app).await.tool_error();
+    assert!(error.contains("`sum`") && error.contains(".data::<alloc::vec::Vec<u32>>()"), "{error}");
+}
+
+#[tokio::test]
+async fn request_data_and_json_are_what_they_are_in_routes() {
+    #[derive(Deserialize, Serialize, JsonSchema)]
+    struct Pair {
+        a: u32,
+        b: u32,
+    }
+    let who = tool_fn("who", "", |user: ReqData<User>| user.into_inner().0);
+    let swap = tool_fn("swap", "", |web::Json(pair): web::Json<Pair>| web::Json(Pair { a: pair.b, b: pair.a }));
+    let mcp = Mcp::new("rig", "1").tool(who).tool(swap);
+    let mcp = mcp.resource(resource_fn("x://pair", "pair", || web::Json(Pair { a: 1, b: 2 }))).build().expect("builds");
+    let app = mounted(mcp);
+    assert_eq!(call("who").user("alice").to(&app).await.text(), "alice");
+    assert!(call("who").to(&app).await.tool_error().contains(".forward::<"));
+    let swapped = modern_call("swap", json!({"a": 1, "b": 2})).at("/mcp").to(&app).await;
+    assert_eq!(swapped.result()["structuredContent"], json!({"a": 2, "b": 1}));
+    let wrong = modern_call("swap", json!({"a": 1})).at("/mcp").to(&app).await;
+    assert!(wrong.tool_error().contains('b'), "{wrong}");
+    let read =
+        modern("resources/read", json!({"uri": "x://pair"})).header("mcp-name", "x://pair").at("/mcp").to(&app).await;
+    assert_eq!(read.result()["contents"][0]["text"], r#"{"a":1,"b":2}"#);
+}
+
+#[tokio::test]
+async fn a_handler_that_asks_has_the_head_as_it_was_sent() {
+    let lines = tool_fn("lines", "", |Headers(headers): Headers| {
+        let lines: Vec<_> = headers.get_all("x-line").iter().map(|line| line.as_bytes().to_vec()).collect();
+        format!("{lines:?}, {}", headers.get("authorization").is_some_and(http::HeaderValue::is_sensitive))
+    });
+    let both = tool_fn("both", "", |State(word): State<&'static str>, Extension(user): Extension<User>| {
+        Json(format!("{word}, {}", user.0))
+    });
+    let mcp = server_with([lines, both], |mcp| mcp.state("hello"));
+    let app = mounted(mcp);
+    let ask = call("lines").header("x-line", "one").also("x-line", b"t\xffwo").header("authorization", "Bearer x");
+    assert_eq!(ask.to(&app).await.text(), format!("{:?}, false", [b"one".to_vec(), b"t\xffwo".to_vec()]));
+    assert!(call("both").user("ada").to(&app).await.text().contains("hello, ada"));
+}
+
+#[test]
+fn data_is_an_extractor_without_being_marked() {
+    use mcp_mount::{tool, tools};
+
+    /// Add what the application has to a number.
+    #[tool]
+    fn add(number: u32, numbers: Data<Vec<u32>>, user: Option<ReqData<User>>) -> String {
+        format!("{} {}", numbers.iter().sum::<u32>() + number, user.is_some())
+    }
+    let mcp = Mcp::new("rig", "1").tools(tools![add]).build().expect("builds");
+    assert_eq!(mcp.describe().tools, ["add"]);
+    assert_eq!(add(1, Data::new(vec![1]), None), "2 false");
+}
