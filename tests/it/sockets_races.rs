@@ -16,7 +16,7 @@ use crate::{
 
 /// Sends it on a connection of its own.
 async fn apart(address: SocketAddr, round: usize, ask: Ask) -> JoinHandle<Reply> {
-    let mut client = if round % 2 == 0 { Client::h1(address).await } else { Client::h2(address).await };
+    let mut client = if round.is_multiple_of(2) { Client::h1(address).await } else { Client::h2(address).await };
     tokio::spawn(async move { client.send(ask).await })
 }
 
