@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    connection::{Client, promptly},
+    connection::{Client, promptly, written},
     home,
     rig::{rig, rig_with},
     support::{Ask, call, legacy, modern_call},
@@ -148,4 +148,23 @@ async fn a_length_over_the_cap_is_refused_at_once() {
     let mut reply = vec![0; 12];
     promptly("the refusal", stream.read_exact(&mut reply)).await.expect("a reply");
     assert_eq!(reply, b"HTTP/1.1 413");
+}
+
+/// As curl sends a large body: it waits for the word to go on.
+#[tokio::test]
+async fn a_client_may_ask_before_it_sends_the_body() {
+    let address = home::serve(rig().mcp).await;
+    let body = modern_call("echo", json!({"text": "x"}));
+    let head =
+        String::from_utf8(written(&body.clone().at("/mcp").header("expect", "100-continue")).await).expect("UTF-8");
+    let (head, body) = head.split_once("\r\n\r\n").expect("a head");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+    stream.write_all(format!("{head}\r\n\r\n").as_bytes()).await.expect("sent");
+    let mut word = [0; 25];
+    promptly("the word", stream.read_exact(&mut word)).await.expect("a word");
+    assert_eq!(&word, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(body.as_bytes()).await.expect("sent");
+    let mut reply = String::new();
+    promptly("the reply", stream.read_to_string(&mut reply)).await.expect("a reply");
+    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
 }
