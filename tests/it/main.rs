@@ -40,6 +40,8 @@ mod layers_mounted;
 mod macros;
 mod mount_axum;
 mod mounted;
+mod mounting_axum;
+mod mounting_table;
 mod pages;
 #[cfg(unix)]
 mod processes;

@@ -25,6 +25,8 @@ mod suite;
 mod actix_extractors;
 mod mount_actix;
 mod mounted;
+mod mounting_actix;
+mod mounting_table;
 
 use homes::actix as home;
 use suite::{connection, eras, layered, logs, page, reply, rig, support, table, target, told};
