@@ -173,7 +173,7 @@ pub mod __private;
 
 /// The examples of the README and of the pages in `docs`, compiled. The published package has no such pages and needs
 /// none.
-#[cfg(all(doctest, feature = "axum", feature = "macros", feature = "testing"))]
+#[cfg(all(doctest, feature = "actix-web", feature = "axum", feature = "macros", feature = "testing"))]
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;

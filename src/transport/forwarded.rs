@@ -3,7 +3,7 @@
 //! header.
 
 use std::net::IpAddr;
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ipnet::IpNet;
 
@@ -20,8 +20,12 @@ const X_PREFIX: &str = "x-forwarded-prefix";
 const LONGEST_PREFIX: usize = 1024;
 
 /// The proxies whose word is taken.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Proxies(Vec<IpNet>);
+#[derive(Debug, Default)]
+pub(crate) struct Proxies {
+    networks: Vec<IpNet>,
+    /// Whether it has been said that peers are not known.
+    warned: AtomicBool,
+}
 
 /// How a client sees the request, as far as a trusted proxy says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,22 +40,22 @@ pub(crate) struct Forwarded<'a> {
 impl Proxies {
     pub(crate) fn parse(proxies: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, BuildError> {
         let parsed: Result<_, _> = proxies.into_iter().map(|proxy| parse(proxy.as_ref())).collect();
-        parsed.map(Self)
+        parsed.map(|networks| Self { networks, warned: AtomicBool::new(false) })
     }
 
     pub(crate) fn describe(&self) -> Vec<String> {
-        self.0.iter().map(ToString::to_string).collect()
+        self.networks.iter().map(ToString::to_string).collect()
     }
 
     fn trust(&self, address: IpAddr) -> bool {
         // A socket of both families shows an address of the old one as one of the new.
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks.iter().any(|network| network.contains(&address))
     }
 
     /// What is known of the request beyond what it says itself.
     pub(crate) fn forwarded<'a>(&self, request: &'a impl RequestHead) -> Result<Forwarded<'a>, Box<Rejection>> {
-        if self.0.is_empty() {
+        if self.networks.is_empty() {
             return Ok(Forwarded::default());
         }
         match request.peer() {
@@ -60,7 +64,7 @@ impl Proxies {
             None => {
                 let speaks = [FORWARDED, X_HOST, X_PROTO, X_PREFIX];
                 if speaks.into_iter().any(|name| request.lines(name).next().is_some()) {
-                    warn_of_unknown_peer();
+                    self.warn_of_unknown_peer();
                 }
                 Ok(Forwarded::default())
             }
@@ -89,6 +93,18 @@ impl Proxies {
             return Err(Rejection::forwarded(X_PROTO, "is neither http nor https"));
         }
         Ok(Forwarded { host: standard.host.or(host), proto, prefix: prefix(last(X_PREFIX)?)? })
+    }
+
+    /// Said once: the setting does nothing here.
+    #[cold]
+    fn warn_of_unknown_peer(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "trusted_proxies: the peer's address is not known, so forwarded headers are ignored; in axum, serve with \
+                 `Lifespan::serve` or `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere, put the peer's \
+                 `SocketAddr` into the request's extensions (said once)"
+            );
+        }
     }
 
     /// What `Forwarded` says. Each proxy on the way adds an element, so the last one is the peer's own; one before it is
@@ -163,18 +179,6 @@ fn address(node: &str) -> Option<IpAddr> {
         return rest.split_once(']')?.0.parse().ok();
     }
     node.parse().ok().or_else(|| node.rsplit_once(':')?.0.parse().ok())
-}
-
-/// Said once: the setting does nothing here.
-fn warn_of_unknown_peer() {
-    static WARNED: Once = Once::new();
-    WARNED.call_once(|| {
-        tracing::warn!(
-            "trusted_proxies: the peer's address is not known, so forwarded headers are ignored; in axum, serve with \
-             `Lifespan::serve` or `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere, put the peer's \
-             `SocketAddr` into the request's extensions (said once)"
-        );
-    });
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The behavioural tests through the public API, with the service by itself, and what needs no home or brings its own.
 //!
 //! Everything runs in process (`tower::ServiceExt::oneshot`) and, where time matters, on tokio's paused clock; only
-//! `unread_sockets` and `rmcp` open sockets, because there the socket is the point, and `processes` starts
-//! one. The modules of `suite` run in two more homes: `on_axum.rs` and `on_actix.rs`.
+//! `unread_sockets` and `rmcp` open sockets, because there the socket is the point, and `processes`, `ctrl_c` and
+//! `drain_under_load` start one. The modules of `suite` run in two more homes: `on_axum.rs` and `on_actix.rs`.
 
 #![allow(
     unreachable_pub,
@@ -25,7 +25,9 @@ mod homes {
 mod suite;
 
 use homes::bare as home;
-use suite::{connection, eras, http_layers, layered, logs, page, reply, rig, support, table, target, told};
+use suite::{
+    connection, differences, eras, http_layers, layered, logs, page, reply, rig, support, table, target, told,
+};
 
 mod scripted;
 
@@ -35,6 +37,8 @@ mod axum_extractors;
 mod builder;
 mod cors_hosts;
 mod ctrl_c;
+#[cfg(unix)]
+mod drain_under_load;
 mod hooks;
 mod layers_mounted;
 mod macros;
@@ -48,6 +52,7 @@ mod processes;
 mod rmcp;
 mod routes_mounted;
 mod schemas;
+mod session_threads;
 mod shutdown_hooks;
 mod signals;
 mod testing_app;

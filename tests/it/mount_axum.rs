@@ -1,8 +1,10 @@
 //! Every way to mount the service in an axum application that was there before.
 
+use std::net::SocketAddr;
+
 use axum::{
     Router,
-    extract::{Extension as AxumExtension, State as AxumState},
+    extract::{ConnectInfo, Extension as AxumExtension, State as AxumState, connect_info::MockConnectInfo},
     routing::get,
 };
 use http::Method;
@@ -213,6 +215,20 @@ async fn the_hosts_middleware_reaches_the_tools() {
     for (name, app) in mounts {
         let reply = modern_call("who", json!({})).at("/mcp").to(&app).await;
         assert_eq!(reply.text(), "alice", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_peer_is_the_one_that_the_router_is_served_with() {
+    let mcp = rig_with(|mcp| mcp.hosts(["example.com"]).trusted_proxies(["10.0.0.0/8"])).mcp;
+    let ask = || echo().at("/mcp").header("x-forwarded-host", "example.com");
+    let app = || Router::new().merge(mcp.at("/mcp"));
+    for (peer, status) in [("10.1.2.3:4", 200), ("192.0.2.9:4", 403)] {
+        let peer: SocketAddr = peer.parse().expect("an address");
+        let served = app().layer(AxumExtension(ConnectInfo(peer)));
+        assert_eq!(ask().to(&served).await.status, status, "{peer}");
+        let mocked = app().layer(MockConnectInfo(peer));
+        assert_eq!(ask().to(&mocked).await.status, status, "{peer}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! The suite with the service mounted in an actix-web application.
+//! The suite with the service mounted in an actix-web application; what is special about it; and the three homes beside
+//! each other.
 
 #![allow(
     unreachable_pub,
@@ -17,6 +18,8 @@
 
 mod homes {
     pub mod actix;
+    pub mod axum;
+    pub mod bare;
     mod below;
 }
 #[path = "suite.rs"]
@@ -29,4 +32,8 @@ mod mounting_actix;
 mod mounting_table;
 
 use homes::actix as home;
-use suite::{connection, eras, layered, logs, page, reply, rig, support, table, target, told};
+use suite::{connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
+
+mod half_closed;
+mod raw;
+mod same_bytes;

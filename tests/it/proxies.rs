@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use mcp_mount::{BuildErrorKind, EndpointUrl, Mcp, McpService, tool_fn};
 use serde_json::json;
 
-use crate::support::{Ask, call, legacy, modern_call};
+use crate::{
+    logs::Log,
+    support::{Ask, call, legacy, modern_call},
+};
 
 const PROXY: &str = "10.1.2.3:4711";
 const STRANGER: &str = "192.0.2.9:4711";
@@ -67,10 +70,19 @@ async fn nobody_else_is_believed() {
 }
 
 #[tokio::test]
-async fn an_unknown_peer_is_not_believed() {
+async fn an_unknown_peer_is_not_believed_and_the_log_says_once_what_to_call() {
     let mcp = proxied();
-    let ask = modern_call("where", json!({})).header("host", "127.0.0.1:8000");
-    assert_eq!(status(&mcp, forwarded(ask, "example.com")).await, 403);
+    let log = Log::default();
+    let _guard = log.listen();
+    let ask = || modern_call("where", json!({})).header("host", "127.0.0.1:8000");
+    assert_eq!(status(&mcp, ask().header("host", "example.com")).await, 200);
+    assert!(!log.text().contains("trusted_proxies"), "nothing was forwarded\n{}", log.text());
+    for _ in 0..3 {
+        assert_eq!(status(&mcp, forwarded(ask(), "example.com")).await, 403);
+    }
+    let text = log.text();
+    assert_eq!(text.matches("trusted_proxies").count(), 1, "{text}");
+    assert!(text.contains("into_make_service_with_connect_info::<SocketAddr>()"), "{text}");
 }
 
 #[tokio::test]

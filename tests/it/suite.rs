@@ -5,6 +5,7 @@
 //! be so in one home and not in another says it beside the test (`home::NAME`).
 
 pub mod connection;
+pub mod differences;
 pub mod eras;
 pub mod layered;
 pub mod page;

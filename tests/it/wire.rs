@@ -30,7 +30,7 @@ async fn only_the_endpoint_answers() {
         case("the path is judged before the host", 404, echo().at("/below").header("host", "evil.example")),
     ])
     .await;
-    check([if home::LOSES_A_SLASH {
+    check([if home::DIFFERS.loses_a_slash {
         case("double slash, of which one is left", 200, echo().at("//")).runs(1)
     } else {
         case("double slash", 404, echo().at("//"))

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::extract::connect_info::MockConnectInfo;
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use axum::serve::ListenerExt as _;
 use http::Extensions;
@@ -26,7 +27,8 @@ pub(crate) fn unstripped_path(extensions: &Extensions) -> Option<&str> {
 
 /// The peer's address, where the host serves with it.
 pub(crate) fn connect_info(extensions: &Extensions) -> Option<SocketAddr> {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address)
+    let served = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address);
+    served.or_else(|| extensions.get::<MockConnectInfo<SocketAddr>>().map(|MockConnectInfo(address)| *address))
 }
 
 impl McpService {

@@ -31,6 +31,7 @@ use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::below::below;
 use crate::{
+    differences::{self, Differences},
     suite::held::Lease,
     support::User,
     target::{BoxError, Door, Received, Sent, received},
@@ -39,8 +40,17 @@ use crate::{
 /// Where the application has it.
 const PATH: &str = "/mcp";
 
-/// The path arrives as it was sent.
-pub const LOSES_A_SLASH: bool = false;
+pub const DIFFERS: Differences = Differences {
+    // actix-web's scopes match a prefix and strip nothing, as axum's `merge` does.
+    before_the_path: PATH,
+    // actix-web's request lives until its response does; of the extensions the service has copies.
+    holds_extensions: true,
+    // actix-http does not read on to where the next request begins; hyper does, a little.
+    closes_after_unread: true,
+    // actix-http runs each request of an HTTP/2 connection in a task of its own, which learns of a reset when it sends.
+    late_on_http_2: true,
+    ..differences::NONE
+};
 
 type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
 
@@ -124,6 +134,10 @@ async fn answer(app: App<impl Application>, request: Request<Sent>) -> Result<Re
     };
     let (head, body) = response.into_parts();
     let mut converted = Response::new(received(Local(SendWrapper::new(Box::pin(body)))));
+    if head.head().connection_type() == old::ConnectionType::Close {
+        // Written by actix-web's server, which is not here.
+        converted.headers_mut().insert("connection", HeaderValue::from_static("close"));
+    }
     *converted.status_mut() = StatusCode::from_u16(head.status().as_u16()).expect("a status");
     for (name, value) in head.headers() {
         let name = HeaderName::from_bytes(name.as_str().as_bytes()).expect("a name");

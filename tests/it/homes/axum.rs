@@ -9,13 +9,19 @@ use tokio::net::TcpListener;
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::below::below;
-use crate::target::{Door, Sent, Target as _};
+use crate::{
+    differences::{self, Differences},
+    target::{Door, Sent, Target as _},
+};
 
 /// Where the application has it.
 const PATH: &str = "/mcp";
 
-/// axum strips the path of a nest with the slash behind it, and adds one where the rest has none: `/mcp//x` is `/mcp/x`.
-pub const LOSES_A_SLASH: bool = true;
+pub const DIFFERS: Differences = Differences {
+    // axum strips the path of a nest with the slash behind it, and adds one where the rest has none: `//x` is `/x`.
+    loses_a_slash: true,
+    ..differences::NONE
+};
 
 pub fn mount(mcp: &McpService) -> Door {
     BoxCloneSyncService::new(app(mcp).door().map_request(|request: Request<Sent>| below(PATH, request)))

@@ -12,10 +12,12 @@ use mcp_mount::{Body, McpService};
 use tokio::net::TcpListener;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
-use crate::target::{Door, Sent, received};
+use crate::{
+    differences::{self, Differences},
+    target::{Door, Sent, received},
+};
 
-/// Whether one slash of two behind the mount's path is lost before the service sees the path.
-pub const LOSES_A_SLASH: bool = false;
+pub const DIFFERS: Differences = differences::NONE;
 
 pub fn mount(mcp: &McpService) -> Door {
     let mcp = ServiceExt::<Request<Sent>>::map_response(mcp.clone(), |response: Response<Body>| response.map(received));

@@ -1,0 +1,193 @@
+//! What was promised, and what was seen.
+
+use std::{fmt::Write as _, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Besides, Plan, STREAMS, USE,
+    http::Broken,
+    load::{Call, Client, Outcome, Probe, Stream, Told},
+    server::{Report, Signal},
+};
+use crate::support::secs;
+
+/// A call that was written this long before something began has been read by then: on the way are the loopback device,
+/// which is done when the write is, and one turn of a worker of the server's. The turn takes less than a millisecond on
+/// an idle machine; this allows for one on which other processes have the processors for a while. What is written later
+/// may be on either side.
+const MARGIN: Duration = Duration::from_millis(50);
+
+/// How soon after the signal a probe is told that the server is not ready.
+const FLIP: Duration = Duration::from_millis(100);
+
+/// How long after the deadline a socket that nobody reads is given up: docs/lifespan.md.
+const GIVEN_UP: Duration = secs(1);
+
+#[derive(Debug)]
+pub struct Seen {
+    pub plan: Plan,
+    pub signal: Signal,
+    pub report: Report,
+    pub ended: Instant,
+    pub calls: Vec<Call>,
+    pub probes: Vec<Probe>,
+    pub streams: Vec<Stream>,
+    /// What the calls were answered that never end by themselves.
+    pub cut: Vec<(String, Instant)>,
+}
+
+impl Seen {
+    pub fn check(&self) {
+        self.check_calls();
+        self.check_streams();
+        self.check_probes();
+        self.check_report();
+        match self.plan.besides {
+            Besides::Nothing if self.plan.http2 && !self.plan.host.ends_http2() => self.check_latest(GIVEN_UP),
+            Besides::Nothing => {
+                let took = self.ended - self.last_answer();
+                assert!(took < self.plan.host.tidies_up_within(), "{took:?} after the last answer");
+            }
+            Besides::StuckHandlers => self.check_cut(),
+            Besides::UnreadSocket => self.check_end(GIVEN_UP),
+        }
+    }
+
+    /// At the latest.
+    fn drain(&self) -> Instant {
+        self.signal.not_after + self.plan.lame_duck
+    }
+
+    /// Results and the ends of streams: what clients are told later that wait for nothing is no answer.
+    fn last_answer(&self) -> Instant {
+        let results = self.calls.iter().filter(|call| call.outcome == Outcome::Result).map(|call| call.at);
+        let streams = self.streams.iter().map(|stream| stream.at);
+        results.chain(streams).chain(self.cut.iter().map(|cut| cut.1)).max().expect("there were some")
+    }
+
+    fn check_calls(&self) {
+        // Until the drain begins everything is as before.
+        let accepted = self.signal.not_before + self.plan.lame_duck - MARGIN;
+        for call in &self.calls {
+            let before = call.written < accepted;
+            match &call.outcome {
+                Outcome::Result => {}
+                Outcome::Refused | Outcome::NotConnected(_) | Outcome::Broken(Broken::Unanswered(_)) if !before => {}
+                other => panic!("{:+.3} s from the signal: {other:?}", self.since_signal(call.written)),
+            }
+        }
+        for session in [true, false] {
+            let accepted = |call: &&Call| call.session == session && call.written < self.signal.not_before - MARGIN;
+            let accepted = self.calls.iter().filter(accepted).count() as u128;
+            let due = (USE - MARGIN).as_millis() / super::CALLS.as_millis() / 2;
+            assert!(accepted * 10 > due * 9, "an open loop has {due} in that time: {accepted}");
+        }
+    }
+
+    fn check_streams(&self) {
+        assert_eq!(self.streams.len(), 2 * STREAMS);
+        for stream in &self.streams {
+            assert_eq!((&stream.complete, &stream.closed), (&Ok(()), &Ok(())), "{stream:#?}");
+            let last = stream.text.trim_end().rsplit("\n\n").next().expect("there is one");
+            let goodbye = match stream.client {
+                Client::Session(_) => "retry: ",
+                Client::Stateless => r#""id":7,"result":{"resultType":"complete""#,
+            };
+            assert!(last.contains(goodbye), "{stream:#?}");
+            assert!(stream.text.contains("tools/list_changed"), "it was of use: {stream:#?}");
+            assert!(stream.at >= self.signal.not_before + self.plan.lame_duck, "only the drain ends it");
+        }
+    }
+
+    fn check_probes(&self) {
+        let (before, after): (Vec<_>, Vec<_>) = self.probes.iter().partition(|probe| probe.at < self.signal.not_before);
+        assert!(!before.is_empty() && before.iter().all(|probe| probe.told == Told::Ready), "{before:#?}");
+        assert!(self.flip() < FLIP, "{:?}", self.flip());
+        let mut since = after.iter().skip_while(|probe| probe.told == Told::Ready);
+        let first = since.next().map(|probe| &probe.told);
+        let refused = self.plan.lame_duck.is_zero() && matches!(first, Some(Told::Nothing(_)));
+        assert!(first == Some(&Told::NotReady) || refused, "{first:?}");
+        assert!(since.all(|probe| probe.told != Told::Ready), "and it stays so: {after:#?}");
+    }
+
+    /// How long after the signal a probe was told that the server is not ready, or found nobody there.
+    fn flip(&self) -> Duration {
+        let flipped = |probe: &&Probe| probe.at >= self.signal.not_before && probe.told != Told::Ready;
+        let first = self.probes.iter().find(flipped).expect("probes go on until the process has ended");
+        first.at - self.signal.not_before
+    }
+
+    fn check_report(&self) {
+        let cut = match self.plan.besides {
+            Besides::Nothing => 0,
+            Besides::StuckHandlers => self.cut.len(),
+            Besides::UnreadSocket => 1,
+        };
+        assert_eq!((self.report.cut, self.report.streams), (cut, 2 * STREAMS), "{:?}", self.report);
+        // The clients have an answer after the server has given it.
+        let drain = self.signal.not_before + self.plan.lame_duck;
+        let late = self.calls.iter().filter(|call| call.outcome == Outcome::Result && call.at > drain).count();
+        assert!((1..=late).contains(&self.report.finished), "{:?} of {late}", self.report);
+    }
+
+    fn check_cut(&self) {
+        assert_eq!(self.cut.len(), 2);
+        for (answer, at) in &self.cut {
+            assert!(answer.contains("-32603") && answer.contains("shutting down"), "{answer}");
+            assert!(*at < self.drain() + self.plan.grace + MARGIN * 4, "{:+.3} s", self.since_signal(*at));
+        }
+        self.check_end(Duration::ZERO);
+    }
+
+    /// The process ends so long after the deadline, and then by itself.
+    fn check_end(&self, later: Duration) {
+        let earliest = self.signal.not_before + self.plan.lame_duck + self.plan.grace + later;
+        assert!(self.ended >= earliest, "{:+.3} s", self.since_signal(self.ended));
+        self.check_latest(later);
+    }
+
+    fn check_latest(&self, later: Duration) {
+        let latest = self.drain() + self.plan.grace + later + self.plan.host.tidies_up_within();
+        assert!(self.ended < latest, "{:+.3} s", self.since_signal(self.ended));
+    }
+
+    fn since_signal(&self, at: Instant) -> f64 {
+        let signal = self.signal.not_before;
+        at.saturating_duration_since(signal).as_secs_f64() - signal.saturating_duration_since(at).as_secs_f64()
+    }
+
+    /// One round in one line.
+    pub fn figures(&self) -> String {
+        let Plan { host, lame_duck, grace, besides, http2 } = self.plan;
+        let version = if http2 { "HTTP/2" } else { "HTTP/1.1" };
+        let count = |of: &dyn Fn(&Call) -> bool| self.calls.iter().filter(|call| of(call)).count();
+        let is = |outcome: &'static dyn Fn(&Outcome) -> bool| count(&|call| outcome(&call.outcome));
+        let before = count(&|call| call.written < self.signal.not_before - MARGIN);
+        let signal = self.signal.not_after - self.signal.not_before;
+        let mut line = format!(
+            "{host:?}, {version}, besides: {besides:?}, lame duck {lame_duck:?}, grace {grace:?}: signal within {signal:.1?}; "
+        );
+        let ended = self.ended - self.last_answer();
+        let streams = self.streams.iter().map(|stream| self.since_signal(stream.at)).fold(0.0, f64::max);
+        write!(
+            line,
+            "not ready after {:.1?}; {} calls, {before} written before the signal, {} answered, {} refused with 503, \
+             {} not connected, {} closed unanswered, {} cut; {} streams, the last one ended after {streams:.3} s; last \
+             answer after {:.3} s, end after {:.3} s, {ended:.1?} after the last answer; {:?}",
+            self.flip(),
+            self.calls.len(),
+            is(&|outcome| *outcome == Outcome::Result),
+            is(&|outcome| *outcome == Outcome::Refused),
+            is(&|outcome| matches!(outcome, Outcome::NotConnected(_))),
+            is(&|outcome| matches!(outcome, Outcome::Broken(Broken::Unanswered(_)))),
+            is(&|outcome| matches!(outcome, Outcome::Broken(Broken::Cut(_)))),
+            self.streams.len(),
+            self.since_signal(self.last_answer()),
+            self.since_signal(self.ended),
+            self.report,
+        )
+        .expect("a string takes it");
+        line
+    }
+}
