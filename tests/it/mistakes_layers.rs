@@ -7,7 +7,7 @@ use http_body_util::StreamBody;
 use mcp_mount::McpService;
 use serde_json::json;
 use tower_http::{
-    compression::{CompressionLayer, predicate::SizeAbove},
+    compression::{CompressionLayer, DefaultPredicate, Predicate as _, predicate::SizeAbove},
     limit::RequestBodyLimitLayer,
     timeout::{RequestBodyTimeoutLayer, ResponseBodyTimeoutLayer, TimeoutLayer},
 };
@@ -133,11 +133,15 @@ async fn a_request_body_timeout_is_over_when_the_call_begins() {
 #[tokio::test(start_paused = true)]
 async fn tower_https_compression_leaves_streams_alone() {
     let probe = Probe::new();
-    let app = at_mcp(&server([probe.speaking_tool()])).layer(CompressionLayer::new());
-    let mut stream = Squeezed::open(&app, speak()).await;
-    assert!(!stream.is_compressed() && stream.hears("half").await);
-    let reply = Squeezed::open(&app, modern("server/discover", json!({})).at("/mcp")).await;
-    assert!(reply.is_compressed(), "a plain answer is compressed");
+    let stricter = DefaultPredicate::new().and(SizeAbove::new(100));
+    let mount = at_mcp(&server([probe.speaking_tool()]));
+    let stricter = CompressionLayer::new().compress_when(stricter);
+    for app in [mount.clone().layer(CompressionLayer::new()), mount.layer(stricter)] {
+        let mut stream = Squeezed::open(&app, speak()).await;
+        assert!(!stream.is_compressed() && stream.hears("half").await);
+        let reply = Squeezed::open(&app, modern("server/discover", json!({})).at("/mcp")).await;
+        assert!(reply.is_compressed(), "a plain answer is compressed");
+    }
 }
 
 /// A predicate of the application's own takes the place of the one that leaves streams out.

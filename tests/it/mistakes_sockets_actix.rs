@@ -73,22 +73,17 @@ async fn actix_webs_timeouts_leave_calls_and_streams_alone() {
 }
 
 /// Sends a call, of which nothing is answered yet, and hangs up.
-async fn hang_up(address: SocketAddr, probe: &Probe, ask: Ask) {
-    let mut client = Client::h1(address).await;
+async fn hang_up(mut client: Client, probe: &Probe, ask: Ask) {
     let calling = tokio::spawn(async move { client.send(ask).await });
     promptly("the call starts", probe.started()).await;
     calling.abort();
 }
 
-#[tokio::test]
-async fn with_half_closed_connections_a_silent_handler_runs_on() {
-    let probe = Probe::new();
-    let limits = Limits::new().silence(secs(2)).keep_alive(Duration::from_millis(300));
-    let address = serve_with(server_with([probe.silent_tool()], |mcp| mcp.limits(limits)), true).await;
-
+/// A handler of whose reply nothing is sent yet runs on without its client.
+async fn is_noticed_late(client: impl AsyncFn() -> Client, probe: &Probe) {
     // No stream can be made of the reply: nothing is sent before the end.
     let plain = modern_call("wait", json!({})).header("accept", "application/json");
-    hang_up(address, &probe, plain).await;
+    hang_up(client().await, probe, plain).await;
     assert!(timeout(secs(4), probe.dropped()).await.is_err(), "nobody noticed");
     probe.release();
     promptly("the call ends", async {
@@ -99,9 +94,28 @@ async fn with_half_closed_connections_a_silent_handler_runs_on() {
     .await;
 
     // A reply that becomes a stream after `Limits::silence` is noticed by what is sent from then on.
-    hang_up(address, &probe, modern_call("wait", json!({}))).await;
+    hang_up(client().await, probe, modern_call("wait", json!({}))).await;
     assert!(timeout(secs(1), probe.dropped()).await.is_err(), "nothing was sent yet");
     promptly("the handler is dropped", probe.dropped()).await;
+}
+
+async fn waiting(probe: &Probe, allow_half_closed: bool) -> SocketAddr {
+    let limits = Limits::new().silence(secs(2)).keep_alive(Duration::from_millis(300));
+    serve_with(server_with([probe.silent_tool()], |mcp| mcp.limits(limits)), allow_half_closed).await
+}
+
+#[tokio::test]
+async fn with_half_closed_connections_a_silent_handler_runs_on() {
+    let probe = Probe::new();
+    let address = waiting(&probe, true).await;
+    is_noticed_late(async || Client::h1(address).await, &probe).await;
+}
+
+#[tokio::test]
+async fn over_http_2_a_silent_handler_runs_on() {
+    let probe = Probe::new();
+    let address = waiting(&probe, false).await;
+    is_noticed_late(async || Client::h2(address).await, &probe).await;
 }
 
 /// Each worker makes its application anew, and panics: the server does not start.

@@ -27,6 +27,8 @@ mod suite;
 
 mod actix_extractors;
 mod mistakes_actix;
+#[cfg(unix)]
+mod mistakes_signals;
 mod mistakes_sockets_actix;
 mod mount_actix;
 mod mounted;
