@@ -23,6 +23,12 @@ pub async fn promptly<T>(what: &str, future: impl Future<Output = T>) -> T {
     }
 }
 
+async fn connected(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).await.expect("connects");
+    stream.set_nodelay(true).expect("a TCP socket");
+    stream
+}
+
 /// One connection of either version.
 pub enum Client {
     H1(http1::SendRequest<Sent>, SocketAddr),
@@ -31,7 +37,7 @@ pub enum Client {
 
 impl Client {
     pub async fn h1(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("connects");
+        let stream = connected(address).await;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
         tokio::spawn(connection);
         Self::H1(sender, address)
@@ -39,7 +45,7 @@ impl Client {
 
     /// With prior knowledge.
     pub async fn h2(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("connects");
+        let stream = connected(address).await;
         let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (sender, connection) = handshake.await.expect("HTTP/2");
         tokio::spawn(connection);

@@ -64,4 +64,3 @@ mod testing_app;
 mod testing_raw;
 mod testing_spec;
 mod testing_streams;
-mod unread_sockets;

@@ -13,7 +13,14 @@ fn root() -> &'static Path {
 /// Path and text of every page, by its path from the root.
 fn pages() -> Vec<(String, String)> {
     let mut paths = vec![PathBuf::from("README.md")];
-    for folder in ["docs", "examples/actix_mount", "examples/axum_mount", "examples/bookmarks", "examples/everything"] {
+    for folder in [
+        "docs",
+        "docs/deploy",
+        "examples/actix_mount",
+        "examples/axum_mount",
+        "examples/bookmarks",
+        "examples/everything",
+    ] {
         let entries = fs::read_dir(root().join(folder)).expect("a folder");
         let names = entries.map(|entry| entry.expect("an entry").file_name());
         paths.extend(names.map(|name| Path::new(folder).join(name)).filter(|path| path.extension().is_some_and(is_md)));

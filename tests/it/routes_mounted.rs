@@ -7,8 +7,6 @@ use mcp_mount::{Mcp, McpService};
 use serde_json::json;
 
 use crate::{
-    connection::Client,
-    home,
     rig::rig_with,
     support::{Ask, Reply, bare, modern_call},
 };
@@ -154,25 +152,5 @@ async fn on_a_path_without_a_router() {
             missing(&app, "").await;
         }
         missing(&app, &format!("{base}/x")).await;
-    }
-}
-
-#[tokio::test]
-async fn over_real_sockets() {
-    let address = home::serve(mcp()).await;
-    for mut client in Client::both(address).await {
-        for path in ["/mcp/health", "/mcp/version"] {
-            let get = client.open_at(bare(Method::GET, ""), path).await.collect().await;
-            assert_eq!(get.status, 200, "{path}\n{get}");
-            assert_eq!(get.header("content-length"), Some(get.body.len().to_string().as_str()), "{path}\n{get}");
-            let head = client.open_at(bare(Method::HEAD, ""), path).await.collect().await;
-            assert_eq!((head.status.as_u16(), head.body.len()), (200, 0), "{path}\n{head}");
-            same_length(&head, &get);
-        }
-        let reply = client.open_at(bare(Method::POST, "a body"), "/mcp/v1/echo").await.collect().await;
-        assert_eq!(&reply.body[..], b"a body", "the connection is in order after HEAD");
-        let reply = client.send(bare(Method::HEAD, "")).await;
-        assert_eq!((reply.status.as_u16(), reply.body.len()), (405, 0), "{reply}");
-        assert_ne!(reply.header("content-length"), Some("0"), "{reply}");
     }
 }

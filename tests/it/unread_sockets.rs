@@ -6,14 +6,16 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use axum::Router;
 use mcp_mount::{Context, Limits, Mcp, McpService, tool_fn};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{modern, modern_call};
+use crate::{
+    home,
+    support::{modern, modern_call},
+};
 
 /// What each message of the flood weighs: bytes.
 const WEIGHT: usize = 16 << 10;
@@ -49,15 +51,6 @@ fn flooding(flood: &Arc<Flood>) -> McpService {
     Mcp::new("flood", "1").limits(limits).tool(tool).build().expect("builds")
 }
 
-async fn serve(mcp: &McpService) -> std::net::SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    let app: Router = Router::new().merge(mcp.at("/mcp"));
-    let lifespan = mcp.lifespan();
-    tokio::spawn(async move { lifespan.serve(listener, app).await });
-    address
-}
-
 /// Sends a call and its headers by hand, so that nothing reads unless the test does.
 async fn ask(address: std::net::SocketAddr) -> TcpStream {
     let params = json!({"name": "flood", "arguments": {}, "_meta": {"progressToken": 1}});
@@ -87,7 +80,7 @@ async fn until(what: &str, happened: impl Fn() -> bool) {
 async fn a_client_that_stops_reading_is_cut_and_its_handler_dropped() {
     let flood = Arc::new(Flood::default());
     let mcp = flooding(&flood);
-    let address = serve(&mcp).await;
+    let address = home::serve(mcp.clone()).await;
     let mut unread = ask(address).await;
     let mut first = [0; 16];
     timeout(Duration::from_secs(20), unread.read_exact(&mut first)).await.expect("in time").expect("an answer");
@@ -110,8 +103,7 @@ async fn a_client_that_stops_reading_is_cut_and_its_handler_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_goes_away_takes_its_handler_with_it() {
     let flood = Arc::new(Flood::default());
-    let mcp = flooding(&flood);
-    let address = serve(&mcp).await;
+    let address = home::serve(flooding(&flood)).await;
     let stream = ask(address).await;
     until("the flood begins", || flood.sent.load(SeqCst) > 3).await;
     drop(stream);

@@ -1,9 +1,9 @@
 """docs/deploy, as far as it can be checked without a container engine and without systemd: `deploy.py FOLDER`.
 
 - The image's build commands, read from the Dockerfile, run in a clean folder: only what git tracks, without what
-  Dockerfile.dockerignore leaves out. The folder is made below FOLDER, cargo's target directory, which it uses as its own.
-- What comes of it is started as the image would start it, and is asked by the image's own HEALTHCHECK: before, and after
-  the SIGTERM that is its STOPSIGNAL.
+  Dockerfile.dockerignore leaves out. It is made below FOLDER, cargo's target directory, which it uses as its own.
+- What comes of it is started, and asked by the image's own HEALTHCHECK: before and after the SIGTERM that is its
+  STOPSIGNAL.
 - Compose reads compose.yml, and what stands in several files agrees: addresses, paths, the time that an end may take.
 - `systemd-analyze` verifies the unit and finds it hardened; `nginx -t` has nothing to say.
 
@@ -120,6 +120,13 @@ def check_image(checks, target):
     return image[program], variables
 
 
+def check_toolchain(checks):
+    """The image's compiler is the oldest one that the crate is for. Here it is built with the one at hand."""
+    minimum = re.search(r'^rust-version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+    image = re.search(r"^FROM rust:([\d.]+)-\w+ AS build$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)[1]
+    checks.ok(image == minimum, f"the image is built with Rust {image}", minimum)
+
+
 def check_probe(checks, program, probe):
     """The HEALTHCHECK against the program itself, from before it listens to its lame duck."""
     [port] = free_ports(1)
@@ -154,9 +161,9 @@ def composed():
             continue
         command += ["-f", DEPLOY / "compose.yml", "config"]
         ran = subprocess.run([*command, "--format", "json"], capture_output=True, text=True)
-        if ran.returncode == 0:
+        if ran.returncode == 0 and ran.stdout.startswith("{"):
             return json.loads(ran.stdout)
-        # Compose 1 writes YAML only. It is written in Debian's Python, so that has a module for it.
+        # Compose 1 writes YAML whatever it is told. It is written in Debian's Python, so that has a module for it.
         convert = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
         return json.loads(run("/usr/bin/python3", "-c", convert, input=run(*command)))
     raise Failure("there is no Docker Compose: install docker-compose")
@@ -186,8 +193,10 @@ def check_compose(checks, variables):
         checks.ok(environment["DATABASE"] == variables["DATABASE"], f"{name} has the image's database", environment)
         check_end(checks, name, environment, seconds(service["stop_grace_period"]))
     # Version 1 writes a mount as `source:target:mode`, version 2 as an object.
-    mounts = [one.split(":")[:2] if isinstance(one, str) else (one["source"], one["target"]) for one in proxy["volumes"]]
-    mounted = {target: Path(os.path.join(DEPLOY, source)).resolve() for source, target in mounts}
+    mounted = {}
+    for mount in proxy["volumes"]:
+        source, target = (mount["source"], mount["target"]) if isinstance(mount, dict) else mount.split(":")[:2]
+        mounted[target] = (DEPLOY / source).resolve()
     tls = mounted.pop("/etc/nginx/tls")
     checks.ok(tls == DEPLOY / "tls", "nginx gets the folder with the certificate", tls)
     for target, source in mounted.items():
@@ -207,6 +216,8 @@ def check_unit(checks, program, folder):
     text = (DEPLOY / UNIT).read_text()
     settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.MULTILINE))
     check_end(checks, UNIT, settings, seconds(re.search(r"^TimeoutStopSec=(.*)$", text, re.MULTILINE)[1]))
+    expected = re.search(r"^LAME_DUCK=.*:-(\d+)\}", (DEPLOY / "restart").read_text(), re.MULTILINE)[1]
+    checks.ok(settings["LAME_DUCK"] == expected, f"its lame duck is what `restart` expects, {expected} s", settings)
     replaced, count = re.subn(r"^ExecStart=/usr/local/bin/\S+$", f"ExecStart={program}", text, flags=re.MULTILINE)
     checks.ok(count == 1, "the unit has one program", count)
     (folder / UNIT).write_text(replaced)
@@ -216,8 +227,8 @@ def check_unit(checks, program, folder):
     checks.ok(ran.returncode == 0 and not ran.stderr, "systemd-analyze verifies it and has nothing to say", ran)
     command = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", folder / UNIT]
     ran = subprocess.run(command, capture_output=True, text=True)
-    [*_, verdict] = [re.sub(r"[^ -~]", "", line).strip() for line in ran.stdout.splitlines() if line.strip()] or [ran.stderr]
-    checks.ok(ran.returncode == 0, f"systemd-analyze security: {verdict}", ran)
+    verdict = re.search(r"Overall exposure level.*: ([\d.]+)", ran.stdout)
+    checks.ok(ran.returncode == 0 and verdict, f"systemd-analyze security gives {verdict and verdict[1]} of 10", ran)
 
 
 def check_nginx(checks, folder):
@@ -235,6 +246,7 @@ def main():
         try:
             certificate(folder)
             check_nginx(checks, folder)
+            check_toolchain(checks)
             program, variables = check_image(checks, Path(sys.argv[1]).resolve())
             check_compose(checks, variables)
             check_unit(checks, program, folder)

@@ -10,7 +10,8 @@ from client import BOTH, call
 def check(checks, nginx, front, cafile):
     message, headers = call("count", {"n": 4, "every_ms": 250}, progress="p")
     headers = {"Content-Type": "application/json", "Accept": BOTH, **headers}
-    command = ["curl", "--silent", "--show-error", "--no-buffer", "--http2", "--cacert", str(cafile), "--max-time", "30"]
+    command = ["curl", "--silent", "--show-error", "--no-buffer", "--http2", "--max-time", "30"]
+    command += ["--cacert", str(cafile)]
     # As if nginx listened on 443: without a port in the URL, and in the authority of the request.
     command += ["--connect-to", f"{front.host}:443:127.0.0.1:{front.port}", "--noproxy", "*"]
     for name, value in headers.items():

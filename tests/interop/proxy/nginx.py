@@ -30,6 +30,7 @@ worker_processes 2;
 worker_shutdown_timeout 10m;
 events { worker_connections 1024; }
 http {
+    access_log off;
     client_body_temp_path body;
     gzip on;
     gzip_min_length 1;

@@ -38,10 +38,11 @@ def check(checks, front):
         (what, lambda stream=stream: stream, lambda message: message.get("method") == CHANGED)
         for what, stream in streams.items()
     ]
-    waiting += [
-        ("a call", lambda: front.stream(*call("nap", nap["arguments"])), lambda message: "result" in message),
-        ("a call in a session", lambda: session.stream(request("tools/call", nap)), lambda message: "result" in message),
-    ]
+    calls = {
+        "a call": lambda: front.stream(*call("nap", nap["arguments"])),
+        "a call in a session": lambda: session.stream(request("tools/call", nap)),
+    }
+    waiting += [(what, make, lambda message: "result" in message) for what, make in calls.items()]
     threads = [threading.Thread(target=keep, args=one, daemon=True) for one in waiting]
     for thread in threads:
         thread.start()

@@ -1,7 +1,7 @@
-"""The examples behind nginx with docs/deploy/nginx.conf: `run.py AXUM_MOUNT ACTIX_MOUNT EVERYTHING`.
+"""The examples behind nginx, with docs/deploy: `run.py AXUM_MOUNT ACTIX_MOUNT EVERYTHING`.
 
-The three are the binaries. nginx terminates TLS with a certificate made here, under the prefix /api and without one. The
-streams and calls that are quiet for 90 seconds run beside all the rest, so that the whole takes little more. Needs
+The three are the binaries. nginx terminates TLS with a certificate made here, under the prefix /api and without one.
+The streams and calls that are quiet for 90 seconds run beside all the rest, so that the whole takes little more. Needs
 nginx, openssl and curl; of Python only the standard library.
 """
 
@@ -105,8 +105,12 @@ def everything(checks, proxy, binary, host):
             hosts.check_url(checks, front, prefix)
             hosts.check_direct(checks, port, believed=True)
     checks.context = f"everything in {host}, which believes nobody"
-    with serving(binary, HOST=host, BASE_URL=f"https://{hosts.PUBLIC}") as port:
+    with serving(binary, HOST=host, BASE_URL=f"https://{hosts.PUBLIC}/api") as port, proxy.before(port) as nginx:
         hosts.check_direct(checks, port, believed=False)
+        # With this configuration, `Host` is the public name.
+        front = proxy.front(nginx, "/api")
+        hosts.check(checks, front, "echo", {"message": "hello"})
+        hosts.check_url(checks, front, "/api")
     checks.context = f"everything in {host} without BASE_URL"
     with serving(binary, HOST=host, TRUSTED_PROXIES=BELIEVED) as port, proxy.before(port) as nginx:
         for prefix in PREFIXES:

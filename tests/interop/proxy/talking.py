@@ -66,7 +66,8 @@ def open_session(checks, front):
 def open_get_stream(checks, session):
     stream = session.listen()
     kind = stream.headers.get("content-type", "")
-    checks.ok(stream.status == 200 and kind.startswith("text/event-stream"), "the GET stream opens", (stream.status, kind))
+    opened = stream.status == 200 and kind.startswith("text/event-stream")
+    checks.ok(opened, "the GET stream opens", (stream.status, kind))
     checks.ok("content-encoding" not in stream.headers, "and is not compressed", stream.headers)
     return stream
 

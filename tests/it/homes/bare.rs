@@ -31,6 +31,7 @@ pub async fn serve(mcp: McpService) -> SocketAddr {
     let service = mcp.on_path("/mcp");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).expect("a TCP socket");
             let service = TowerToHyperService::new(service.clone());
             tokio::spawn(async move {
                 let server = auto::Builder::new(TokioExecutor::new());
