@@ -26,8 +26,16 @@ mod homes {
 mod suite;
 
 mod actix_extractors;
+mod mistakes_actix;
+#[cfg(unix)]
+mod mistakes_signals;
+mod mistakes_sockets_actix;
 mod mount_actix;
 mod mounted;
+mod mounting_actix;
+mod mounting_table;
+mod small_writes;
+mod squeezed;
 
 use homes::actix as home;
 use suite::{connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
