@@ -116,7 +116,7 @@ where
 {
     let head = Head::read(request);
     let method = request.method();
-    let route = shared.config.routes.find(place, request.path())?;
+    let route = shared.config.routes.find(place, request)?;
     let probe = matches!(route, Route::Health | Route::Ready);
     if !probe {
         let forwarded = shared.config.proxies.forwarded(request)?;

@@ -4,6 +4,7 @@ use http::Method;
 
 use super::custom::CustomRoute;
 use super::rejection::Rejection;
+use super::request::RequestHead;
 use crate::error::BuildError;
 
 /// Where a request was sent to, as far as its mount knows.
@@ -40,13 +41,14 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// What a request asks for.
-    pub(crate) fn find(&self, place: Place, path: &str) -> Result<Route<'_>, Box<Rejection>> {
+    pub(crate) fn find(&self, place: Place, request: &impl RequestHead) -> Result<Route<'_>, Box<Rejection>> {
+        let nothing = || Rejection::no_such_path(request.full_path());
         match place {
             Place::Endpoint => Ok(Route::Endpoint),
-            Place::Elsewhere => Err(Rejection::no_such_path(path)),
-            Place::Below(at) => match path.get(at..).unwrap_or_default() {
+            Place::Elsewhere => Err(nothing()),
+            Place::Below(at) => match request.path().get(at..).unwrap_or_default() {
                 "" | "/" => Ok(Route::Endpoint),
-                rest => self.below(rest).ok_or_else(|| Rejection::no_such_path(path)),
+                rest => self.below(rest).ok_or_else(nothing),
             },
         }
     }

@@ -273,10 +273,7 @@ async fn a_server_of_2026_07_28_has_nothing_else() {
 /// Where each connection has buffers of its own: what is said leaves at once, and who hangs up is gone.
 #[tokio::test]
 async fn over_real_sockets() {
-    let limits = Limits::new().open_streams(1);
-    let late = home::DIFFERS.late_on_http_2;
-    let limits = if late { limits.keep_alive(std::time::Duration::from_millis(200)) } else { limits };
-    let mcp = server_with(|mcp| mcp.limits(limits));
+    let mcp = server_with(|mcp| mcp.limits(Limits::new().open_streams(1)));
     let (notify, address) = (mcp.notify(), home::serve(mcp).await);
     for n in 0..4 {
         let [h1, h2] = Client::both(address).await;

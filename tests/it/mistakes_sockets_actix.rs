@@ -111,13 +111,6 @@ async fn with_half_closed_connections_a_silent_handler_runs_on() {
     is_noticed_late(async || Client::h1(address).await, &probe).await;
 }
 
-#[tokio::test]
-async fn over_http_2_a_silent_handler_runs_on() {
-    let probe = Probe::new();
-    let address = waiting(&probe, false).await;
-    is_noticed_late(async || Client::h2(address).await, &probe).await;
-}
-
 /// Each worker makes its application anew, and panics: the server does not start.
 #[tokio::test]
 async fn a_principal_that_is_not_forwarded_keeps_the_server_from_starting() {

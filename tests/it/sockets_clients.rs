@@ -16,15 +16,9 @@ use crate::{
 /// Much sooner than any keep-alive, which is what notices a client whose going away was not told.
 const SOON: Duration = secs(5);
 
-fn is_late(version: &str) -> bool {
-    home::DIFFERS.late_on_http_2 && version == "h2"
-}
-
-/// The silent call becomes a stream soon, so that its headers arrive while it waits. Where a client is only missed when
-/// something is sent to it, something is.
-fn streaming(version: &str) -> Limits {
-    let limits = Limits::new().silence(Duration::from_millis(50));
-    if is_late(version) { limits.keep_alive(Duration::from_millis(200)) } else { limits }
+/// The silent call becomes a stream soon, so that its headers arrive while it waits.
+fn streaming() -> Limits {
+    Limits::new().silence(Duration::from_millis(50))
 }
 
 #[tokio::test]
@@ -33,7 +27,7 @@ async fn a_client_that_hangs_up_cancels_its_modern_call() {
         for tool in ["wait", "speak"] {
             let probe = Probe::new();
             let tools = [probe.silent_tool(), probe.speaking_tool()];
-            let address = home::serve(server_with(tools, |mcp| mcp.limits(streaming(version)))).await;
+            let address = home::serve(server_with(tools, |mcp| mcp.limits(streaming()))).await;
             let mut client = if version == "h1" { Client::h1(address).await } else { Client::h2(address).await };
             let meta = json!({"progressToken": "token"});
             let live = client.open(modern("tools/call", json!({"name": tool, "arguments": {}, "_meta": meta}))).await;
@@ -52,8 +46,7 @@ async fn a_client_that_hangs_up_cancels_its_modern_call() {
 async fn a_client_that_hangs_up_before_the_answer_cancels_its_modern_call() {
     for version in ["h1", "h2"] {
         let probe = Probe::new();
-        let limits = if is_late(version) { streaming(version) } else { Limits::new() };
-        let address = home::serve(server_with([probe.silent_tool()], |mcp| mcp.limits(limits))).await;
+        let address = home::serve(server_with([probe.silent_tool()], |mcp| mcp)).await;
         let mut client = if version == "h1" { Client::h1(address).await } else { Client::h2(address).await };
         let calling = tokio::spawn(async move { client.send(modern_call("wait", json!({}))).await });
         promptly("the call starts", probe.started()).await;

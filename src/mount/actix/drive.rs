@@ -31,6 +31,11 @@ impl Lifespan {
     /// # Ok(()) }
     /// ```
     ///
+    /// actix-web has a deadline of its own for a graceful stop, `HttpServer::shutdown_timeout`, 30 s by default, at which it
+    /// drops connections without an answer. With a [`grace`](Self::grace) that comes near to it, set it two seconds higher
+    /// than that. Workers look at their connections once a second, so the end comes up to a second after the last answer;
+    /// an HTTP/2 connection, which actix-web does not close by itself, holds it until one second after the deadline.
+    ///
     /// # Errors
     ///
     /// That of a start hook, in which case the server never accepts; or the server's own.

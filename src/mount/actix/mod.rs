@@ -6,6 +6,7 @@
 mod drive;
 mod extract;
 mod forward;
+mod gone;
 mod reply;
 mod request;
 
@@ -17,7 +18,8 @@ use actix_web::web::ServiceConfig;
 use actix_web::{Error, FromRequest};
 
 use self::forward::Forwards;
-use self::request::{ActixHead, PayloadBody};
+use self::gone::{or_gone, watch};
+use self::request::ActixHead;
 use crate::transport::http_layer;
 use crate::transport::respond;
 use crate::transport::route::Place;
@@ -247,11 +249,16 @@ impl Mount {
         let shared = &self.mcp.shared;
         let mut head = ActixHead::new(&request, &self.forwards);
         let layered = shared.http_layers.get().filter(|_| !http_layer::is_answered_without(shared, &head)).cloned();
-        let response = match layered {
-            None => respond(shared, place, &mut head, PayloadBody(payload)).await,
-            Some(layered) => request::through_layers(layered, shared, place, head, payload).await,
+        let (payload, mut gone) = watch(payload, request.version());
+        let answering = async {
+            match layered {
+                None => respond(shared, place, &mut head, payload).await,
+                Some(layered) => request::through_layers(layered, shared, place, head, payload).await,
+            }
         };
-        let response = reply::convert(response);
+        // Nobody reads what is answered to a client that has gone away.
+        let response = or_gone(answering, &mut gone).await.unwrap_or_default();
+        let response = reply::convert(response, request.method(), gone);
         ServiceResponse::new(request, response)
     }
 }

@@ -4,25 +4,27 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::HttpResponse;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{self, BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use bytes::Bytes;
 use http::Response;
 use http_body::Body as _;
 
+use super::gone::Gone;
 use crate::transport::body::{Body, StreamCut};
 
 /// Makes it actix-web's.
-pub(super) fn convert(response: Response<Body>) -> HttpResponse {
+pub(super) fn convert(response: Response<Body>, asked_by: &Method, gone: Option<Gone>) -> HttpResponse {
     let (head, body) = response.into_parts();
     let status = StatusCode::from_u16(head.status.as_u16()).expect("a status is one in both versions");
-    let body = match status {
-        // RFC 9110, 8.6: no Content-Length.
-        StatusCode::NO_CONTENT => BoxBody::new(()).boxed(),
-        _ => BoxBody::new(ReplyBody(body)),
+    // RFC 9110, 8.6: no Content-Length, or for HEAD that of the content, which is not known here.
+    let content = if status == StatusCode::NO_CONTENT || asked_by == Method::HEAD {
+        BoxBody::new(body::None::new())
+    } else {
+        BoxBody::new(ReplyBody { body, gone })
     };
-    let mut converted = HttpResponse::with_body(status, body);
+    let mut converted = HttpResponse::with_body(status, content);
     for (name, value) in &head.headers {
         if name == http::header::CONNECTION {
             // actix-web writes this header itself.
@@ -56,22 +58,28 @@ fn convert_value(value: &http::HeaderValue) -> Option<HeaderValue> {
 }
 
 /// Our body as one of actix-web's. Each piece of a stream is a chunk, which actix-web flushes when there is no other.
-struct ReplyBody(Body);
+struct ReplyBody {
+    body: Body,
+    gone: Option<Gone>,
+}
 
 impl MessageBody for ReplyBody {
     type Error = StreamCut;
 
     fn size(&self) -> BodySize {
-        self.0.size_hint().exact().map_or(BodySize::Stream, BodySize::Sized)
+        self.body.size_hint().exact().map_or(BodySize::Stream, BodySize::Sized)
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
         loop {
-            let frame = match Pin::new(&mut self.0).poll_frame(cx) {
+            let frame = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(cut))) => return Poll::Ready(Some(Err(cut))),
                 Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    let Some(gone) = &mut self.gone else { return Poll::Pending };
+                    return gone.poll(cx).map(|()| Some(Err(StreamCut::new())));
+                }
             };
             // Trailers, which a layer may have added, have no place in actix-web's bodies.
             if let Ok(data) = frame.into_data() {
@@ -81,6 +89,7 @@ impl MessageBody for ReplyBody {
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
-        self.0.into_bytes().map_err(Self)
+        let Self { body, gone } = self;
+        body.into_bytes().map_err(|body| Self { body, gone })
     }
 }

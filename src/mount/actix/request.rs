@@ -1,23 +1,21 @@
 //! The way in: actix-web's request, read in place, and converted for those who ask.
 
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use actix_web::HttpRequest;
-use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::Version as ActixVersion;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use futures_util::{Stream, StreamExt as _};
 use http::request::Parts;
 use http::{Extensions, HeaderName, HeaderValue, Method, Request, Response, Version};
-use http_body::Frame;
+use http_body_util::BodyExt as _;
 use http_body_util::channel::{Channel, Sender};
 
 use super::forward::Forwards;
+use super::gone::PayloadBody;
 use crate::transport::body::Body;
 use crate::transport::http_layer::{self, HttpService};
 use crate::transport::request::{RequestHead, take};
@@ -106,18 +104,6 @@ impl RequestHead for ActixHead<'_> {
     }
 }
 
-/// actix-web's payload as a body, frame by frame and uncopied.
-pub(super) struct PayloadBody(pub(super) Payload);
-
-impl http_body::Body for PayloadBody {
-    type Data = Bytes;
-    type Error = PayloadError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, PayloadError>>> {
-        Pin::new(&mut self.0).poll_next(cx).map_ok(Frame::data)
-    }
-}
-
 /// Answers a request within the layers of [`Mcp::http_layer`](crate::Mcp::http_layer), which have `http`'s types and may run
 /// anywhere: the payload, which may not, is handed to them frame by frame.
 pub(super) async fn through_layers(
@@ -125,7 +111,7 @@ pub(super) async fn through_layers(
     shared: &Arc<Shared>,
     place: Place,
     mut head: ActixHead<'_>,
-    payload: Payload,
+    payload: PayloadBody,
 ) -> Response<Body> {
     let mut parts = match take(&mut head, shared.config.tool_timeout).await {
         Ok(parts) => parts,
@@ -136,7 +122,7 @@ pub(super) async fn through_layers(
     }
     let (sender, body) = Channel::<Bytes, PayloadError>::new(1);
     let answering = http_layer::respond(layered, Arc::clone(shared), place, parts, body);
-    let feeding = std::pin::pin!(feed(payload, sender));
+    let feeding = pin!(feed(payload, sender));
     let Ok(response) = match select(answering, feeding).await {
         Either::Left((answer, _)) => answer,
         Either::Right(((), answering)) => answering.await,
@@ -145,13 +131,13 @@ pub(super) async fn through_layers(
 }
 
 /// Hands a payload on until it ends, or nobody reads it any more.
-async fn feed(mut payload: Payload, mut sender: Sender<Bytes, PayloadError>) {
-    while let Some(piece) = payload.next().await {
-        let piece = match piece {
-            Ok(piece) => piece,
+async fn feed(mut payload: PayloadBody, mut sender: Sender<Bytes, PayloadError>) {
+    while let Some(frame) = payload.frame().await {
+        let sent = match frame {
+            Ok(frame) => sender.send(frame).await,
             Err(error) => return sender.abort(error),
         };
-        if sender.send_data(piece).await.is_err() {
+        if sent.is_err() {
             return;
         }
     }

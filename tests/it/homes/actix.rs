@@ -45,12 +45,6 @@ pub const DIFFERS: Differences = Differences {
     before_the_path: PATH,
     // actix-web's request lives until its response does; of the extensions the service has copies.
     holds_extensions: true,
-    // actix-http does not read on to where the next request begins; hyper does, a little.
-    closes_after_unread: true,
-    // actix-http writes the length of each body that has one; RFC 9110, 8.6 wants that of GET, or none.
-    says_zero_to_head: true,
-    // actix-http runs each request of an HTTP/2 connection in a task of its own, which learns of a reset when it sends.
-    late_on_http_2: true,
     ..differences::NONE
 };
 
