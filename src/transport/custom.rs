@@ -56,7 +56,7 @@ pub(crate) async fn answer<R, B>(
     shared: &Shared,
     route: &CustomRoute,
     request: &mut R,
-    body: B,
+    unread: &mut Option<Pin<&mut B>>,
 ) -> Result<Response<Body>, Box<Rejection>>
 where
     R: RequestHead,
@@ -64,6 +64,7 @@ where
 {
     // A drain waits for it, as for a call.
     let _counted = Counted::enter(&shared.lifespan).ok_or_else(Rejection::draining)?;
+    let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
     let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
     let request = Request::from_parts(take(request, shared.config.tool_timeout).await?, body);
     let failed = |cause: String| Rejection::route_failed(&route.path, &cause);

@@ -46,6 +46,7 @@ pub(crate) mod stateless;
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use http::{Method, Response};
@@ -73,10 +74,18 @@ where
     // Looked up first: a handler may take the headers.
     let page = shared.config.cors.as_ref().map(|cors| cors.page(request.field("origin")));
     let head_only = request.method() == Method::HEAD;
-    let mut response = match receive(shared, place, page, request, body).await {
+    let body = pin!(body);
+    let mut unread = Some(body);
+    let mut response = match receive(shared, place, page, request, &mut unread).await {
         Ok(Accepted::Reply(response)) => response,
         Ok(Accepted::Call(call)) => call.answer().await,
-        Err(rejection) => rejection.into_response(),
+        Err(rejection) => {
+            // Who waits for our word before it sends the body has it now (RFC 9110, 10.1.1).
+            if let Some(body) = unread.filter(|_| request.field("expect").value.is_none()) {
+                read::discard(body, &shared.config.read).await;
+            }
+            rejection.into_response()
+        }
     };
     if head_only {
         // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
@@ -99,7 +108,7 @@ async fn receive<'a, R, B>(
     place: Place,
     page: Option<Page<'_>>,
     request: &mut R,
-    body: B,
+    unread: &mut Option<Pin<&mut B>>,
 ) -> Result<Accepted<'a>, Box<Rejection>>
 where
     R: RequestHead,
@@ -136,7 +145,7 @@ where
         let Some(route) = shared.config.routes.custom(path, &method) else {
             return Err(Rejection::method_not_allowed(&methods(), page.is_some()));
         };
-        return Box::pin(custom::answer(shared, route, request, body)).await.map(Accepted::Reply);
+        return Box::pin(custom::answer(shared, route, request, unread)).await.map(Accepted::Reply);
     }
     let principal = || match &shared.config.principal {
         // The host's own code, whose panic must not tear down the connection.
@@ -148,6 +157,7 @@ where
         Method::POST => {
             let principal = principal()?;
             let accepts = accept::check_post(&head)?;
+            let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
             let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
                 Received::Reply(response) => Ok(Accepted::Reply(response)),

@@ -1,7 +1,7 @@
 //! The body of a request, read under three bounds: its size, its deadline, and a budget for all bodies together.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -79,14 +79,13 @@ impl Drop for Share<'_> {
 
 /// Reads a body to its end. A body of one frame is not copied.
 pub(crate) async fn body<'a, B>(
-    body: B,
+    mut body: Pin<&mut B>,
     content_length: Field<'_>,
     limits: &'a ReadLimits,
 ) -> Result<(Bytes, Share<'a>), Box<Rejection>>
 where
     B: Body,
 {
-    let mut body = pin!(body);
     let announced = announced(content_length)?.or_else(|| body.size_hint().exact());
     if announced.is_some_and(|bytes| bytes > limits.bytes as u64) {
         return Err(Rejection::body_too_large(limits.bytes));
@@ -128,6 +127,27 @@ where
     Ok((rest.map_or_else(|| first.unwrap_or_default(), BytesMut::freeze), share))
 }
 
+/// How long a body that nobody wants is read.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Reads a body that nobody wants, and keeps nothing of it: hyper closes a connection of which the request has not been
+/// read, and a client that still writes then, or a proxy before it, gets no answer but a reset. One that is larger than it
+/// may be, or not there after a second, is left.
+pub(crate) async fn discard<B: Body>(mut body: Pin<&mut B>, limits: &ReadLimits) {
+    let mut left = limits.bytes;
+    let mut deadline = Deadline { after: LINGER.min(limits.deadline), sleep: None };
+    while body.size_hint().lower() <= left as u64 {
+        let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
+            Poll::Pending => deadline.poll(cx).map(|()| None),
+            ready @ Poll::Ready(_) => ready,
+        });
+        let Some(Ok(frame)) = frame.await else { return };
+        let bytes = frame.data_ref().map_or(0, Buf::remaining);
+        let Some(rest) = left.checked_sub(bytes) else { return };
+        left = rest;
+    }
+}
+
 /// What `Content-Length` says.
 fn announced(content_length: Field<'_>) -> Result<Option<u64>, Box<Rejection>> {
     match (content_length.value, content_length.duplicate) {
@@ -143,7 +163,7 @@ fn announced(content_length: Field<'_>) -> Result<Option<u64>, Box<Rejection>> {
 /// A clock that is started when the body makes us wait.
 struct Deadline {
     after: Duration,
-    sleep: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Deadline {

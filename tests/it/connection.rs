@@ -106,3 +106,20 @@ impl Client {
         promptly("the body", live.collect()).await
     }
 }
+
+/// A request as it is written over HTTP/1.1, on a connection of its own.
+pub async fn written(ask: &Ask) -> Vec<u8> {
+    let (head, body) = (ask.clone().request().into_parts().0, ask.bytes().await);
+    let mut bytes = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", head.method, head.uri).into_bytes();
+    for (name, value) in &head.headers {
+        bytes.extend_from_slice(format!("{name}: ").as_bytes());
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    if !body.is_empty() && !head.headers.contains_key("content-length") {
+        bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&body);
+    bytes
+}

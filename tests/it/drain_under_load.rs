@@ -100,8 +100,9 @@ async fn streams(server: &Server, http2: Option<&h2::Connections>) -> (Vec<Clien
     (sessions, streams)
 }
 
-/// Opens connections that wait for a request which never comes. A task for each tells how it was closed.
-async fn idle(server: &Server) -> Vec<JoinHandle<Result<(), String>>> {
+/// Opens connections that wait for a request which never comes. A task for each tells how it was closed, and
+/// when.
+async fn idle(server: &Server) -> Vec<JoinHandle<(Result<(), String>, Instant)>> {
     let probe = wire(bare(Method::GET, "").at("/mcp/health")).await;
     let mut idle = Vec::new();
     for used in [true, false].repeat(IDLE) {
@@ -110,7 +111,7 @@ async fn idle(server: &Server) -> Vec<JoinHandle<Result<(), String>>> {
             let (head, body) = connection.answer(&probe).await.expect("an answer");
             assert!(head.status == 200 && !head.is_last(), "{head:?} {body}");
         }
-        idle.push(tokio::spawn(connection.close()));
+        idle.push(tokio::spawn(async { (connection.close().await, Instant::now()) }));
     }
     idle
 }
@@ -160,7 +161,8 @@ async fn round(plan: Plan) {
     sleep(USE).await;
 
     let signal = server.terminate().await;
-    let half = tokio::spawn(half.finish(signal.not_after + plan.lame_duck + LATE));
+    let drain = signal.not_after + plan.lame_duck;
+    let half = tokio::spawn(half.finish(drain + LATE));
     let (report, ended) = server.ended().await;
     over.cancel();
     drop(unread);
@@ -181,8 +183,9 @@ async fn round(plan: Plan) {
         assert!(end.is_ok() || !plan.host.ends_http2(), "closed after its last stream: {end:?}");
     }
     for connection in idle {
-        let closed = patiently("an idle connection", connection).await.expect("no panic");
+        let (closed, at) = patiently("an idle connection", connection).await.expect("no panic");
         assert_eq!(closed, Ok(()), "an idle connection is closed, not reset");
+        assert!(at < drain + secs(1) || (plan.http2 && !plan.host.ends_http2()), "{:?} after the drain", at - drain);
     }
     for stream in streams {
         seen.streams.push(patiently("a stream", stream).await.expect("no panic"));

@@ -316,7 +316,7 @@ fn it_is_built_outside_a_runtime() {
     mcp.build().expect("builds");
 }
 
-/// A body that nobody reads is not read because there is a layer.
+/// A body that nobody reads is not read because there is a layer. Of a client that waits to be asked for it nobody does.
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_is_not_read() {
     let polls = Arc::new(AtomicUsize::new(0));
@@ -328,7 +328,8 @@ async fn what_is_refused_is_not_read() {
             Poll::Ready(None::<Result<Frame<Bytes>, std::io::Error>>)
         }
     }));
-    let request = legacy(call("echo", json!({"text": "x"}))).header("host", "evil.example").request().map(|_| body);
+    let ask = legacy(call("echo", json!({"text": "x"}))).header("host", "evil.example");
+    let request = ask.header("expect", "100-continue").request().map(|_| body);
     let response = send(&rig.mcp, request).await;
     assert_eq!((response.status.as_u16(), polls.load(SeqCst)), (403, 0));
 }

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{connection::promptly, support::Ask};
+use crate::connection::promptly;
 
 /// A reply: its headers are a set, its body is without chunks.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,23 +22,6 @@ impl fmt::Debug for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n{:#?}\n{}", self.status, self.headers, String::from_utf8_lossy(&self.body))
     }
-}
-
-/// A request as it is written, on a connection of its own.
-pub async fn written(ask: &Ask) -> Vec<u8> {
-    let (head, body) = (ask.clone().request().into_parts().0, ask.bytes().await);
-    let mut bytes = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", head.method, head.uri).into_bytes();
-    for (name, value) in &head.headers {
-        bytes.extend_from_slice(format!("{name}: ").as_bytes());
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    if !body.is_empty() && !head.headers.contains_key("content-length") {
-        bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(&body);
-    bytes
 }
 
 /// Sends the bytes, and reads the reply until the server closes, or `enough` of it is there.

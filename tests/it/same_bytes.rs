@@ -8,9 +8,9 @@ use mcp_mount::{Context, Limits, Mcp, McpService, tool_fn};
 use serde_json::json;
 
 use crate::{
-    connection::Client,
+    connection::{Client, written},
     homes,
-    raw::{Raw, exchange, head_length, written},
+    raw::{Raw, exchange, head_length},
     rig::rig_with,
     support::{
         Ask, LATEST_SESSION, bare, call, call_with_progress, initialize, legacy, message, modern, modern_call,

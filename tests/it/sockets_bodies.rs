@@ -1,6 +1,12 @@
 //! Bodies over real sockets: in chunks, without a length, and larger than they may be.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
@@ -12,11 +18,11 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    connection::{Client, promptly},
+    connection::{Client, promptly, written},
     home,
     rig::{rig, rig_with},
     support::{Ask, call, legacy, modern_call},
-    target::Sent,
+    target::{Sent, send},
 };
 
 fn sent(body: Full<Bytes>) -> Sent {
@@ -83,6 +89,54 @@ async fn a_body_over_the_cap_is_refused_however_it_comes() {
     }
 }
 
+/// Who is reset while it writes sees no status, and a proxy makes a 502 of it.
+#[tokio::test]
+async fn a_large_request_that_is_refused_for_its_head_gets_its_answer() {
+    let address = home::serve(rig().mcp).await;
+    for (header, status) in [("origin: https://evil.example", "403"), ("content-encoding: gzip", "415")] {
+        for round in 0..20 {
+            let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+            let head = format!(
+                "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{header}\r\n\
+                 content-length: 3000000\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.expect("sent");
+            for _ in 0..30 {
+                stream.write_all(&[b'x'; 100_000]).await.unwrap_or_else(|error| panic!("{header}, {round}: {error}"));
+            }
+            let mut reply = vec![0; 12];
+            promptly("the refusal", stream.read_exact(&mut reply)).await.expect("a reply");
+            assert_eq!(String::from_utf8_lossy(&reply), format!("HTTP/1.1 {status}"));
+        }
+    }
+}
+
+/// A body that nobody wants is read as far as it may go, and not at all by who waits for an answer first.
+#[tokio::test(start_paused = true)]
+async fn an_unwanted_body_is_read_within_its_limits() {
+    let mcp = rig_with(|mcp| mcp.limits(Limits::new().body_bytes(1_000))).mcp;
+    let read = Arc::new(AtomicUsize::new(0));
+    let refused = async |pieces: usize, more: bool, expect: bool| {
+        let count = read.clone();
+        let pieces = stream::iter(0..pieces).map(move |_| {
+            count.fetch_add(1, SeqCst);
+            Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(&[b'x'; 100])))
+        });
+        let rest = if more { stream::pending().boxed() } else { stream::empty().boxed() };
+        let ask = legacy(call("echo", json!({}))).header("origin", "https://evil.example");
+        let ask = if expect { ask.header("expect", "100-continue") } else { ask };
+        let request = ask.without("content-length").request();
+        let request = request.map(|_| Sent::new(StreamBody::new(pieces.chain(rest)).map_err(Into::into)));
+        let began = tokio::time::Instant::now();
+        assert_eq!(send(&mcp, request).await.status, 403);
+        (read.swap(0, SeqCst), began.elapsed().as_secs())
+    };
+    assert_eq!(refused(7, false, false).await, (7, 0), "all of it");
+    assert_eq!(refused(500, false, false).await, (11, 0), "a piece more than it may have");
+    assert_eq!(refused(2, true, false).await, (2, 1), "for a second");
+    assert_eq!(refused(7, false, true).await, (0, 0), "nothing");
+}
+
 /// Nothing of the body is waited for.
 #[tokio::test]
 async fn a_length_over_the_cap_is_refused_at_once() {
@@ -94,4 +148,23 @@ async fn a_length_over_the_cap_is_refused_at_once() {
     let mut reply = vec![0; 12];
     promptly("the refusal", stream.read_exact(&mut reply)).await.expect("a reply");
     assert_eq!(reply, b"HTTP/1.1 413");
+}
+
+/// As curl sends a large body: it waits for the word to go on.
+#[tokio::test]
+async fn a_client_may_ask_before_it_sends_the_body() {
+    let address = home::serve(rig().mcp).await;
+    let body = modern_call("echo", json!({"text": "x"}));
+    let head =
+        String::from_utf8(written(&body.clone().at("/mcp").header("expect", "100-continue")).await).expect("UTF-8");
+    let (head, body) = head.split_once("\r\n\r\n").expect("a head");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+    stream.write_all(format!("{head}\r\n\r\n").as_bytes()).await.expect("sent");
+    let mut word = [0; 25];
+    promptly("the word", stream.read_exact(&mut word)).await.expect("a word");
+    assert_eq!(&word, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(body.as_bytes()).await.expect("sent");
+    let mut reply = String::new();
+    promptly("the reply", stream.read_to_string(&mut reply)).await.expect("a reply");
+    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
 }

@@ -257,6 +257,7 @@ pub enum Told {
 
 #[derive(Debug)]
 pub struct Probe {
+    pub begun: Instant,
     /// When its answer was there.
     pub at: Instant,
     pub told: Told,
@@ -267,6 +268,7 @@ pub async fn probes(address: SocketAddr, over: CancellationToken) -> Vec<Probe> 
     let request = wire(bare(Method::GET, "").at("/mcp/ready").header("connection", "close")).await;
     let mut probes = Vec::new();
     while !over.is_cancelled() {
+        let begun = Instant::now();
         let told = match Connection::open(address).await {
             Ok(mut connection) => match connection.answer(&request).await {
                 Ok((head, _)) if head.status == 200 => Told::Ready,
@@ -276,7 +278,7 @@ pub async fn probes(address: SocketAddr, over: CancellationToken) -> Vec<Probe> 
             },
             Err(error) => Told::Nothing(error.to_string()),
         };
-        probes.push(Probe { at: Instant::now(), told });
+        probes.push(Probe { begun, at: Instant::now(), told });
         sleep(PROBES).await;
     }
     probes

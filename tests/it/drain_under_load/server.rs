@@ -4,6 +4,7 @@ use std::{
     future::{Future, pending},
     net::SocketAddr,
     process::{ExitStatus, Stdio},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -64,9 +65,13 @@ impl Host {
     }
 }
 
+/// Naps that began: calls that the server has accepted.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
 fn tools() -> [Tool; 4] {
     [
         tool_fn("nap", "Sleep for a while", || async {
+            STARTED.fetch_add(1, Relaxed);
             sleep(NAP).await;
             "rested"
         }),
@@ -108,7 +113,8 @@ async fn changes(mcp: McpService) {
 }
 
 fn say(report: &DrainReport) {
-    println!("finished {}, cut {}, streams {}", report.finished, report.cut, report.streams);
+    let DrainReport { finished, cut, streams, .. } = report;
+    println!("finished {finished}, cut {cut}, streams {streams}, started {}", STARTED.load(Relaxed));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,12 +145,13 @@ async fn serving_on_actix_web() {
     say(&lifespan.drive_actix(server.disable_signals().run()).await.expect("no error"));
 }
 
-/// What the server's [`DrainReport`] said.
+/// What the server's [`DrainReport`] said, and how many naps it has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     pub finished: usize,
     pub cut: usize,
     pub streams: usize,
+    pub started: usize,
 }
 
 /// When SIGTERM was sent: between these.
@@ -217,8 +224,8 @@ impl Server {
         let line = self.line("finished ").await;
         assert!(status.success(), "{status}: {line}");
         let numbers: Vec<usize> = line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
-        let [finished, cut, streams] = numbers[..] else { panic!("no report: {line}") };
-        (Report { finished, cut, streams }, at)
+        let [finished, cut, streams, started] = numbers[..] else { panic!("no report: {line}") };
+        (Report { finished, cut, streams, started }, at)
     }
 }
 

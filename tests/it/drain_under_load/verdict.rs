@@ -13,13 +13,15 @@ use super::{
 use crate::support::secs;
 
 /// A call that was written this long before something began has been read by then: on the way are the loopback device,
-/// which is done when the write is, and one turn of a worker of the server's. The turn takes less than a millisecond on
-/// an idle machine; this allows for one on which other processes have the processors for a while. What is written later
-/// may be on either side.
+/// which is done when the write is, and one turn of a worker of the server's, which takes less than a millisecond on an
+/// idle machine. What is written later may be on either side. How late a busy machine is comes on top: see `lateness`.
 const MARGIN: Duration = Duration::from_millis(50);
 
 /// How soon after the signal a probe is told that the server is not ready.
 const FLIP: Duration = Duration::from_millis(100);
+
+/// The most that is put down to the machine.
+const LATEST: Duration = Duration::from_millis(500);
 
 /// How long after the deadline a socket that nobody reads is given up: docs/lifespan.md.
 const GIVEN_UP: Duration = secs(1);
@@ -54,6 +56,15 @@ impl Seen {
         }
     }
 
+    /// How late this machine is at the time: with every other processor taken, a process may not have a turn for a tenth
+    /// of a second. It is judged by the probes before the signal, the slowest of some hundreds, so that nothing that the
+    /// server does at its end can pass for it.
+    fn lateness(&self) -> Duration {
+        let before = self.probes.iter().filter(|probe| probe.at < self.signal.not_before);
+        let slowest = before.map(|probe| probe.at - probe.begun).max().expect("there were some");
+        (slowest * 4).min(LATEST)
+    }
+
     /// At the latest.
     fn drain(&self) -> Instant {
         self.signal.not_after + self.plan.lame_duck
@@ -67,8 +78,10 @@ impl Seen {
     }
 
     fn check_calls(&self) {
+        let results = self.calls.iter().filter(|call| call.outcome == Outcome::Result).count();
+        assert_eq!(results, self.report.started, "what has begun is answered");
         // Until the drain begins everything is as before.
-        let accepted = self.signal.not_before + self.plan.lame_duck - MARGIN;
+        let accepted = self.signal.not_before + self.plan.lame_duck - MARGIN - self.lateness();
         for call in &self.calls {
             let before = call.written < accepted;
             match &call.outcome {
@@ -81,7 +94,7 @@ impl Seen {
             let accepted = |call: &&Call| call.session == session && call.written < self.signal.not_before - MARGIN;
             let accepted = self.calls.iter().filter(accepted).count() as u128;
             let due = (USE - MARGIN).as_millis() / super::CALLS.as_millis() / 2;
-            assert!(accepted * 10 > due * 9, "an open loop has {due} in that time: {accepted}");
+            assert!(accepted * 10 > due * 8, "an open loop has {due} in that time: {accepted}");
         }
     }
 
@@ -103,7 +116,7 @@ impl Seen {
     fn check_probes(&self) {
         let (before, after): (Vec<_>, Vec<_>) = self.probes.iter().partition(|probe| probe.at < self.signal.not_before);
         assert!(!before.is_empty() && before.iter().all(|probe| probe.told == Told::Ready), "{before:#?}");
-        assert!(self.flip() < FLIP, "{:?}", self.flip());
+        assert!(self.flip() < FLIP + self.lateness(), "{:?}, and {:?} late", self.flip(), self.lateness());
         let mut since = after.iter().skip_while(|probe| probe.told == Told::Ready);
         let first = since.next().map(|probe| &probe.told);
         let refused = self.plan.lame_duck.is_zero() && matches!(first, Some(Told::Nothing(_)));
@@ -135,7 +148,7 @@ impl Seen {
         assert_eq!(self.cut.len(), 2);
         for (answer, at) in &self.cut {
             assert!(answer.contains("-32603") && answer.contains("shutting down"), "{answer}");
-            assert!(*at < self.drain() + self.plan.grace + MARGIN * 4, "{:+.3} s", self.since_signal(*at));
+            assert!(*at < self.drain() + self.plan.grace + secs(1), "{:+.3} s", self.since_signal(*at));
         }
         self.check_end(Duration::ZERO);
     }
@@ -172,9 +185,10 @@ impl Seen {
         let streams = self.streams.iter().map(|stream| self.since_signal(stream.at)).fold(0.0, f64::max);
         write!(
             line,
-            "not ready after {:.1?}; {} calls, {before} written before the signal, {} answered, {} refused with 503, \
+            "machine late {:.1?}; not ready after {:.1?}; {} calls, {before} written before the signal, {} answered, {} refused with 503, \
              {} not connected, {} closed unanswered, {} cut; {} streams, the last one ended after {streams:.3} s; last \
              answer after {:.3} s, end after {:.3} s, {ended:.1?} after the last answer; {:?}",
+            self.lateness(),
             self.flip(),
             self.calls.len(),
             is(&|outcome| *outcome == Outcome::Result),
