@@ -134,7 +134,7 @@ fn speak() -> Ask {
     modern("tools/call", json!({"name": "speak", "arguments": {}, "_meta": {"progressToken": 1}})).at("/mcp")
 }
 
-/// Until actix-http 3.18.12 a compressed stream was held back until it ended. actix-web 4.18 needs a later one.
+/// Before actix-http 3.18.12 what had been compressed was held back. actix-web 4.18 needs a later one.
 #[tokio::test(start_paused = true)]
 async fn compress_compresses_streams_and_holds_nothing_back() {
     let probe = Probe::new();

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use actix_web::{App, HttpServer};
+use http::Method;
 use mcp_mount::{Mcp, tool_fn};
 use serde_json::json;
 use tokio::{
@@ -14,7 +15,7 @@ use tokio::{
 
 use crate::{
     connection::{Client, promptly},
-    support::{Reply, modern_call, secs},
+    support::{Reply, bare, modern_call, secs},
 };
 
 /// Set if actix-web has not been told to leave signals alone.
@@ -111,6 +112,9 @@ async fn ctrl_c_cuts_calls_where_actix_web_ends_by_itself() {
 async fn there_is_no_lame_duck_where_actix_web_ends_by_itself() {
     for its_own_signals in [false, true] {
         let process = Process::start(its_own_signals).await;
+        // A process that answers waits for signals already.
+        let reply = Client::h1(process.address).await.send(bare(Method::PUT, "")).await;
+        assert_eq!(reply.status, 405, "{reply}");
         process.signal("TERM").await;
         // Half of the time that a load balancer has to notice.
         sleep(LAME_DUCK / 2).await;
