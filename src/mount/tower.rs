@@ -13,6 +13,7 @@ use http::{Extensions, HeaderValue, Method, Request, Response};
 use http_body::Body as HttpBody;
 use tower_service::Service;
 
+use crate::server::extract::WantedExtensions;
 use crate::transport::body::Body;
 use crate::transport::http_layer;
 use crate::transport::request::RequestHead;
@@ -101,7 +102,8 @@ impl RequestHead for Parts {
         read(&self.extensions)
     }
 
-    fn take(&mut self) -> impl Future<Output = Parts> {
+    /// All of them are there.
+    fn take(&mut self, _: &WantedExtensions) -> impl Future<Output = Parts> {
         ready(std::mem::replace(self, Request::new(()).into_parts().0))
     }
 }

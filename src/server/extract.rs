@@ -67,6 +67,7 @@ pub trait FromCall: Sized + Send + 'static {
 pub struct Needs {
     /// The head of the HTTP request, or a part of it.
     pub(crate) parts: bool,
+    pub(crate) extensions: WantedExtensions,
     pub(crate) principal: bool,
     pub(crate) endpoint_url: bool,
     pub(crate) context: bool,
@@ -91,6 +92,29 @@ impl Needs {
     /// Asks for the extensions of the HTTP request: [`Call::extensions`].
     pub fn extensions(&mut self) {
         self.parts = true;
+        self.extensions.all = true;
+    }
+
+    /// Asks for one of them.
+    pub(crate) fn extension<T: 'static>(&mut self) {
+        self.parts = true;
+        self.extensions.types.push(TypeId::of::<T>());
+    }
+}
+
+/// Which extensions of the HTTP request a handler reads, for hosts that have to make some of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WantedExtensions {
+    all: bool,
+    types: Vec<TypeId>,
+}
+
+impl WantedExtensions {
+    pub(crate) const ALL: &'static Self = &Self { all: true, types: Vec::new() };
+
+    #[cfg(feature = "actix-web")]
+    pub(crate) fn has(&self, extension: TypeId) -> bool {
+        self.all || self.types.contains(&extension)
     }
 }
 
@@ -250,7 +274,7 @@ pub struct Extension<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromCall for Extension<T> {
     fn needs(needs: &mut Needs) {
-        needs.parts = true;
+        needs.extension::<T>();
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {

@@ -20,6 +20,7 @@ use super::request::{RequestHead, take};
 use super::service::Shared;
 use crate::lifespan::Lifespan;
 use crate::lifespan::spawner::panic_text;
+use crate::server::extract::WantedExtensions;
 use crate::server::result::Json;
 
 type Handler = Arc<dyn Fn(Request<Bytes>) -> Pin<Box<dyn Future<Output = Response<Bytes>> + Send>> + Send + Sync>;
@@ -66,7 +67,7 @@ where
     let _counted = Counted::enter(&shared.lifespan).ok_or_else(Rejection::draining)?;
     let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
     let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
-    let request = Request::from_parts(take(request, shared.config.tool_timeout).await?, body);
+    let request = Request::from_parts(take(request, WantedExtensions::ALL, shared.config.tool_timeout).await?, body);
     let failed = |cause: String| Rejection::route_failed(&route.path, &cause);
     let running = AssertUnwindSafe(async { (route.handler)(request).await }).catch_unwind();
     match timeout(shared.config.tool_timeout, running).await {

@@ -21,6 +21,7 @@ use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::revision::Revision;
 use crate::server::call::{Arguments, Call, CallFacts, OnDisconnect, Reply};
 use crate::server::context::Context;
+use crate::server::extract::WantedExtensions;
 use crate::server::outbound::Outbound;
 use crate::server::run::{Outcome, Running, past_budget};
 use crate::server::target::{Kind, Target};
@@ -61,8 +62,10 @@ impl StartCall {
             true => shared.config.endpoint_url(request)?,
             false => None,
         };
-        let parts = match needs.parts || !server.layers.is_empty() {
-            true => Some(Box::new(take(request, shared.config.tool_timeout).await?)),
+        let layered = !server.layers.is_empty();
+        let wanted = if layered { WantedExtensions::ALL } else { &needs.extensions };
+        let parts = match needs.parts || layered {
+            true => Some(Box::new(take(request, wanted, shared.config.tool_timeout).await?)),
             false => None,
         };
         let call = Call {

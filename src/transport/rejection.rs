@@ -93,7 +93,10 @@ impl Rejection {
 
     #[cold]
     pub(crate) fn host(value: &[u8]) -> Box<Self> {
-        let text = format!("the host {} is not allowed; the server allows it with `hosts([..])`", quoted(value));
+        let text = format!(
+            "the host {} is not allowed; the server allows it with `hosts([..])` or `base_url(..)`",
+            quoted(value)
+        );
         warn_once(&HOST_WARNING, StatusCode::FORBIDDEN, &text);
         Self::new(StatusCode::FORBIDDEN, ErrorCode::InvalidRequest, text)
     }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::headers::Field;
 use super::rejection::Rejection;
 use crate::lifespan::spawner::panic_text;
+use crate::server::extract::WantedExtensions;
 
 /// What the pipeline reads of a request's head.
 pub(crate) trait RequestHead {
@@ -46,8 +47,8 @@ pub(crate) trait RequestHead {
     /// What the host's middleware put on the request.
     fn with_extensions<T>(&self, read: impl FnOnce(&Extensions) -> T) -> T;
 
-    /// All of it, for a handler; nobody else will look at it.
-    fn take(&mut self) -> impl Future<Output = Parts>;
+    /// All of it but for extensions that are not wanted, for a handler; nobody else will look at it.
+    fn take(&mut self, wanted: &WantedExtensions) -> impl Future<Output = Parts>;
 
     fn field(&self, name: &'static str) -> Field<'_> {
         Field::of(self.lines(name))
@@ -56,8 +57,12 @@ pub(crate) trait RequestHead {
 
 /// Takes the head for a handler. What the host runs for it, extractors of the application's, is bounded and guarded as the
 /// handler itself is.
-pub(crate) async fn take(request: &mut impl RequestHead, limit: Duration) -> Result<Parts, Box<Rejection>> {
-    match timeout(limit, AssertUnwindSafe(request.take()).catch_unwind()).await {
+pub(crate) async fn take(
+    request: &mut impl RequestHead,
+    wanted: &WantedExtensions,
+    limit: Duration,
+) -> Result<Parts, Box<Rejection>> {
+    match timeout(limit, AssertUnwindSafe(request.take(wanted)).catch_unwind()).await {
         Ok(Ok(parts)) => Ok(parts),
         Ok(Err(panic)) => Err(Rejection::extraction_failed(&panic_text(&*panic))),
         Err(_) => Err(Rejection::extraction_failed("it took longer than `Limits::tool_timeout`")),

@@ -1,6 +1,7 @@
 //! actix-web's own extractors, and the application's, in handlers.
 
 use std::{
+    cell::Cell,
     future::{Ready, pending, ready},
     pin::Pin,
     time::Duration,
@@ -47,6 +48,11 @@ impl FromRequest for AuthUser {
     }
 }
 
+thread_local! {
+    /// How often the dear one was run: actix-web answers on the test's own thread.
+    static RUNS: Cell<u32> = const { Cell::new(0) };
+}
+
 /// Must not be run for a call that does not ask for it.
 #[derive(Clone)]
 struct Dear;
@@ -56,6 +62,7 @@ impl FromRequest for Dear {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        RUNS.set(RUNS.get() + 1);
         ready(Err(error::ErrorPaymentRequired("dear")))
     }
 }
@@ -112,10 +119,17 @@ async fn an_extractor_that_panics_or_never_ends_is_a_masked_failure() {
 
 #[tokio::test]
 async fn an_extractor_runs_for_those_who_ask_only() {
-    let mcp = whoami();
-    let app = host(move || App::new().service(mcp.scope("/mcp").extract::<Dear>()));
-    assert_eq!(call("plain").to(&app).await.text(), "no need of anybody");
-    assert_eq!(call("maybe").to(&app).await.text(), "nobody", "it is not the one that is run");
+    let head = tool_fn("head", "", |headers: Headers| headers.len() > 3);
+    let who = tool_fn("who", "", |Extension(user): Extension<AuthUser>, _: Headers| user.0);
+    let dear = tool_fn("dear", "", |_: Extension<Dear>| "paid");
+    let mcp = server_with([head, who, dear], |mcp| mcp);
+    let app = host(move || App::new().service(mcp.scope("/mcp").extract::<Dear>().extract::<AuthUser>()));
+    RUNS.set(0);
+    assert_eq!(call("head").to(&app).await.text(), "true");
+    assert_eq!(call("who").header("x-user", "ada").to(&app).await.text(), "ada");
+    assert_eq!(RUNS.get(), 0, "nobody has asked for it");
+    assert!(call("dear").to(&app).await.tool_error().contains("402"));
+    assert_eq!(RUNS.get(), 1);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use crate::server::result::{IntoToolResult, Json, ToolError};
 /// [`Mcp::state`](crate::Mcp::state).
 impl<T: Send + Sync + 'static> FromCall for Data<T> {
     fn needs(needs: &mut Needs) {
-        needs.extensions();
+        needs.extension::<Self>();
         // Which of the two it will be is known to the scope only.
         Option::<crate::server::extract::State<Self>>::needs(needs);
     }
@@ -45,7 +45,7 @@ impl<T: Send + Sync + 'static> FromCall for Data<T> {
 /// actix-web's `ReqData`: what its middleware put into the request's extensions, if the scope forwards it.
 impl<T: Clone + Send + Sync + 'static> FromCall for ReqData<T> {
     fn needs(needs: &mut Needs) {
-        needs.extensions();
+        needs.extension::<T>();
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {

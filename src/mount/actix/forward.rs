@@ -11,7 +11,7 @@ use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest};
 use http::Extensions;
 
-use crate::server::extract::{Refusal, Refused};
+use crate::server::extract::{Refusal, Refused, WantedExtensions};
 
 /// Copies one thing into `http`'s extensions, if the request has it.
 type Carry = fn(&HttpRequest, &mut Extensions);
@@ -26,7 +26,7 @@ type Run = fn(HttpRequest) -> Pin<Box<dyn Future<Output = Put>>>;
 #[derive(Clone, Default)]
 pub(super) struct Forwards {
     carried: Vec<(TypeId, Carry)>,
-    extracted: Vec<Run>,
+    extracted: Vec<(TypeId, Run)>,
 }
 
 impl Forwards {
@@ -47,7 +47,7 @@ impl Forwards {
     }
 
     pub(super) fn run_extractor<E: FromRequest + Clone + Send + Sync + 'static>(&mut self) {
-        self.extracted.push(|request| {
+        self.extracted.push((TypeId::of::<E>(), |request| {
             Box::pin(async move {
                 let extracted = E::from_request(&request, &mut Payload::None).await.map_err(Into::into);
                 let put: Put = match extracted {
@@ -59,7 +59,7 @@ impl Forwards {
                 };
                 put
             })
-        });
+        }));
     }
 
     /// Whether this type of extension is among what is carried.
@@ -74,10 +74,10 @@ impl Forwards {
         extensions
     }
 
-    /// All of it.
-    pub(super) async fn all(&self, request: &HttpRequest) -> Extensions {
+    /// All of it, less what only others want.
+    pub(super) async fn wanted(&self, request: &HttpRequest, wanted: &WantedExtensions) -> Extensions {
         let mut extensions = self.carried(request);
-        for run in &self.extracted {
+        for (_, run) in self.extracted.iter().filter(|(id, _)| wanted.has(*id)) {
             let put = run(request.clone()).await;
             put(&mut extensions);
         }

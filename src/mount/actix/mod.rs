@@ -107,8 +107,9 @@ impl ActixScope {
         self
     }
 
-    /// Forwards what an extractor of the application's own makes of the request's head: any `FromRequest`, which is run only
-    /// for handlers that take it, as [`Extension<E>`](crate::Extension). The body is not there for it: it is the call.
+    /// Forwards what an extractor of the application's own makes of the request's head: any `FromRequest`. It is run only for
+    /// handlers that take it, as [`Extension<E>`](crate::Extension), and where a [layer](crate::Mcp::layer) or a
+    /// [route](crate::Mcp::route) may look at every extension. The body is not there for it: it is the call.
     ///
     /// What it refuses with, the caller is told as a failed call: the text of a 4xx; that of a 5xx is logged and masked.
     ///

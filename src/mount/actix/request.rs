@@ -16,6 +16,7 @@ use http_body_util::channel::{Channel, Sender};
 
 use super::forward::Forwards;
 use super::gone::PayloadBody;
+use crate::server::extract::WantedExtensions;
 use crate::transport::body::Body;
 use crate::transport::http_layer::{self, HttpService};
 use crate::transport::request::{RequestHead, take};
@@ -97,9 +98,9 @@ impl RequestHead for ActixHead<'_> {
         read(&self.forwards.carried(self.request))
     }
 
-    async fn take(&mut self) -> Parts {
+    async fn take(&mut self, wanted: &WantedExtensions) -> Parts {
         let mut parts = self.parts();
-        parts.extensions = self.forwards.all(self.request).await;
+        parts.extensions = self.forwards.wanted(self.request, wanted).await;
         parts
     }
 }
@@ -113,7 +114,7 @@ pub(super) async fn through_layers(
     mut head: ActixHead<'_>,
     payload: PayloadBody,
 ) -> Response<Body> {
-    let mut parts = match take(&mut head, shared.config.tool_timeout).await {
+    let mut parts = match take(&mut head, WantedExtensions::ALL, shared.config.tool_timeout).await {
         Ok(parts) => parts,
         Err(rejection) => return rejection.into_response(),
     };

@@ -134,7 +134,7 @@ impl<T: Clone + Send + Sync + 'static> FromCall for axum::extract::State<T> {
 /// axum's `Extension`: what the host's middleware put on the request.
 impl<T: Clone + Send + Sync + 'static> FromCall for axum::Extension<T> {
     fn needs(needs: &mut Needs) {
-        needs.extensions();
+        needs.extension::<T>();
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {
