@@ -27,8 +27,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let addr = environment::variable("ADDR", "127.0.0.1:8000")?;
     let (bookmarks, logins) = (bookmarks::bookmarks_from_env()?, bookmarks::logins_from_env()?);
 
-    let mcp = Deployment::from_env()?.configure(bookmarks::mcp(bookmarks.clone())).build()?;
-    let (server, address) = serve(&addr, bookmarks, mcp.clone(), logins).map_err(|e| format!("ADDR={addr}: {e}"))?;
+    let deployment = Deployment::from_env()?;
+    let mcp = deployment.configure(bookmarks::mcp(bookmarks.clone())).build()?;
+    let (server, address) =
+        serve(&addr, bookmarks, mcp.clone(), logins, &deployment).map_err(|e| format!("ADDR={addr}: {e}"))?;
     welcome::print(&mut io::stdout().lock(), &environment::url(address), &mcp.describe())?;
 
     let report = mcp.lifespan().drive_actix(server).await?;
@@ -38,7 +40,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// The REST routes and the MCP server beside each other, with the login around both. Each worker has an `App`; the
 /// store and the MCP server are the same in all of them.
-fn serve(addr: &str, bookmarks: Bookmarks, mcp: McpService, logins: Logins) -> io::Result<(Server, SocketAddr)> {
+fn serve(
+    addr: &str,
+    bookmarks: Bookmarks,
+    mcp: McpService,
+    logins: Logins,
+    deployment: &Deployment,
+) -> io::Result<(Server, SocketAddr)> {
     let (bookmarks, notify, logins) = (Data::new(bookmarks), Data::new(mcp.notify()), Data::new(logins));
     let server = HttpServer::new(move || {
         App::new()
@@ -55,6 +63,8 @@ fn serve(addr: &str, bookmarks: Bookmarks, mcp: McpService, logins: Logins) -> i
     .tcp_nodelay(true)
     // Else actix-web ends by itself, before the drain.
     .disable_signals()
+    // Else connections are closed 30 s after the drain began: with a longer grace, calls that run would have no answer.
+    .shutdown_timeout(deployment.shutdown_timeout())
     .bind(addr)?;
     let address = server.addrs().first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
     Ok((server.run(), address))

@@ -19,6 +19,13 @@ pub struct Deployment {
     grace: Option<Duration>,
 }
 
+/// How long running calls have to finish where `GRACE` says nothing.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How much later actix-web may give its connections up than the lifespan does: one second for what is answered at the
+/// deadline to be written, and one since its workers look once a second.
+const LATER: Duration = Duration::from_secs(2);
+
 impl Deployment {
     /// Reads the four variables.
     ///
@@ -42,20 +49,31 @@ impl Deployment {
         })
     }
 
+    /// How long running calls have to finish when the end has begun.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.grace.unwrap_or(GRACE)
+    }
+
+    /// The seconds for actix-web's `HttpServer::shutdown_timeout`, which begins with the drain as [`grace`](Self::grace)
+    /// does: long enough for the answers that calls get at its end.
+    #[must_use]
+    pub fn shutdown_timeout(&self) -> u64 {
+        let timeout = self.grace().saturating_add(LATER);
+        timeout.as_secs().saturating_add(u64::from(timeout.subsec_nanos() > 0))
+    }
+
     /// Tells the server of it. What was not set keeps the default.
-    pub fn configure(self, mut mcp: Mcp) -> Mcp {
+    pub fn configure(&self, mut mcp: Mcp) -> Mcp {
         if let Some(url) = &self.base_url {
             mcp = mcp.base_url(url);
         }
         if !self.trusted_proxies.is_empty() {
             mcp = mcp.trusted_proxies(&self.trusted_proxies);
         }
-        let mut lifespan = Lifespan::new();
+        let mut lifespan = Lifespan::new().grace(self.grace());
         if let Some(lame_duck) = self.lame_duck {
             lifespan = lifespan.lame_duck(lame_duck);
-        }
-        if let Some(grace) = self.grace {
-            lifespan = lifespan.grace(grace);
         }
         mcp.lifespan(&lifespan)
     }
@@ -73,6 +91,15 @@ fn seconds(name: &str, text: &str) -> Result<Option<Duration>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+    use std::sync::Arc;
+
+    use mcp_mount::testing::Client;
+    use mcp_mount::{DrainReport, tool_fn};
+    use serde_json::json;
+    use tokio::sync::Notify;
+    use tokio::time::Instant;
+
     use super::*;
 
     fn read(set: &[(&str, &str)]) -> Result<Deployment, String> {
@@ -107,6 +134,61 @@ mod tests {
         for text in ["soon", "-1", "1s", "NaN", "inf", "1e300"] {
             let error = read(&[("GRACE", text)]).expect_err("no number of seconds");
             assert!(error.starts_with(&format!("GRACE={text}: ")), "{error}");
+        }
+    }
+
+    /// How long the end takes of a server on which nothing runs but this call, which never ends.
+    async fn end(set: &[(&str, &str)]) -> (Duration, DrainReport) {
+        let running = Arc::new(Notify::new());
+        let runs = Arc::clone(&running);
+        let stuck = tool_fn("stuck", "Never end", move || {
+            runs.notify_one();
+            pending::<()>()
+        });
+        let mcp = read(set).expect("valid").configure(Mcp::new("demo", "1.0.0").tool(stuck)).build().expect("a server");
+        let client = Client::new(mcp.clone()).patience(Duration::from_secs(60));
+        let ending = async {
+            running.notified().await;
+            let begun = Instant::now();
+            let report = mcp.lifespan().shutdown().await;
+            (begun.elapsed(), report)
+        };
+        let (answer, end) = tokio::join!(client.call_tool("stuck", json!({})), ending);
+        let error = answer.expect_err("cut").to_string();
+        assert!(error.contains("shutting down"), "{error}");
+        end
+    }
+
+    /// On a clock that goes on when there is nothing else to do.
+    #[tokio::test(start_paused = true)]
+    async fn the_times_are_those_of_the_end() {
+        let seconds = |(took, report): (Duration, DrainReport)| (took.as_secs_f64(), report.cut);
+        assert_eq!(seconds(end(&[]).await), (10.0, 1), "there is no lame duck, and 10 s of grace");
+        assert_eq!(seconds(end(&[("GRACE", "3")]).await), (3.0, 1));
+        assert_eq!(seconds(end(&[("LAME_DUCK", "2.5")]).await), (12.5, 1));
+        assert_eq!(seconds(end(&[("LAME_DUCK", "2.5"), ("GRACE", "0.5")]).await), (3.0, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lame_duck_is_not_ready_and_drains_when_it_is_over() {
+        let mcp = read(&[("LAME_DUCK", "5")]).expect("valid").configure(Mcp::new("demo", "1.0.0"));
+        let lifespan = mcp.build().expect("a server").lifespan();
+        let begun = Instant::now();
+        let states = async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            (lifespan.is_ready(), lifespan.is_draining())
+        };
+        let (_, states) = tokio::join!(lifespan.shutdown(), states);
+        assert_eq!((states, begun.elapsed()), ((false, false), Duration::from_secs(5)));
+        assert!(lifespan.is_draining());
+    }
+
+    #[test]
+    fn actix_web_gives_up_later_than_the_lifespan() {
+        for (grace, timeout) in
+            [("", 12), ("30", 32), ("0.25", 3), ("30.000000001", 33), ("1e19", 10_000_000_000_000_000_002)]
+        {
+            assert_eq!(read(&[("GRACE", grace)]).expect("valid").shutdown_timeout(), timeout, "{grace}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use environment::Deployment;
 use mcp_mount::{DrainReport, McpService};
 
 /// What the variable `HOST` names. Empty is as good as not set.
@@ -31,11 +32,12 @@ impl Host {
         self,
         addr: &str,
         mcp: McpService,
+        deployment: &Deployment,
         listening: impl FnOnce(SocketAddr) -> io::Result<()>,
     ) -> io::Result<DrainReport> {
         match self {
             Self::Axum => axum(addr, mcp, listening).await,
-            Self::ActixWeb => actix_web(addr, mcp, listening).await,
+            Self::ActixWeb => actix_web(addr, mcp, deployment.shutdown_timeout(), listening).await,
         }
     }
 }
@@ -54,6 +56,7 @@ async fn axum(
 async fn actix_web(
     addr: &str,
     mcp: McpService,
+    shutdown_timeout: u64,
     listening: impl FnOnce(SocketAddr) -> io::Result<()>,
 ) -> io::Result<DrainReport> {
     let lifespan = mcp.lifespan();
@@ -61,6 +64,8 @@ async fn actix_web(
         .h1_allow_half_closed(false)
         .tcp_nodelay(true)
         .disable_signals()
+        // 30 s by default, and with a longer grace calls that run would have no answer.
+        .shutdown_timeout(shutdown_timeout)
         .bind(addr)
         .map_err(|e| cannot_listen(addr, &e))?;
     let address = server.addrs().first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
@@ -105,6 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_serves_until_its_end() {
+        let deployment = Deployment::default();
         for host in [Host::Axum, Host::ActixWeb] {
             let mcp = Mcp::new("demo", "1.0.0").health().build().expect("a server");
             let lifespan = mcp.lifespan();
@@ -115,7 +121,7 @@ mod tests {
                 assert_eq!(get(address, "/mcp/ready").await.expect("an answer"), "HTTP/1.1 200 OK", "{host:?}");
                 lifespan.shutdown().await;
             };
-            let (report, ()) = tokio::join!(host.serve("127.0.0.1:0", mcp, listening), asking);
+            let (report, ()) = tokio::join!(host.serve("127.0.0.1:0", mcp, &deployment, listening), asking);
             assert_eq!(report.expect("a clean end").cut, 0, "{host:?}");
         }
     }
@@ -124,7 +130,7 @@ mod tests {
     async fn an_address_that_is_none_is_refused_by_name() {
         for host in [Host::Axum, Host::ActixWeb] {
             let mcp = Mcp::new("demo", "1.0.0").build().expect("a server");
-            let error = host.serve("nowhere", mcp, |_| Ok(())).await.expect_err("no address");
+            let error = host.serve("nowhere", mcp, &Deployment::default(), |_| Ok(())).await.expect_err("no address");
             assert!(error.to_string().starts_with("ADDR=nowhere: "), "{host:?}: {error}");
         }
     }

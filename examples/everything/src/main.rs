@@ -35,7 +35,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     environment::log();
     let addr = variable("ADDR", "127.0.0.1:8001")?;
     let host: Host = variable("HOST", "axum")?.parse()?;
-    let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?, Deployment::from_env()?)?;
+    let deployment = Deployment::from_env()?;
+    let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?, &deployment)?;
 
     let description = mcp.describe();
     let listening = |address| {
@@ -44,14 +45,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // A pipe is block-buffered: who waits for the URL at its other end must see it now.
         out.flush()
     };
-    let report = host.serve(&addr, mcp, listening).await?;
+    let report = host.serve(&addr, mcp, &deployment, listening).await?;
     tracing::info!(?report, "stopped");
     Ok(())
 }
 
 /// The MCP server. `origins` are web pages that may call it beside the Inspector's, separated by commas; `page_size` is
 /// how long a page of a list is, and empty for lists in one piece.
-fn mcp(origins: &str, page_size: &str, deployment: Deployment) -> Result<McpService, Box<dyn Error>> {
+fn mcp(origins: &str, page_size: &str, deployment: &Deployment) -> Result<McpService, Box<dyn Error>> {
     let origins = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
     let mut mcp = Mcp::new("everything", env!("CARGO_PKG_VERSION"))
         .title("Everything")
@@ -84,7 +85,7 @@ mod tests {
     #[test]
     fn what_is_served_can_be_built() {
         let names = |origins, page_size| {
-            mcp(origins, page_size, Deployment::default()).expect("a valid configuration").tools().keys()
+            mcp(origins, page_size, &Deployment::default()).expect("a valid configuration").tools().keys()
         };
         assert_eq!(names("", "").first().map(String::as_str), Some("test_simple_text"));
         assert_eq!(names(" http://localhost:1 ,", "5").len(), names("", "").len());
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_page_size_that_is_no_number_is_refused_by_name() {
-        let error = mcp("", "many", Deployment::default()).expect_err("not a number").to_string();
+        let error = mcp("", "many", &Deployment::default()).expect_err("not a number").to_string();
         assert!(error.contains("PAGE_SIZE=many"), "{error}");
     }
 }
