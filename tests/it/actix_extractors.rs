@@ -4,15 +4,20 @@ use std::{
     cell::Cell,
     future::{Ready, pending, ready},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use actix_web::{
-    App, Error, FromRequest, HttpRequest,
-    dev::Payload,
+    App, Error, FromRequest, HttpMessage as _, HttpRequest,
+    dev::{Payload, Service as _},
     error,
     web::{self, Data, ReqData},
 };
+use http::Method;
 use mcp_mount::{Extension, Headers, Json, Limits, Mcp, McpService, State, resource_fn, tool_fn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,7 +26,7 @@ use serde_json::json;
 use crate::{
     mount_actix::{Host, host},
     rig::server_with,
-    support::{Ask, Reply, User, modern, modern_call, secs},
+    support::{Ask, LATEST_SESSION, Reply, User, bare, initialize, modern, modern_call, secs},
 };
 
 /// As an application's routes use it.
@@ -130,6 +135,53 @@ async fn an_extractor_runs_for_those_who_ask_only() {
     assert_eq!(RUNS.get(), 0, "nobody has asked for it");
     assert!(call("dear").to(&app).await.tool_error().contains("402"));
     assert_eq!(RUNS.get(), 1);
+}
+
+/// Counts how often it is forwarded.
+struct Counting(Arc<AtomicUsize>);
+
+impl Clone for Counting {
+    fn clone(&self) -> Self {
+        self.0.fetch_add(1, Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// A header that was converted cannot be told from one that was not. But what converts them forwards extensions, too, and
+/// of these each copy shows.
+#[tokio::test]
+async fn a_head_is_converted_for_those_who_ask_only() {
+    let plain = tool_fn("plain", "", || "no need of it");
+    let head = tool_fn("head", "", |headers: Headers| headers.len() > 3);
+    let mcp = Mcp::new("rig", "1").tool(plain).tool(head).health().build().expect("builds");
+    let converted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&converted);
+    let app = host(move || {
+        let count = Arc::clone(&count);
+        App::new().service(mcp.scope("/mcp").forward::<Counting>()).wrap_fn(move |request, next| {
+            request.extensions_mut().insert(Counting(Arc::clone(&count)));
+            next.call(request)
+        })
+    });
+    assert_eq!(call("plain").to(&app).await.text(), "no need of it");
+    assert_eq!(initialize(LATEST_SESSION).at("/mcp").to(&app).await.status, 200);
+    assert_eq!(bare(Method::GET, "").at("/mcp/ready").to(&app).await.status, 200);
+    assert_eq!(call("plain").header("host", "evil.example").to(&app).await.status, 403);
+    assert_eq!(converted.load(Relaxed), 0, "nobody has asked for a head");
+    assert_eq!(call("head").to(&app).await.text(), "true");
+    assert_eq!(converted.load(Relaxed), 1);
+}
+
+/// That it is the one place where headers are converted.
+#[test]
+fn nothing_else_converts_headers() {
+    let source = include_str!("../../src/mount/actix/request.rs");
+    let take = source.split("    async fn take(").nth(1).expect("it is there");
+    let forwards = take.split("\n    }\n").next().expect("its end");
+    for (what, times) in [("self.parts()", 1), ("self.forwards.wanted(", 1)] {
+        assert_eq!((source.matches(what).count(), forwards.matches(what).count()), (times, times), "{what}");
+    }
+    assert_eq!(source.matches("HeaderValue::from_bytes(").count(), 1);
 }
 
 #[tokio::test]

@@ -1,21 +1,26 @@
 //! The application's own routes below the mount.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use mcp_mount::{BuildErrorKind, Json, Limits, Mcp, McpService};
 use serde_json::json;
 use tokio::time::Instant;
+use tower::ServiceExt as _;
 
 use crate::{
     home,
     layered::Log,
     rig::{Probe, owned, rig, rig_with, server_with, session},
     support::{Ask, bare, call, legacy, modern_call, secs, soon},
-    target::send,
+    target::{Target as _, send},
 };
 
 fn get(path: &str) -> Ask {
@@ -293,6 +298,33 @@ fn a_path_is_given_once() {
     }
     let fine = Mcp::new("s", "1").route(Method::GET, "/x", echo).route(Method::POST, "/x", echo).health_at("/x/y");
     fine.build().expect("other methods, other paths");
+}
+
+/// Neither on its way in nor out, whatever the home's own types are: the handler has the bytes that were sent, in the place
+/// where they were, and so has the client.
+#[tokio::test]
+async fn a_body_in_one_piece_is_not_copied() {
+    let place = |bytes: &Bytes| (bytes.as_ptr().addr(), bytes.len());
+    let seen = Arc::new(Mutex::new(None));
+    let seeing = Arc::clone(&seen);
+    let back = move |request: Request<Bytes>| {
+        *seeing.lock().unwrap() = Some(place(request.body()));
+        async move { Response::new(request.into_body()) }
+    };
+    for layered in [false, true] {
+        let mcp = Mcp::new("rig", "1.0.0").route(Method::POST, "/back", back.clone());
+        let mcp = if layered { mcp.http_layer(tower::layer::util::Identity::new()) } else { mcp };
+        let mcp = mcp.build().expect("it builds");
+        let sent = Bytes::from(vec![b'x'; 100_000]);
+        let ask = bare(Method::POST, sent.clone()).at("/back");
+        let body = Full::new(sent.clone()).map_err(Into::into).boxed_unsync();
+        let response = mcp.door().oneshot(ask.request().map(|_| body)).await.expect("infallible");
+        assert_eq!(response.status(), 200);
+        let frame = response.into_body().frame().await.expect("a body").expect("whole");
+        let data = frame.into_data().expect("data");
+        assert_eq!(seen.lock().unwrap().take(), Some(place(&sent)), "layered: {layered}");
+        assert_eq!(place(&data), place(&sent), "layered: {layered}");
+    }
 }
 
 #[tokio::test]
