@@ -101,8 +101,9 @@ impl Proxies {
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "trusted_proxies: the peer's address is not known, so forwarded headers are ignored; in axum, serve with \
-                 `Lifespan::serve` or `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere, put the peer's \
-                 `SocketAddr` into the request's extensions (said once)"
+                 `Lifespan::serve` or `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere, or where the peer has \
+                 no address of its own, as on a Unix socket, put the `SocketAddr` to trust into the request's extensions (said \
+                 once)"
             );
         }
     }

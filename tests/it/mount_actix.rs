@@ -1,5 +1,7 @@
 //! Every way to mount the service in an actix-web application that was there before.
 
+use std::net::SocketAddr;
+
 use actix_web::{App, HttpMessage as _, HttpResponse, dev::Service as _, guard, web};
 use http::Method;
 use mcp_mount::{Extension, Mcp, Principal, Sessions, tool_fn};
@@ -228,6 +230,25 @@ async fn sessions_belong_to_who_the_middleware_found() {
     let delete = |user| bare(Method::DELETE, "").header("mcp-session-id", &id).user(user).at("/mcp");
     assert_eq!(delete("bob").to(&app).await.status, 404);
     assert_eq!(delete("alice").to(&app).await.status, 204);
+}
+
+/// On a Unix socket a peer has no address; who is at its other end is the host's to know.
+#[tokio::test]
+async fn a_middleware_may_say_who_the_peer_is() {
+    let mcp = rig_with(|mcp| mcp.hosts(["example.com"]).trusted_proxies(["127.0.0.1"])).mcp;
+    for (peer, status) in [(Some("127.0.0.1:0"), 200), (Some("192.0.2.9:0"), 403), (None, 403)] {
+        let mcp = mcp.clone();
+        let app = host(move || {
+            App::new().service(mcp.scope("/mcp")).wrap_fn(move |request, next| {
+                if let Some(peer) = peer {
+                    request.extensions_mut().insert(peer.parse::<SocketAddr>().expect("an address"));
+                }
+                next.call(request)
+            })
+        });
+        let ask = echo().at("/mcp").header("x-forwarded-host", "example.com");
+        assert_eq!(ask.to(&app).await.status, status, "{peer:?}");
+    }
 }
 
 #[tokio::test]

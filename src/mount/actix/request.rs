@@ -1,12 +1,12 @@
 //! The way in: actix-web's request, read in place, and converted for those who ask.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::Version as ActixVersion;
+use actix_web::{HttpMessage as _, HttpRequest};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::request::Parts;
@@ -34,6 +34,12 @@ impl<'a> ActixHead<'a> {
     pub(super) fn new(request: &'a HttpRequest, forwards: &'a Forwards) -> Self {
         let method = Method::from_bytes(request.method().as_str().as_bytes());
         Self { request, forwards, method: method.expect("a method is a token in both versions") }
+    }
+
+    /// What a middleware says counts, as in the other hosts.
+    fn peer_address(&self) -> Option<SocketAddr> {
+        let said = self.request.extensions().get::<SocketAddr>().copied();
+        said.or_else(|| self.request.peer_addr())
     }
 
     /// The head in `http`'s types, but for the extensions.
@@ -83,7 +89,7 @@ impl RequestHead for ActixHead<'_> {
     }
 
     fn peer(&self) -> Option<IpAddr> {
-        self.request.peer_addr().map(|address| address.ip())
+        self.peer_address().map(|address| address.ip())
     }
 
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
@@ -118,7 +124,7 @@ pub(super) async fn through_layers(
         Ok(parts) => parts,
         Err(rejection) => return rejection.into_response(),
     };
-    if let Some(peer) = head.request.peer_addr() {
+    if let Some(peer) = head.peer_address() {
         parts.extensions.insert(peer);
     }
     let (sender, body) = Channel::<Bytes, PayloadError>::new(1);

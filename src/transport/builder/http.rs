@@ -98,9 +98,9 @@ impl Mcp {
     /// `Forwarded` and `X-Forwarded-*` contradict each other the answer is 400, and so it is where one cannot be read.
     ///
     /// Who the peer is, the host says: axum under [`Lifespan::serve`](crate::Lifespan) or
-    /// `into_make_service_with_connect_info::<SocketAddr>()`; actix-web by itself; another one by a
-    /// [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Where it does not, the headers are ignored, which is
-    /// logged once.
+    /// `into_make_service_with_connect_info::<SocketAddr>()`; actix-web by itself; another one, or a middleware where the peer
+    /// has no address, as on a Unix socket, by a [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Where
+    /// nobody does, the headers are ignored, which is logged once.
     pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         self.proxies = Proxies::parse(proxies);
         self
