@@ -17,11 +17,12 @@ use mcp_mount::{Extension, Headers, Json, Limits, Mcp, McpService, State, resour
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::{
     mount_actix::{Host, host},
     rig::server_with,
-    support::{Ask, Reply, User, modern, modern_call, secs},
+    support::{Ask, Reply, User, bare, modern, modern_call, secs},
 };
 
 /// As an application's routes use it.
@@ -105,16 +106,77 @@ async fn an_extractor_of_the_application_runs_on_the_head_of_the_call() {
     assert_eq!(call("plain").header("x-user", "panic").to(&app).await.text(), "no need of anybody");
 }
 
+#[tokio::test]
+async fn an_extractor_that_panics_is_a_masked_failure() {
+    let reply = of(&mounted(whoami()), "panic").await;
+    assert!(reply.tool_error().contains("the server failed") && !reply.to_string().contains("hunter2"), "{reply}");
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_extractor_that_panics_or_never_ends_is_a_masked_failure() {
-    let app = mounted(whoami());
-    let began = tokio::time::Instant::now();
-    for user in ["panic", "stuck"] {
-        let reply = of(&app, user).await;
-        assert_eq!((reply.status.as_u16(), reply.code()), (500, -32603), "{user}\n{reply}");
-        assert!(!reply.to_string().contains("hunter2"), "{reply}");
+async fn an_extractor_has_the_time_of_the_call_that_it_is_for() {
+    let tool = |name| tool_fn(name, "", |Extension(user): Extension<AuthUser>| user.0);
+    let tools = [tool("usual"), tool("quick").timeout(secs(2))];
+    let app = mounted(server_with(tools, |mcp| mcp.limits(Limits::new().tool_timeout(secs(5)))));
+    for (name, seconds) in [("usual", 5), ("quick", 2)] {
+        let began = Instant::now();
+        let reply = call(name).header("x-user", "stuck").to(&app).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (500, -32603), "{name}\n{reply}");
+        assert_eq!((reply.json()["id"].as_u64(), began.elapsed().as_secs()), (Some(1), seconds), "{name}");
     }
-    assert_eq!(began.elapsed().as_secs(), Duration::from_secs(5).as_secs(), "the tool's own timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_extractor_does_not_outlive_the_deadline() {
+    let mcp = whoami();
+    let app = mounted(mcp.clone());
+    let asking = call("whoami").header("x-user", "stuck").to(&app);
+    let ending = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        mcp.lifespan().grace(secs(1)).shutdown().await
+    };
+    let (reply, report) = tokio::join!(asking, ending);
+    assert_eq!((reply.status.as_u16(), reply.json()["id"].as_u64()), (503, Some(1)), "{reply}");
+    assert_eq!((report.finished, report.cut), (0, 1), "{report:?}");
+}
+
+/// The layers may look at every extension; but for what nobody is going to handle nothing is run.
+#[tokio::test]
+async fn within_layers_no_extractor_runs_for_probes_and_refusals() {
+    let plain = tool_fn("plain", "", || "no need of anybody");
+    let mcp = server_with([plain], |mcp| mcp.health().http_layer(tower::layer::util::Identity::new()));
+    let app = host(move || App::new().service(mcp.scope("/mcp").extract::<Dear>()));
+    RUNS.set(0);
+    for (ask, status) in [
+        (bare(http::Method::GET, "").at("/mcp/health"), 200),
+        (bare(http::Method::GET, "").at("/mcp/nowhere"), 404),
+        (call("plain").header("host", "evil.example"), 403),
+        (call("plain").header("origin", "https://evil.example"), 403),
+    ] {
+        assert_eq!(ask.to(&app).await.status, status);
+        assert_eq!(RUNS.get(), 0, "{status}");
+    }
+    assert_eq!(call("plain").to(&app).await.text(), "no need of anybody");
+    assert_eq!(RUNS.get(), 1);
+}
+
+#[tokio::test]
+async fn data_may_be_a_trait() {
+    trait Greets: Send + Sync {
+        fn greeting(&self) -> &'static str;
+    }
+    struct English;
+    impl Greets for English {
+        fn greeting(&self) -> &'static str {
+            "hello"
+        }
+    }
+    let greet = tool_fn("greet", "", |greets: Data<dyn Greets>| greets.greeting());
+    let mcp = server_with([greet], |mcp| mcp);
+    let app = host(move || {
+        let greets: std::sync::Arc<dyn Greets> = std::sync::Arc::new(English);
+        App::new().app_data(Data::from(greets)).service(mcp.scope("/mcp").data::<dyn Greets>())
+    });
+    assert_eq!(call("greet").to(&app).await.text(), "hello");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod homes {
 mod suite;
 
 mod actix_extractors;
+mod drive_actix;
 mod mistakes_actix;
 #[cfg(unix)]
 mod mistakes_signals;

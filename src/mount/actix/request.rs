@@ -1,5 +1,6 @@
 //! The way in: actix-web's request, read in place, and converted for those who ask.
 
+use std::any::TypeId;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,9 +20,13 @@ use super::gone::PayloadBody;
 use crate::server::extract::WantedExtensions;
 use crate::transport::body::Body;
 use crate::transport::http_layer::{self, HttpService};
-use crate::transport::request::{RequestHead, take};
+use crate::transport::may_reach_a_handler;
+use crate::transport::request::{RequestHead, Secure, take};
 use crate::transport::route::Place;
 use crate::transport::service::Shared;
+
+/// For how many headers room is made at once.
+const USUAL_HEADERS: usize = 64;
 
 /// The head of a request, as actix-web holds it.
 pub(super) struct ActixHead<'a> {
@@ -36,10 +41,9 @@ impl<'a> ActixHead<'a> {
         Self { request, forwards, method: method.expect("a method is a token in both versions") }
     }
 
-    /// What a middleware says counts, as in the other hosts.
+    /// In this order, as in the other hosts: a middleware may have put another address there.
     fn peer_address(&self) -> Option<SocketAddr> {
-        let said = self.request.extensions().get::<SocketAddr>().copied();
-        said.or_else(|| self.request.peer_addr())
+        self.request.peer_addr().or_else(|| self.request.extensions().get::<SocketAddr>().copied())
     }
 
     /// The head in `http`'s types, but for the extensions.
@@ -55,12 +59,15 @@ impl<'a> ActixHead<'a> {
             ActixVersion::HTTP_3 => Version::HTTP_3,
             _ => Version::HTTP_11,
         };
-        parts.headers.reserve(request.headers().len());
+        parts.headers.reserve(request.headers().len().min(USUAL_HEADERS));
         for (name, value) in request.headers() {
             let name = HeaderName::from_bytes(name.as_str().as_bytes());
             let (Ok(name), Ok(mut converted)) = (name, HeaderValue::from_bytes(value.as_bytes())) else { continue };
             converted.set_sensitive(value.is_sensitive());
-            parts.headers.append(name, converted);
+            // HTTP/2 may bring more lines than a map can hold.
+            if parts.headers.try_append(name, converted).is_err() {
+                break;
+            }
         }
         parts
     }
@@ -100,8 +107,13 @@ impl RequestHead for ActixHead<'_> {
         self.request.headers().get_all(name).map(actix_web::http::header::HeaderValue::as_bytes)
     }
 
-    fn with_extensions<T>(&self, read: impl FnOnce(&Extensions) -> T) -> T {
-        read(&self.forwards.carried(self.request))
+    /// actix-web asks for it by itself.
+    fn awaits_continue(&self) -> bool {
+        false
+    }
+
+    fn with_extensions<T>(&self, wanted: TypeId, read: impl FnOnce(&Extensions) -> T) -> T {
+        read(&self.forwards.carried(self.request, |id| id == wanted))
     }
 
     async fn take(&mut self, wanted: &WantedExtensions) -> Parts {
@@ -120,10 +132,15 @@ pub(super) async fn through_layers(
     mut head: ActixHead<'_>,
     payload: PayloadBody,
 ) -> Response<Body> {
-    let mut parts = match take(&mut head, WantedExtensions::ALL, shared.config.tool_timeout).await {
+    // What is refused, or is a probe, has no extractor run for it.
+    let wanted = if may_reach_a_handler(shared, place, &head) { WantedExtensions::ALL } else { WantedExtensions::NONE };
+    let mut parts = match take(&mut head, wanted, shared.config.tool_timeout, &shared.lifespan).await {
         Ok(parts) => parts,
         Err(rejection) => return rejection.into_response(),
     };
+    if head.is_secure() {
+        parts.extensions.insert(Secure);
+    }
     if let Some(peer) = head.peer_address() {
         parts.extensions.insert(peer);
     }
