@@ -301,7 +301,7 @@ impl FromCall for Principal {
 
 /// The URL at which clients reach the MCP endpoint, for links to it: what [`Mcp::public_url`](crate::Mcp::public_url) or
 /// [`Mcp::base_url`](crate::Mcp::base_url) says, else what a [trusted proxy](crate::Mcp::trusted_proxies) or the request
-/// itself does. It has no slash at its end.
+/// itself does. It has no slash at its end. Where the host itself ends TLS, axum does not tell: set `base_url`.
 ///
 /// ```
 /// use mcp_mount::{EndpointUrl, tool_fn};

@@ -94,6 +94,9 @@ impl Mcp {
     /// requested host itself only if its scheme is the forwarded one, too. Of a list, the last value counts: the one that
     /// the peer wrote. In `Forwarded`, elements that were added by other trusted proxies count as well (RFC 7239, 7.1).
     ///
+    /// Name only addresses from which nobody but the proxy connects: whoever else does can claim to have been asked for any
+    /// host that is allowed. `127.0.0.1` is no such address where somebody's browser runs on the same machine.
+    ///
     /// The proxy must set the headers that it means, and remove the others, which a client could have written. Where
     /// `Forwarded` and `X-Forwarded-*` contradict each other the answer is 400, and so it is where one cannot be read.
     ///
