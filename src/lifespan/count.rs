@@ -10,6 +10,8 @@ use super::Lifespan;
 pub(super) struct Counts {
     calls: AtomicUsize,
     streams: AtomicUsize,
+    /// Calls that go on without a connection, so that no web server waits for them.
+    orphans: AtomicUsize,
     servers: AtomicUsize,
     calls_finished: AtomicUsize,
     calls_cut: AtomicUsize,
@@ -35,15 +37,27 @@ impl Lifespan {
         self.count_in(&self.shared.counts.calls)
     }
 
-    /// Counts a call out that was counted in.
-    pub(crate) fn leave_call(&self) {
+    /// Counts a call out that was counted in, and whether it came to its end.
+    pub(crate) fn leave_call(&self, ended: bool) {
         let counts = &self.shared.counts;
         if self.has_drain_begun() {
-            let cut = self.shared.cut.is_cancelled();
+            let cut = !ended || self.shared.cut.is_cancelled();
             let outcome = if cut { &counts.calls_cut } else { &counts.calls_finished };
             outcome.fetch_add(1, Ordering::AcqRel);
         }
         self.count_out(&counts.calls);
+    }
+
+    /// Counts a call as one that goes on without a connection.
+    pub(crate) fn enter_orphan(&self) -> OrphanGuard {
+        self.shared.counts.orphans.fetch_add(1, Ordering::SeqCst);
+        OrphanGuard { lifespan: self.clone() }
+    }
+
+    /// Waits until no call goes on without a connection.
+    #[cfg(feature = "actix-web")]
+    pub(crate) async fn no_orphans(&self) {
+        self.shared.counts.until(|counts| counts.orphans.load(Ordering::SeqCst) == 0).await;
     }
 
     /// Counts a stream in, unless the drain has begun.
@@ -111,6 +125,18 @@ impl Drop for StreamGuard {
             counts.streams_ended.fetch_add(1, Ordering::AcqRel);
         }
         self.lifespan.count_out(&counts.streams);
+    }
+}
+
+/// A call that goes on without a connection.
+#[derive(Debug)]
+pub(crate) struct OrphanGuard {
+    lifespan: Lifespan,
+}
+
+impl Drop for OrphanGuard {
+    fn drop(&mut self) {
+        self.lifespan.count_out(&self.lifespan.shared.counts.orphans);
     }
 }
 

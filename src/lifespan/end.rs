@@ -14,7 +14,7 @@ pub struct DrainReport {
     /// Calls that ended by themselves after the drain had begun. What ends while the server is a lame duck does not
     /// count: until then everything is as usual.
     pub finished: usize,
-    /// Calls that were cancelled at the deadline.
+    /// Calls that were cancelled at the deadline, or whose client left them.
     pub cut: usize,
     /// Open streams that were ended.
     pub streams: usize,

@@ -1,5 +1,6 @@
 //! The service as tower knows it, for every host that speaks `http`'s types.
 
+use std::any::TypeId;
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::net::{IpAddr, SocketAddr};
@@ -9,14 +10,14 @@ use std::task::{Context, Poll};
 
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{Extensions, HeaderValue, Method, Request, Response};
+use http::{Extensions, HeaderValue, Method, Request, Response, header};
 use http_body::Body as HttpBody;
 use tower_service::Service;
 
 use crate::server::extract::WantedExtensions;
 use crate::transport::body::Body;
 use crate::transport::http_layer;
-use crate::transport::request::RequestHead;
+use crate::transport::request::{RequestHead, Secure};
 use crate::transport::respond;
 use crate::transport::route::Place;
 use crate::transport::service::{McpService, Mounted};
@@ -82,12 +83,17 @@ impl RequestHead for Parts {
     }
 
     fn is_secure(&self) -> bool {
-        self.uri.scheme() == Some(&Scheme::HTTPS)
+        self.uri.scheme() == Some(&Scheme::HTTPS) || self.extensions.get::<Secure>().is_some()
     }
 
     fn peer(&self) -> Option<IpAddr> {
-        let address = self.extensions.get::<SocketAddr>().copied().or_else(|| connect_info(&self.extensions));
+        // In this order: a middleware may have put another address there, which it believes of a header.
+        let address = connect_info(&self.extensions).or_else(|| self.extensions.get::<SocketAddr>().copied());
         address.map(|address| address.ip())
+    }
+
+    fn awaits_continue(&self) -> bool {
+        self.headers.contains_key(header::EXPECT)
     }
 
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
@@ -98,7 +104,7 @@ impl RequestHead for Parts {
         self.headers.get_all(name).iter().map(HeaderValue::as_bytes)
     }
 
-    fn with_extensions<T>(&self, read: impl FnOnce(&Extensions) -> T) -> T {
+    fn with_extensions<T>(&self, _: TypeId, read: impl FnOnce(&Extensions) -> T) -> T {
         read(&self.extensions)
     }
 

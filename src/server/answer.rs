@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::call::{Call, CallError, Reply};
 use super::context::Context;
-use super::extract::Refusal;
+use super::refusal::Refusal;
 use super::result::{IntoToolResult, ToolError};
 use super::target::Target;
 use crate::protocol::completion::Completion;

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::call::{Arguments, Call};
-use super::extract::{FromCall, Needs, Refusal};
+use super::extract::{FromCall, Needs};
+use super::refusal::Refusal;
 use super::result::Json;
 use super::variables::from_strings;
 use super::{fields, schema};

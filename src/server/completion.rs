@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::answer::Returns;
 use super::call::Call;
-use super::extract::{FromCall, Needs, Refusal};
+use super::extract::{FromCall, Needs};
 use super::handler::{ErasedHandler, Handler};
+use super::refusal::Refusal;
 use super::result::ToolError;
 use super::target::{Kind, Target};
 use crate::protocol::completion::Completion;

@@ -3,7 +3,6 @@
 use std::any::{TypeId, type_name};
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use http::HeaderMap;
@@ -11,6 +10,7 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::context::Context;
+use super::refusal::{Refusal, Refused};
 use crate::auth::Principal;
 
 /// A type that a handler can take as a parameter.
@@ -44,8 +44,8 @@ use crate::auth::Principal;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something a handler can ask for",
     label = "not an extractor",
-    note = "a handler asks for `Args<T>`, `State<T>`, `Extension<T>`, `Headers`, `Principal`, `Context`, `Extract<E>` for an \
-            extractor of axum's, or a type of yours that implements `FromCall`"
+    note = "a handler asks for `Args<T>`, `State<T>`, `Extension<T>`, `Headers`, `Principal`, `Context`, `EndpointUrl`, an \
+            extractor of the web framework's, as `Extract<E>` in axum, or a type of yours that implements `FromCall`"
 )]
 pub trait FromCall: Sized + Send + 'static {
     /// Declares what is read from the call.
@@ -110,6 +110,8 @@ pub(crate) struct WantedExtensions {
 }
 
 impl WantedExtensions {
+    #[cfg(feature = "actix-web")]
+    pub(crate) const NONE: &'static Self = &Self { all: false, types: Vec::new() };
     pub(crate) const ALL: &'static Self = &Self { all: true, types: Vec::new() };
 
     #[cfg(feature = "actix-web")]
@@ -155,7 +157,8 @@ impl Call {
         let (noun, name, wanted) = (self.target.noun(), self.name(), type_name::<T>());
         let text = format!(
             "{noun} `{name}`: the request has no extension of type `{wanted}`; put it there in a layer around the mounted \
-             server, as in `.layer(axum::Extension(value))`; in actix-web, also add `.forward::<{wanted}>()` to the scope"
+             server, as in `.layer(axum::Extension(value))`; in actix-web, also add `.forward::<{wanted}>()` to the scope, or \
+             `.extract::<{wanted}>()` if it is an extractor"
         );
         self.tell_host(&text);
         Err(Refusal::internal_absent(text))
@@ -174,58 +177,6 @@ impl Call {
 pub(crate) struct StateNeed {
     pub(crate) id: TypeId,
     pub(crate) name: &'static str,
-}
-
-/// Why a parameter cannot be had: from [`FromCall::from_call`]. Its text reaches the caller.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    pub(crate) reason: String,
-    /// Whether the server is to blame for it, and not its caller.
-    pub(crate) internal: bool,
-    /// Whether there is nothing, rather than something that is wrong.
-    absent: bool,
-}
-
-impl Refusal {
-    /// A refusal that says why.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), internal: false, absent: false }
-    }
-
-    /// A refusal because the call has nothing of the kind, for which an `Option` of the extractor is `None`. What is there
-    /// and wrong is no such case: a login that has expired is not the same as none.
-    pub fn absent(reason: impl Into<String>) -> Self {
-        Self { absent: true, ..Self::new(reason) }
-    }
-
-    /// A refusal that the caller can do nothing about.
-    pub(crate) fn internal(reason: impl Into<String>) -> Self {
-        Self { internal: true, ..Self::new(reason) }
-    }
-
-    /// The same, because there is nothing.
-    pub(crate) fn internal_absent(reason: impl Into<String>) -> Self {
-        Self { absent: true, ..Self::internal(reason) }
-    }
-}
-
-/// Among a request's extensions, in place of a `T`: why the host has none.
-pub(crate) struct Refused<T> {
-    refusal: Refusal,
-    of: PhantomData<fn() -> T>,
-}
-
-impl<T> Refused<T> {
-    #[cfg(feature = "actix-web")]
-    pub(crate) fn new(refusal: Refusal) -> Self {
-        Self { refusal, of: PhantomData }
-    }
-}
-
-impl<T> Clone for Refused<T> {
-    fn clone(&self) -> Self {
-        Self { refusal: self.refusal.clone(), of: PhantomData }
-    }
 }
 
 /// The application's state of type `T`, as [`Mcp::state`](crate::Mcp::state) was given it. A clone, as in axum. If none
@@ -350,7 +301,7 @@ impl FromCall for Principal {
 
 /// The URL at which clients reach the MCP endpoint, for links to it: what [`Mcp::public_url`](crate::Mcp::public_url) or
 /// [`Mcp::base_url`](crate::Mcp::base_url) says, else what a [trusted proxy](crate::Mcp::trusted_proxies) or the request
-/// itself does. It has no slash at its end.
+/// itself does. It has no slash at its end. Where the host itself ends TLS, axum does not tell: set `base_url`.
 ///
 /// ```
 /// use mcp_mount::{EndpointUrl, tool_fn};

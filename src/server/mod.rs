@@ -17,6 +17,7 @@ pub(crate) mod layer;
 pub(crate) mod mirror;
 pub(crate) mod outbound;
 pub(crate) mod prompt;
+pub(crate) mod refusal;
 pub(crate) mod registry;
 pub(crate) mod resource;
 pub(crate) mod result;

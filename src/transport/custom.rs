@@ -64,13 +64,18 @@ where
     B: HttpBody,
 {
     // A drain waits for it, as for a call.
-    let _counted = Counted::enter(&shared.lifespan).ok_or_else(Rejection::draining)?;
+    let mut counted = Counted::enter(&shared.lifespan).ok_or_else(Rejection::draining)?;
     let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
     let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
-    let request = Request::from_parts(take(request, WantedExtensions::ALL, shared.config.tool_timeout).await?, body);
+    let request = Request::from_parts(
+        take(request, WantedExtensions::ALL, shared.config.tool_timeout, &shared.lifespan).await?,
+        body,
+    );
     let failed = |cause: String| Rejection::route_failed(&route.path, &cause);
     let running = AssertUnwindSafe(async { (route.handler)(request).await }).catch_unwind();
-    match timeout(shared.config.tool_timeout, running).await {
+    let answered = timeout(shared.config.tool_timeout, running).await;
+    counted.ended = true;
+    match answered {
         Ok(Ok(response)) => Ok(response.map(Body::full)),
         Ok(Err(panic)) => Err(failed(panic_text(&*panic))),
         Err(_) => Err(failed("it did not answer within `Limits::tool_timeout`".to_owned())),
@@ -78,17 +83,20 @@ where
 }
 
 /// A request that counts as a running call, until it is dropped.
-struct Counted<'a>(&'a Lifespan);
+struct Counted<'a> {
+    lifespan: &'a Lifespan,
+    ended: bool,
+}
 
 impl<'a> Counted<'a> {
     fn enter(lifespan: &'a Lifespan) -> Option<Self> {
-        lifespan.enter_call().then(|| Self(lifespan))
+        lifespan.enter_call().then_some(Self { lifespan, ended: false })
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.leave_call();
+        self.lifespan.leave_call(self.ended);
     }
 }
 

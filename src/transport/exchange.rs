@@ -15,6 +15,7 @@ use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
 use crate::auth::Principal;
+use crate::lifespan::Lifespan;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
@@ -58,14 +59,19 @@ impl StartCall {
             };
             Context::new(Arc::clone(&self.target), uri, facts, queue.clone(), server.notify())
         });
+        let id = self.seat.id.clone();
         let endpoint_url = match needs.endpoint_url {
-            true => shared.config.endpoint_url(request)?,
+            true => shared.config.endpoint_url(request).map_err(|rejection| rejection.of(Some(&id)))?,
             false => None,
         };
         let layered = !server.layers.is_empty();
         let wanted = if layered { WantedExtensions::ALL } else { &needs.extensions };
         let parts = match needs.parts || layered {
-            true => Some(Box::new(take(request, wanted, shared.config.tool_timeout).await?)),
+            true => {
+                let limit = self.target.timeout.unwrap_or(shared.config.tool_timeout);
+                let taken = take(request, wanted, limit, &shared.lifespan).await;
+                Some(Box::new(taken.map_err(|rejection| rejection.of(Some(&id)))?))
+            }
             false => None,
         };
         let call = Call {
@@ -102,6 +108,8 @@ pub(crate) struct Seat {
     taken: bool,
     /// Whether the permit is this seat's to give back.
     permit: bool,
+    /// Whether the call came to its end, be it a bad one.
+    ended: bool,
 }
 
 /// A permit that a thread holds for as long as it runs.
@@ -129,7 +137,8 @@ impl Seat {
             return Err(Rejection::draining());
         }
         let body_bytes = share.into_bytes();
-        let mut seat = Self { shared: Arc::clone(shared), id, session: None, body_bytes, taken: true, permit: true };
+        let mut seat =
+            Self { shared: Arc::clone(shared), id, session: None, body_bytes, taken: true, permit: true, ended: false };
         if let Some(session) = session {
             if !shared.sessions.live.begin_call(CallKey { session, id: seat.id.clone() }) {
                 return Err(Rejection::invalid("id: a request with this id is still running in this session"));
@@ -171,7 +180,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.give_back();
         // Last, so that a drain goes on when all else is given back.
-        self.shared.lifespan.leave_call();
+        self.shared.lifespan.leave_call(self.ended);
     }
 }
 
@@ -189,6 +198,10 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    pub(crate) fn lifespan(&self) -> &Lifespan {
+        &self.seat.shared.lifespan
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Finished> {
         match self.running.poll(cx, &self.seat.shared.lifespan) {
             Poll::Ready(outcome) => Poll::Ready(self.finish(&outcome)),
@@ -219,7 +232,8 @@ impl Work {
         seat
     }
 
-    fn finish(&self, outcome: &Outcome) -> Finished {
+    fn finish(&mut self, outcome: &Outcome) -> Finished {
+        self.seat.ended = true;
         let fail = |text| encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, text));
         let message = match outcome {
             Outcome::Reply(reply) => self.encode(reply),

@@ -87,11 +87,13 @@ impl Proxies {
                 "does not say what X-Forwarded-Host and X-Forwarded-Proto say",
             ));
         }
-        let proto = standard.proto.or(proto);
         let is_known = |proto: &str| proto.eq_ignore_ascii_case("http") || proto.eq_ignore_ascii_case("https");
-        if !proto.is_none_or(is_known) {
-            return Err(Rejection::forwarded(X_PROTO, "is neither http nor https"));
+        for (name, proto) in [(FORWARDED, standard.proto), (X_PROTO, proto)] {
+            if !proto.is_none_or(is_known) {
+                return Err(Rejection::forwarded(name, "has a protocol that is neither http nor https"));
+            }
         }
+        let proto = standard.proto.or(proto);
         Ok(Forwarded { host: standard.host.or(host), proto, prefix: prefix(last(X_PREFIX)?)? })
     }
 
@@ -101,8 +103,9 @@ impl Proxies {
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "trusted_proxies: the peer's address is not known, so forwarded headers are ignored; in axum, serve with \
-                 `Lifespan::serve` or `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere, put the peer's \
-                 `SocketAddr` into the request's extensions (said once)"
+                 `Lifespan::serve` or `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere, or where the peer has \
+                 no address of its own, as on a Unix socket, put the `SocketAddr` to trust into the request's extensions (said \
+                 once)"
             );
         }
     }
@@ -129,11 +132,23 @@ impl Proxies {
 
 fn parse(text: &str) -> Result<IpNet, BuildError> {
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    network.map_err(|_| {
+    network.map(canonical).map_err(|_| {
         BuildError::setting(format!(
             "trusted_proxies: {text:?} is neither an address nor a network; write \"127.0.0.1\" or \"10.0.0.0/8\", not a name"
         ))
     })
+}
+
+/// Addresses of the old family are looked for as such, so they are kept as such.
+fn canonical(network: IpNet) -> IpNet {
+    let address = network.addr().to_canonical();
+    match (network, address) {
+        (IpNet::V6(_), IpAddr::V4(_)) => {
+            let length = network.prefix_len().checked_sub(96);
+            length.and_then(|length| IpNet::new(address, length).ok()).unwrap_or(network)
+        }
+        _ => network,
+    }
 }
 
 fn text<'a>(name: &str, line: &'a [u8]) -> Result<&'a str, Box<Rejection>> {
@@ -187,8 +202,8 @@ mod tests {
 
     #[test]
     fn networks_and_addresses_are_read_and_names_are_not() {
-        let proxies = Proxies::parse(["127.0.0.1", "10.0.0.0/8", "fd00::/8"]).unwrap();
-        for trusted in ["127.0.0.1", "10.255.0.1", "::ffff:10.0.0.1", "fd12::1"] {
+        let proxies = Proxies::parse(["127.0.0.1", "10.0.0.0/8", "fd00::/8", "::ffff:192.0.2.0/120"]).unwrap();
+        for trusted in ["127.0.0.1", "192.0.2.7", "::ffff:192.0.2.7", "10.255.0.1", "::ffff:10.0.0.1", "fd12::1"] {
             assert!(proxies.trust(trusted.parse().unwrap()), "{trusted}");
         }
         for other in ["127.0.0.2", "11.0.0.1", "::1", "::ffff:11.0.0.1"] {

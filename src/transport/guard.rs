@@ -186,6 +186,12 @@ impl OriginPattern {
         }
     }
 
+    /// The host as clients write it: without the port that the scheme has anyway.
+    pub(crate) fn host(&self) -> HostPattern {
+        let port = Some(self.port).filter(|port| default_port(&self.scheme) != Some(*port));
+        HostPattern { host: self.host.clone(), port }
+    }
+
     fn matches(&self, origin: &Origin<'_>) -> bool {
         self.scheme.eq_ignore_ascii_case(origin.scheme)
             && self.host.eq_ignore_ascii_case(origin.host)

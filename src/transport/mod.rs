@@ -53,6 +53,7 @@ use http::{Method, Response};
 use http_body::Body as HttpBody;
 
 use self::body::Body;
+use self::config::FindPrincipal;
 use self::cors::Page;
 use self::headers::Head;
 use self::pending::PendingCall;
@@ -80,8 +81,8 @@ where
         Ok(Accepted::Reply(response)) => response,
         Ok(Accepted::Call(call)) => call.answer().await,
         Err(rejection) => {
-            // Who waits for our word before it sends the body has it now (RFC 9110, 10.1.1).
-            if let Some(body) = unread.filter(|_| request.field("expect").value.is_none()) {
+            // Who waits to be asked for the body has its answer without.
+            if let Some(body) = unread.filter(|_| !request.awaits_continue()) {
                 read::discard(body, &shared.config.read).await;
             }
             rejection.into_response()
@@ -95,6 +96,17 @@ where
         page.mark(response.headers_mut());
     }
     response
+}
+
+/// Whether a request could come to a handler, by its path and its guard: for hosts that have to prepare something for one.
+#[cfg(feature = "actix-web")]
+pub(crate) fn may_reach_a_handler(shared: &Shared, place: Place, request: &impl RequestHead) -> bool {
+    let config = &shared.config;
+    let Ok(Route::Endpoint | Route::Custom(_)) = config.routes.find(place, request) else { return false };
+    let forwarded = config.proxies.forwarded(request);
+    forwarded.is_ok_and(|forwarded| {
+        guard::check(&config.guard, &Head::read(request), request.authority(), &forwarded).is_ok()
+    })
 }
 
 /// A request that passed every check.
@@ -149,8 +161,10 @@ where
     }
     let principal = || match &shared.config.principal {
         // The host's own code, whose panic must not tear down the connection.
-        Some(principal) => catch_unwind(AssertUnwindSafe(|| request.with_extensions(|all| (principal.find)(all))))
-            .map_err(|panic| Rejection::principal_failed(&panic_text(&*panic))),
+        Some(FindPrincipal { find, extension: (wanted, _) }) => {
+            catch_unwind(AssertUnwindSafe(|| request.with_extensions(*wanted, |extensions| find(extensions))))
+                .map_err(|panic| Rejection::principal_failed(&panic_text(&*panic)))
+        }
         None => Ok(None),
     };
     match method {

@@ -116,12 +116,14 @@ impl Drop for PendingCall<'_> {
 async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconnect) {
     let mut watch = pin!(queue.watch());
     let mut watching = true;
+    let mut orphan = None;
     let answer = poll_fn(|cx| {
         if watching && watch.as_mut().poll(cx).is_ready() {
             watching = false;
             if on_disconnect == OnDisconnect::Cancel {
                 return Poll::Ready(None);
             }
+            orphan = Some(work.lifespan().enter_orphan());
         }
         work.poll(cx).map(Some)
     });
@@ -130,6 +132,7 @@ async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconn
     let seat = work.end();
     queue.finish(answer.message);
     drop(seat);
+    drop(orphan);
     // Only the answer waits to be read, and not for ever.
     if watching {
         watch.await;

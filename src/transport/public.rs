@@ -39,9 +39,8 @@ impl PublicUrl {
             return Err(fault());
         }
         let origin = OriginPattern::parse(setting, &format!("{scheme}://{authority}")).map_err(|_| fault())?;
-        let host = HostPattern::parse(authority.as_str()).map_err(|_| fault())?;
         let path = uri.path().trim_end_matches('/');
-        Ok(Self { text: format!("{origin}{path}"), host, origin })
+        Ok(Self { text: format!("{origin}{path}"), host: origin.host(), origin })
     }
 }
 

@@ -4,12 +4,17 @@
 //! All of it is marked cold, which keeps it out of the way of the requests that are served: a plain call runs through
 //! more code than a processor's first cache holds.
 
+mod text;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
+use self::text::{
+    CORS_WARNING, FORWARDED_WARNING, HOST_WARNING, ORIGIN_WARNING, quoted, shorten, warn_once, whole_seconds,
+};
 use super::body::Body;
 use crate::error::Causes;
 use crate::lifespan::StartError;
@@ -154,8 +159,8 @@ impl Rejection {
     }
 
     #[cold]
-    pub(crate) fn extraction_failed(cause: &str) -> Box<Self> {
-        tracing::error!(cause, "what the host was to forward of the request could not be had");
+    pub(crate) fn extraction_too_slow() -> Box<Self> {
+        tracing::error!("an extractor of the host took longer than the call may, and the call was given up");
         Self::internal()
     }
 
@@ -354,6 +359,12 @@ pub(crate) fn missing_capability(message: Bytes) -> Response<Body> {
     with_body(StatusCode::BAD_REQUEST, message)
 }
 
+/// For a client that has gone away: nobody reads it but the host's own log, so it has the number that nginx writes there.
+#[cfg(feature = "actix-web")]
+pub(crate) fn client_gone() -> Response<Body> {
+    with_body(StatusCode::from_u16(499).expect("three digits"), Bytes::new())
+}
+
 /// 503 of the readiness probe, which is asked again by itself.
 #[cold]
 pub(crate) fn not_ready(status: &str) -> Response<Body> {
@@ -373,28 +384,4 @@ fn with_body(status: StatusCode, message: Bytes) -> Response<Body> {
 /// The text of -32601, in either era.
 pub(crate) fn unknown_method_text(method: &str) -> String {
     format!("there is no method {} in this revision of MCP", quoted(method.as_bytes()))
-}
-
-/// A value from outside, fit to be shown: short, printable, in quotes.
-fn quoted(value: &[u8]) -> String {
-    format!("{:?}", shorten(&String::from_utf8_lossy(value)))
-}
-
-fn shorten(text: &str) -> String {
-    const LONGEST: usize = 100;
-    text.chars().take(LONGEST).collect()
-}
-
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
-}
-
-static HOST_WARNING: std::sync::Once = std::sync::Once::new();
-static ORIGIN_WARNING: std::sync::Once = std::sync::Once::new();
-static CORS_WARNING: std::sync::Once = std::sync::Once::new();
-static FORWARDED_WARNING: std::sync::Once = std::sync::Once::new();
-
-/// The first refusal of its kind is worth a warning: most often a setting is missing.
-fn warn_once(once: &std::sync::Once, status: StatusCode, text: &str) {
-    once.call_once(|| tracing::warn!("refused a request with {}: {text} (said once)", status.as_u16()));
 }

@@ -4,9 +4,10 @@
 //! the few things that it needs through this, so that a host with types of its own converts nothing but what a handler asks
 //! for.
 
+use std::any::TypeId;
 use std::future::Future;
 use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use super::headers::Field;
 use super::rejection::Rejection;
-use crate::lifespan::spawner::panic_text;
+use crate::lifespan::Lifespan;
 use crate::server::extract::WantedExtensions;
 
 /// What the pipeline reads of a request's head.
@@ -44,8 +45,11 @@ pub(crate) trait RequestHead {
     /// The lines of one header, by its name in lower case.
     fn lines(&self, name: &'static str) -> impl Iterator<Item = &[u8]>;
 
-    /// What the host's middleware put on the request.
-    fn with_extensions<T>(&self, read: impl FnOnce(&Extensions) -> T) -> T;
+    /// Whether the client waits to be asked for the body (RFC 9110, 10.1.1), and the host has not asked for it yet.
+    fn awaits_continue(&self) -> bool;
+
+    /// What the host's middleware put on the request, at least what is of this type.
+    fn with_extensions<T>(&self, wanted: TypeId, read: impl FnOnce(&Extensions) -> T) -> T;
 
     /// All of it but for extensions that are not wanted, for a handler; nobody else will look at it.
     fn take(&mut self, wanted: &WantedExtensions) -> impl Future<Output = Parts>;
@@ -55,16 +59,24 @@ pub(crate) trait RequestHead {
     }
 }
 
-/// Takes the head for a handler. What the host runs for it, extractors of the application's, is bounded and guarded as the
-/// handler itself is.
+/// Takes the head for a handler. What the host runs for it, extractors of the application's, is bounded as the handler is.
 pub(crate) async fn take(
     request: &mut impl RequestHead,
     wanted: &WantedExtensions,
     limit: Duration,
+    lifespan: &Lifespan,
 ) -> Result<Parts, Box<Rejection>> {
-    match timeout(limit, AssertUnwindSafe(request.take(wanted)).catch_unwind()).await {
-        Ok(Ok(parts)) => Ok(parts),
-        Ok(Err(panic)) => Err(Rejection::extraction_failed(&panic_text(&*panic))),
-        Err(_) => Err(Rejection::extraction_failed("it took longer than `Limits::tool_timeout`")),
+    let mut taking = pin!(request.take(wanted));
+    // Where nothing has to be made it is there at once, and no clock is asked.
+    if let Some(parts) = taking.as_mut().now_or_never() {
+        return Ok(parts);
+    }
+    tokio::select! {
+        taken = timeout(limit, taking) => taken.map_err(|_| Rejection::extraction_too_slow()),
+        () = lifespan.cut() => Err(Rejection::draining()),
     }
 }
+
+/// Among the extensions of a request that a host has converted: it came over a connection that the host has encrypted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secure;

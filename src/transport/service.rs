@@ -24,6 +24,8 @@ use crate::server::handles::{Prompts, Resources, Tools};
 /// | `Router::nest_service("/mcp", mcp.service())` or `.nest_service("/mcp", mcp)` | `/mcp` and `/mcp/` | yes |
 /// | `Router::route_service("/mcp", mcp)` | `/mcp` | no |
 /// | `Router::merge(mcp.at("/mcp"))` | `/mcp` and `/mcp/` | yes |
+/// | in actix-web `App::service(mcp.scope("/mcp"))` | `/mcp` and `/mcp/` | yes |
+/// | in actix-web `App::configure(mcp.configure_at("/mcp"))` | `/mcp` and `/mcp/` | yes |
 /// | as the service of a bare hyper server | `/` | yes |
 /// | `mcp.on_path("/mcp")` there | `/mcp` and `/mcp/` | yes |
 ///

@@ -22,6 +22,7 @@ use mcp_mount::{Extension, Headers, Json, Limits, Mcp, McpService, State, resour
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::{
     mount_actix::{Host, host},
@@ -110,16 +111,77 @@ async fn an_extractor_of_the_application_runs_on_the_head_of_the_call() {
     assert_eq!(call("plain").header("x-user", "panic").to(&app).await.text(), "no need of anybody");
 }
 
+#[tokio::test]
+async fn an_extractor_that_panics_is_a_masked_failure() {
+    let reply = of(&mounted(whoami()), "panic").await;
+    assert!(reply.tool_error().contains("the server failed") && !reply.to_string().contains("hunter2"), "{reply}");
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_extractor_that_panics_or_never_ends_is_a_masked_failure() {
-    let app = mounted(whoami());
-    let began = tokio::time::Instant::now();
-    for user in ["panic", "stuck"] {
-        let reply = of(&app, user).await;
-        assert_eq!((reply.status.as_u16(), reply.code()), (500, -32603), "{user}\n{reply}");
-        assert!(!reply.to_string().contains("hunter2"), "{reply}");
+async fn an_extractor_has_the_time_of_the_call_that_it_is_for() {
+    let tool = |name| tool_fn(name, "", |Extension(user): Extension<AuthUser>| user.0);
+    let tools = [tool("usual"), tool("quick").timeout(secs(2))];
+    let app = mounted(server_with(tools, |mcp| mcp.limits(Limits::new().tool_timeout(secs(5)))));
+    for (name, seconds) in [("usual", 5), ("quick", 2)] {
+        let began = Instant::now();
+        let reply = call(name).header("x-user", "stuck").to(&app).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (500, -32603), "{name}\n{reply}");
+        assert_eq!((reply.json()["id"].as_u64(), began.elapsed().as_secs()), (Some(1), seconds), "{name}");
     }
-    assert_eq!(began.elapsed().as_secs(), Duration::from_secs(5).as_secs(), "the tool's own timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_extractor_does_not_outlive_the_deadline() {
+    let mcp = whoami();
+    let app = mounted(mcp.clone());
+    let asking = call("whoami").header("x-user", "stuck").to(&app);
+    let ending = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        mcp.lifespan().grace(secs(1)).shutdown().await
+    };
+    let (reply, report) = tokio::join!(asking, ending);
+    assert_eq!((reply.status.as_u16(), reply.json()["id"].as_u64()), (503, Some(1)), "{reply}");
+    assert_eq!((report.finished, report.cut), (0, 1), "{report:?}");
+}
+
+/// The layers may look at every extension; but for what nobody is going to handle nothing is run.
+#[tokio::test]
+async fn within_layers_no_extractor_runs_for_probes_and_refusals() {
+    let plain = tool_fn("plain", "", || "no need of anybody");
+    let mcp = server_with([plain], |mcp| mcp.health().http_layer(tower::layer::util::Identity::new()));
+    let app = host(move || App::new().service(mcp.scope("/mcp").extract::<Dear>()));
+    RUNS.set(0);
+    for (ask, status) in [
+        (bare(http::Method::GET, "").at("/mcp/health"), 200),
+        (bare(http::Method::GET, "").at("/mcp/nowhere"), 404),
+        (call("plain").header("host", "evil.example"), 403),
+        (call("plain").header("origin", "https://evil.example"), 403),
+    ] {
+        assert_eq!(ask.to(&app).await.status, status);
+        assert_eq!(RUNS.get(), 0, "{status}");
+    }
+    assert_eq!(call("plain").to(&app).await.text(), "no need of anybody");
+    assert_eq!(RUNS.get(), 1);
+}
+
+#[tokio::test]
+async fn data_may_be_a_trait() {
+    trait Greets: Send + Sync {
+        fn greeting(&self) -> &'static str;
+    }
+    struct English;
+    impl Greets for English {
+        fn greeting(&self) -> &'static str {
+            "hello"
+        }
+    }
+    let greet = tool_fn("greet", "", |greets: Data<dyn Greets>| greets.greeting());
+    let mcp = server_with([greet], |mcp| mcp);
+    let app = host(move || {
+        let greets: std::sync::Arc<dyn Greets> = std::sync::Arc::new(English);
+        App::new().app_data(Data::from(greets)).service(mcp.scope("/mcp").data::<dyn Greets>())
+    });
+    assert_eq!(call("greet").to(&app).await.text(), "hello");
 }
 
 #[tokio::test]
@@ -147,15 +209,14 @@ impl Clone for Counting {
     }
 }
 
-/// A header that was converted cannot be told from one that was not. But what converts them forwards extensions, too, and
-/// of these each copy shows.
 #[tokio::test]
-async fn a_head_is_converted_for_those_who_ask_only() {
+async fn what_is_forwarded_is_copied_for_those_who_ask_only() {
     let plain = tool_fn("plain", "", || "no need of it");
     let head = tool_fn("head", "", |headers: Headers| headers.len() > 3);
-    let mcp = Mcp::new("rig", "1").tool(plain).tool(head).health().build().expect("builds");
-    let converted = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&converted);
+    let counting = tool_fn("counting", "", |_: Extension<Counting>, _: Headers| "has it");
+    let mcp = Mcp::new("rig", "1").tool(plain).tool(head).tool(counting).health().build().expect("builds");
+    let copied = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&copied);
     let app = host(move || {
         let count = Arc::clone(&count);
         App::new().service(mcp.scope("/mcp").forward::<Counting>()).wrap_fn(move |request, next| {
@@ -164,24 +225,28 @@ async fn a_head_is_converted_for_those_who_ask_only() {
         })
     });
     assert_eq!(call("plain").to(&app).await.text(), "no need of it");
+    assert_eq!(call("head").to(&app).await.text(), "true");
     assert_eq!(initialize(LATEST_SESSION).at("/mcp").to(&app).await.status, 200);
     assert_eq!(bare(Method::GET, "").at("/mcp/ready").to(&app).await.status, 200);
-    assert_eq!(call("plain").header("host", "evil.example").to(&app).await.status, 403);
-    assert_eq!(converted.load(Relaxed), 0, "nobody has asked for a head");
-    assert_eq!(call("head").to(&app).await.text(), "true");
-    assert_eq!(converted.load(Relaxed), 1);
+    assert_eq!(call("counting").header("host", "evil.example").to(&app).await.status, 403);
+    assert_eq!(copied.load(Relaxed), 0, "nobody has asked for it");
+    assert_eq!(call("counting").to(&app).await.text(), "has it");
+    assert_ne!(copied.load(Relaxed), 0, "it is counted");
 }
 
-/// That it is the one place where headers are converted.
+/// A header that was converted cannot be told from one that was not, so this reads the source: headers are converted where
+/// a handler takes the head, and nowhere else.
 #[test]
-fn nothing_else_converts_headers() {
+fn headers_are_converted_where_the_head_is_taken() {
     let source = include_str!("../../src/mount/actix/request.rs");
     let take = source.split("    async fn take(").nth(1).expect("it is there");
-    let forwards = take.split("\n    }\n").next().expect("its end");
-    for (what, times) in [("self.parts()", 1), ("self.forwards.wanted(", 1)] {
-        assert_eq!((source.matches(what).count(), forwards.matches(what).count()), (times, times), "{what}");
+    let take = take.split("\n    }\n").next().expect("its end");
+    assert_eq!((source.matches("self.parts()").count(), take.matches("self.parts()").count()), (1, 1));
+    let parts = source.split("    fn parts(").nth(1).expect("it is there");
+    let parts = parts.split("\n    }\n").next().expect("its end");
+    for conversion in ["HeaderName::from_bytes(", "HeaderValue::from_bytes("] {
+        assert_eq!((source.matches(conversion).count(), parts.matches(conversion).count()), (1, 1), "{conversion}");
     }
-    assert_eq!(source.matches("HeaderValue::from_bytes(").count(), 1);
 }
 
 #[tokio::test]

@@ -1,166 +1,96 @@
-//! actix-web's server driven by the lifespan, on a thread of its own: the hooks around it, and the deadline that it has
-//! beside the lifespan's.
+//! actix-web's server, driven to its end: what only a server with workers of its own can show.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, thread, time::Duration};
 
 use actix_web::{App, HttpServer};
-use http::Method;
-use mcp_mount::{DrainReport, McpService};
+use mcp_mount::{DrainReport, Limits, McpService};
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    sync::{Notify, oneshot},
-    time::{sleep, timeout},
-};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::{
-    connection::{Client, promptly, written},
-    rig::{Probe, server},
-    support::{Reply, bare, modern_call, secs},
+    connection::{Client, promptly},
+    logs::Log,
+    rig::{Probe, server, server_with},
+    support::{call, legacy, modern, secs},
 };
 
-/// A server that its lifespan drives.
-struct Driven {
-    address: SocketAddr,
-    /// What `drive_actix` comes to.
-    end: oneshot::Receiver<io::Result<DrainReport>>,
-    /// How many connections its worker was given.
-    accepted: Arc<AtomicUsize>,
-}
-
-impl Driven {
-    async fn start(mcp: McpService, shutdown_timeout: u64) -> Self {
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let ((bound, address), (ended, end)) = (oneshot::channel(), oneshot::channel());
-        let connections = Arc::clone(&accepted);
-        let serving = move || async move {
-            let lifespan = mcp.lifespan();
-            let server = HttpServer::new(move || App::new().service(mcp.scope("/mcp"))).workers(1).disable_signals();
-            let server = server.h1_allow_half_closed(false).tcp_nodelay(true).shutdown_timeout(shutdown_timeout);
-            let server = server.on_connect(move |_, _| {
-                connections.fetch_add(1, Relaxed);
+/// A server with one worker, until its lifespan ends. What the worker logs is listened to.
+async fn drive(mcp: &McpService, log: &Log) -> (SocketAddr, thread::JoinHandle<DrainReport>) {
+    let (bound, address) = tokio::sync::oneshot::channel();
+    let (mcp, log) = (mcp.clone(), log.clone());
+    let driving = thread::Builder::new().spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let lifespan = mcp.lifespan().grace(secs(5));
+            let server = HttpServer::new(move || {
+                // For as long as the worker's thread is there.
+                std::mem::forget(log.listen());
+                App::new().service(mcp.scope("/mcp"))
             });
-            let server = server.bind(("127.0.0.1", 0)).expect("a free port");
+            let server = server.workers(1).disable_signals().h1_allow_half_closed(false).tcp_nodelay(true);
+            let server = server.bind_auto_h2c(("127.0.0.1", 0)).expect("a free port");
             bound.send(server.addrs()[0]).expect("the test waits");
-            drop(ended.send(lifespan.drive_actix(server.run()).await));
-        };
-        std::thread::spawn(|| actix_web::rt::System::new().block_on(serving()));
-        Self { address: address.await.expect("the server is bound"), end, accepted }
-    }
-
-    async fn ended(self) -> io::Result<DrainReport> {
-        promptly("the end", self.end).await.expect("no panic")
-    }
+            lifespan.drive_actix(server.run()).await.expect("no error")
+        })
+    });
+    (address.await.expect("the server is bound"), driving.expect("a thread"))
 }
 
-/// What hooks have done, in its order.
-#[derive(Clone, Default)]
-struct Journal(Arc<Mutex<Vec<&'static str>>>);
-
-impl Journal {
-    fn note(&self, what: &'static str) {
-        self.0.lock().unwrap().push(what);
-    }
-
-    fn read(&self) -> Vec<&'static str> {
-        self.0.lock().unwrap().clone()
-    }
+async fn ended(driving: thread::JoinHandle<DrainReport>) -> DrainReport {
+    let joined = tokio::task::spawn_blocking(move || driving.join().expect("no panic"));
+    promptly("the server ends", joined).await.expect("no panic")
 }
 
+/// No connection holds the worker then, and with the worker its runtime would end, and the call with it.
 #[tokio::test]
-async fn a_start_hook_that_fails_is_its_error_and_nobody_is_served() {
-    let mcp = server([]);
-    let go = Arc::new(Notify::new());
-    let told = Arc::clone(&go);
-    mcp.lifespan().on_start("database", move || async move {
-        told.notified().await;
-        Err::<(), _>("wrong password")
-    });
-    let driven = Driven::start(mcp, 30).await;
-    let (address, accepted) = (driven.address, Arc::clone(&driven.accepted));
-    // The system has it wait for somebody who accepts.
-    let mut early = TcpStream::connect(address).await.expect("the port is bound");
-    early.write_all(&written(&bare(Method::PUT, "").at("/mcp")).await).await.expect("sent");
-    let mut answer = Vec::new();
-    let waiting = timeout(Duration::from_millis(300), early.read_buf(&mut answer)).await;
-    assert!(waiting.is_err(), "while the hook runs nobody answers: {waiting:?}");
-    go.notify_one();
-    let error = driven.ended().await.expect_err("the hook's").to_string();
-    assert!(error.contains("`database`") && !error.contains("wrong password"), "{error}");
-    let closed = promptly("the end of the connection", early.read_buf(&mut answer)).await;
-    assert!(matches!(closed, Ok(0) | Err(_)) && answer.is_empty(), "{answer:?}");
-    assert_eq!(accepted.load(Relaxed), 0);
-    TcpStream::connect(address).await.expect_err("the port is free again");
-}
-
-#[tokio::test]
-async fn hooks_run_before_it_accepts_and_when_it_has_ended() {
-    let (probe, journal) = (Probe::new(), Journal::default());
-    let mcp = server([probe.silent_tool()]);
-    let lifespan = mcp.lifespan();
-    let notes = journal.clone();
-    lifespan.on_start("database", move || async move {
-        notes.note("started");
-        Ok::<_, io::Error>(())
-    });
-    let (port, bound) = oneshot::channel::<SocketAddr>();
-    let notes = journal.clone();
-    lifespan.on_shutdown("database", move || async move {
-        let connected = TcpStream::connect(bound.await.expect("told before")).await;
-        notes.note(if connected.is_err() { "stopped, and nobody listens" } else { "stopped before the server" });
-    });
-    let driven = Driven::start(mcp, 30).await;
-    port.send(driven.address).expect("the hook waits");
-    let mut client = Client::h1(driven.address).await;
-    let call = tokio::spawn(async move { client.send(modern_call("wait", json!({}))).await });
-    promptly("the call", probe.started()).await;
-    assert_eq!(journal.read(), ["started"]);
-
-    let ending = tokio::spawn(async move { lifespan.shutdown().await });
-    sleep(Duration::from_millis(300)).await;
-    assert_eq!(journal.read(), ["started"], "the call may need what the hook closes");
-    probe.release();
-    assert_eq!(promptly("the answer", call).await.expect("no panic").text(), "done");
-    let accepted = Arc::clone(&driven.accepted);
-    let report = driven.ended().await.expect("no error");
-    assert_eq!((report.finished, report.cut, &report.failed_hooks[..]), (1, 0, &[][..]));
-    assert_eq!(journal.read(), ["started", "stopped, and nobody listens"]);
-    assert_eq!(accepted.load(Relaxed), 1);
-    promptly("the shutdown", ending).await.expect("no panic");
-}
-
-/// What a call that never ends is answered when its server ends.
-async fn stuck(grace: Duration, shutdown_timeout: u64) -> Option<Reply> {
+async fn a_call_whose_client_has_left_comes_to_its_end_all_the_same() {
     let probe = Probe::new();
-    let mcp = server([probe.stuck_tool()]);
-    let lifespan = mcp.lifespan().grace(grace);
-    let driven = Driven::start(mcp, shutdown_timeout).await;
-    let mut client = Client::h1(driven.address).await;
-    let calling = tokio::spawn(async move {
-        let live = client.open_as("localhost", "/mcp", modern_call("stuck", json!({})).request()).await.ok()?;
-        Some(live.collect().await)
+    let mcp = server([probe.silent_tool()]);
+    let (address, driving) = drive(&mcp, &Log::default()).await;
+    let mut socket = TcpStream::connect(address).await.expect("connects");
+    let body = legacy(call("wait", json!({}))).bytes().await;
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(&[head.as_bytes(), &body].concat()).await.expect("sent");
+    promptly("the call starts", probe.started()).await;
+    drop(socket);
+    // For the worker to notice.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let ending = tokio::spawn({
+        let lifespan = mcp.lifespan();
+        async move { lifespan.shutdown().await }
     });
-    promptly("the call", probe.started()).await;
-    promptly("the shutdown", lifespan.shutdown()).await;
-    driven.ended().await.expect("no error");
-    promptly("the client", calling).await.expect("no panic")
+    // Long enough for a worker without connections to end.
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!((probe.finished(), probe.drops()), (0, 0), "it runs on");
+    probe.release();
+    promptly("the end", ending).await.expect("no panic");
+    let report = ended(driving).await;
+    assert_eq!((probe.finished(), report.finished, report.cut), (1, 1, 0), "{report:?}");
 }
 
-/// `HttpServer::shutdown_timeout` begins with the drain.
+/// Anybody may leave, as often as they like.
 #[tokio::test]
-async fn an_actix_web_that_ends_before_the_grace_closes_calls_unanswered() {
-    let reply = stuck(secs(4), 1).await;
-    assert!(reply.is_none(), "{reply:?}");
-    let reply = stuck(secs(2), 2 + 2).await.expect("an answer");
-    assert_eq!(reply.code(), -32603, "{reply}");
-    assert!(reply.error()["message"].as_str().expect("text").contains("shutting down"), "{reply}");
+async fn clients_of_http_2_that_leave_are_nothing_to_log() {
+    let (probe, log) = (Probe::new(), Log::default());
+    let limits = Limits::new().silence(Duration::from_millis(50)).keep_alive(secs(3600));
+    let mcp = server_with([probe.silent_tool(), probe.speaking_tool()], |mcp| mcp.limits(limits));
+    let (address, driving) = drive(&mcp, &log).await;
+    for tool in ["wait", "speak"] {
+        let mut client = Client::h2(address).await;
+        let params = json!({"name": tool, "arguments": {}, "_meta": {"progressToken": 1}});
+        let live = client.open(modern("tools/call", params)).await;
+        assert!(live.is_sse(), "{tool}");
+        drop((live, client));
+        promptly("the handler is dropped", probe.dropped()).await;
+    }
+    promptly("the end", mcp.lifespan().shutdown()).await;
+    ended(driving).await;
+    let text = log.text();
+    assert!(text.contains("tools/call"), "it was listened to\n{text}");
+    let level = |line: &&str| matches!(line.split_whitespace().nth(1), Some("ERROR" | "WARN"));
+    let loud: Vec<_> = text.lines().filter(level).collect();
+    assert!(loud.is_empty(), "{loud:#?}");
 }

@@ -1,8 +1,17 @@
 //! Every way to mount the service in an actix-web application that was there before.
 
-use actix_web::{App, HttpMessage as _, HttpResponse, dev::Service as _, guard, web};
+use std::net::SocketAddr;
+
+use actix_service::{IntoServiceFactory as _, Service as _, ServiceFactory as _};
+use actix_web::{
+    App, HttpMessage as _, HttpResponse,
+    dev::AppConfig,
+    guard,
+    test::{TestRequest, read_body},
+    web,
+};
 use http::Method;
-use mcp_mount::{Extension, Mcp, Principal, Sessions, tool_fn};
+use mcp_mount::{EndpointUrl, Extension, Mcp, Principal, Sessions, tool_fn};
 use serde_json::json;
 
 use crate::{
@@ -228,6 +237,52 @@ async fn sessions_belong_to_who_the_middleware_found() {
     let delete = |user| bare(Method::DELETE, "").header("mcp-session-id", &id).user(user).at("/mcp");
     assert_eq!(delete("bob").to(&app).await.status, 404);
     assert_eq!(delete("alice").to(&app).await.status, 204);
+}
+
+/// On a Unix socket a peer has no address; who is at its other end is the host's to know.
+#[tokio::test]
+async fn a_middleware_may_say_who_the_peer_is() {
+    let mcp = rig_with(|mcp| mcp.hosts(["example.com"]).trusted_proxies(["127.0.0.1"])).mcp;
+    for (peer, status) in [(Some("127.0.0.1:0"), 200), (Some("192.0.2.9:0"), 403), (None, 403)] {
+        let mcp = mcp.clone();
+        let app = host(move || {
+            App::new().service(mcp.scope("/mcp")).wrap_fn(move |request, next| {
+                if let Some(peer) = peer {
+                    request.extensions_mut().insert(peer.parse::<SocketAddr>().expect("an address"));
+                }
+                next.call(request)
+            })
+        });
+        let ask = echo().at("/mcp").header("x-forwarded-host", "example.com");
+        assert_eq!(ask.to(&app).await.status, status, "{peer:?}");
+    }
+}
+
+/// actix-web tells whether it has ended TLS itself.
+#[tokio::test]
+async fn the_endpoints_url_has_the_scheme_of_the_connection() {
+    let whereabouts = || tool_fn("where", "Say where", |EndpointUrl(url): EndpointUrl| async move { url });
+    for layered in [false, true] {
+        let mcp = server_with([whereabouts()], |mcp| {
+            if layered { mcp.http_layer(tower::layer::util::Identity::new()) } else { mcp }
+        });
+        for (secure, scheme) in [(true, "https"), (false, "http")] {
+            let address = "127.0.0.1:8000".parse().expect("an address");
+            let config = AppConfig::__priv_test_new(secure, "localhost".to_owned(), address);
+            let app =
+                App::new().service(mcp.scope("/mcp")).into_factory().new_service(config).await.expect("a service");
+            let ask = modern_call("where", json!({}));
+            let request = TestRequest::post().uri("/mcp").set_payload(ask.bytes().await);
+            let head = ask.request().into_parts().0;
+            let request = head
+                .headers
+                .iter()
+                .fold(request, |request, (name, value)| request.insert_header((name.as_str(), value.as_bytes())));
+            let answer = read_body(app.call(request.to_request()).await.expect("an answer")).await;
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            assert!(answer.contains(&format!("{scheme}://localhost:8000/mcp")), "{layered} {secure}: {answer}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -229,6 +229,10 @@ async fn the_peer_is_the_one_that_the_router_is_served_with() {
         assert_eq!(ask().to(&served).await.status, status, "{peer}");
         let mocked = app().layer(MockConnectInfo(peer));
         assert_eq!(ask().to(&mocked).await.status, status, "{peer}");
+        // As a middleware that believes a header may have put it there.
+        let claimed: SocketAddr = "10.1.2.3:4".parse().expect("an address");
+        let claimed = app().layer(AxumExtension(claimed)).layer(AxumExtension(ConnectInfo(peer)));
+        assert_eq!(ask().to(&claimed).await.status, status, "{peer}");
     }
 }
 

@@ -27,6 +27,7 @@ mod suite;
 
 mod actix_extractors;
 mod drive_actix;
+mod hooks_actix;
 mod mistakes_actix;
 #[cfg(unix)]
 mod mistakes_signals;

@@ -116,6 +116,7 @@ async fn what_contradicts_itself_or_cannot_be_read_is_refused_by_name() {
         (good().header("forwarded", "host=evil.example"), "Forwarded"),
         (good().header("forwarded", "host=example.com;proto=http"), "Forwarded"),
         (good().header("x-forwarded-proto", "gopher"), "x-forwarded-proto"),
+        (good().without("x-forwarded-proto").header("forwarded", "proto=gopher"), "forwarded has"),
         (good().header("x-forwarded-prefix", "//evil.example"), "x-forwarded-prefix"),
         (good().header("x-forwarded-prefix", "/a\" onload=x"), "x-forwarded-prefix"),
         (good().header("x-forwarded-host", "ex\u{e4}mple.com"), "x-forwarded-host"),
@@ -164,6 +165,21 @@ async fn the_endpoint_knows_its_public_url() {
     let public = server(|mcp| mcp.base_url("https://example.com/api").public_url("https://mcp.example.com"));
     assert_eq!(local().to(&public).await.text(), "https://mcp.example.com");
     assert_eq!(url(&public, local().header("host", "mcp.example.com")).await, "https://mcp.example.com");
+}
+
+/// A browser, and a proxy that hands on its `Host`, leave out the port that the scheme has anyway.
+#[tokio::test]
+async fn a_base_url_with_its_schemes_own_port_is_the_same_without() {
+    for (base, host, status) in [
+        ("https://example.com:443/api", "example.com", 200),
+        ("http://example.com:80", "example.com", 200),
+        ("https://example.com:8443", "example.com:8443", 200),
+        ("https://example.com:8443", "example.com", 403),
+    ] {
+        let mcp = server(|mcp| mcp.base_url(base));
+        let ask = modern_call("where", json!({})).header("host", host);
+        assert_eq!(ask.to(&mcp).await.status, status, "{base}, {host}");
+    }
 }
 
 #[test]

@@ -134,7 +134,9 @@ async fn an_unwanted_body_is_read_within_its_limits() {
     assert_eq!(refused(7, false, false).await, (7, 0), "all of it");
     assert_eq!(refused(500, false, false).await, (11, 0), "a piece more than it may have");
     assert_eq!(refused(2, true, false).await, (2, 1), "for a second");
-    assert_eq!(refused(7, false, true).await, (0, 0), "nothing");
+    // actix-web itself asks for the body.
+    let asked = if home::DIFFERS.asks_for_bodies { 7 } else { 0 };
+    assert_eq!(refused(7, false, true).await, (asked, 0), "nothing");
 }
 
 /// Nothing of the body is waited for.

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::pin;
 
 use actix_web::dev::Server;
+use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 
 use crate::lifespan::{DrainReport, Lifespan};
@@ -32,8 +33,8 @@ impl Lifespan {
     /// ```
     ///
     /// actix-web has a deadline of its own for a graceful stop, `HttpServer::shutdown_timeout`, 30 s by default, at which it
-    /// drops connections without an answer. With a [`grace`](Self::grace) that comes near to it, set it two seconds higher
-    /// than that. Workers look at their connections once a second, so the end comes up to a second after the last answer;
+    /// drops connections without an answer. With a [`grace`](Self::grace) of more than 28 s, set it two seconds higher than
+    /// that. Workers look at their connections once a second, so the end comes up to a second after the last answer;
     /// an HTTP/2 connection, which actix-web does not close by itself, holds it until one second after the deadline.
     ///
     /// # Errors
@@ -42,6 +43,9 @@ impl Lifespan {
     pub async fn drive_actix(&self, server: Server) -> io::Result<DrainReport> {
         let handle = server.handle();
         let until = self.until_signal();
+        // A worker ends with its last connection, and with it whatever still runs there: a call of a session, say, whose
+        // client has left.
+        let until = async { until.then(|()| self.no_orphans()).await };
         self.drive(async move {
             let server = match select(server, pin!(until)).await {
                 Either::Left((served, _)) => return served,

@@ -15,17 +15,18 @@ use crate::protocol::resources::ReadResourceResult;
 use crate::protocol::tools::CallToolResult;
 use crate::server::arguments::{Args, read};
 use crate::server::call::Call;
-use crate::server::extract::{FromCall, Needs, Refusal};
+use crate::server::extract::{FromCall, Needs, State};
+use crate::server::refusal::Refusal;
 use crate::server::resource::IntoResourceResult;
 use crate::server::result::{IntoToolResult, Json, ToolError};
 
 /// actix-web's `Data`: that of the application, which the scope forwards with `data::<T>()`, else one that was given to
 /// [`Mcp::state`](crate::Mcp::state).
-impl<T: Send + Sync + 'static> FromCall for Data<T> {
+impl<T: ?Sized + Send + Sync + 'static> FromCall for Data<T> {
     fn needs(needs: &mut Needs) {
         needs.extension::<Self>();
         // Which of the two it will be is known to the scope only.
-        Option::<crate::server::extract::State<Self>>::needs(needs);
+        Option::<State<Self>>::needs(needs);
     }
 
     async fn from_call(call: &mut Call) -> Result<Self, Refusal> {

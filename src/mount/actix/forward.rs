@@ -1,17 +1,21 @@
 //! What of actix-web's request is forwarded to handlers, by name: its extensions cannot be iterated, nor be sent.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId, type_name};
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
 use actix_web::body::MessageBody as _;
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest};
+use futures_util::FutureExt as _;
 use http::Extensions;
 
-use crate::server::extract::{Refusal, Refused, WantedExtensions};
+use crate::lifespan::spawner::panic_text;
+use crate::server::extract::WantedExtensions;
+use crate::server::refusal::{Refusal, Refused};
 
 /// Copies one thing into `http`'s extensions, if the request has it.
 type Carry = fn(&HttpRequest, &mut Extensions);
@@ -38,7 +42,7 @@ impl Forwards {
         }));
     }
 
-    pub(super) fn carry_data<T: Send + Sync + 'static>(&mut self) {
+    pub(super) fn carry_data<T: ?Sized + Send + Sync + 'static>(&mut self) {
         self.carried.push((TypeId::of::<Data<T>>(), |request, extensions| {
             if let Some(data) = request.app_data::<Data<T>>() {
                 extensions.insert(data.clone());
@@ -49,14 +53,16 @@ impl Forwards {
     pub(super) fn run_extractor<E: FromRequest + Clone + Send + Sync + 'static>(&mut self) {
         self.extracted.push((TypeId::of::<E>(), |request| {
             Box::pin(async move {
-                let extracted = E::from_request(&request, &mut Payload::None).await.map_err(Into::into);
-                let put: Put = match extracted {
-                    Ok(value) => Box::new(|extensions| drop(extensions.insert(value))),
-                    Err(error) => {
-                        let refused = Refused::<E>::new(refusal::<E>(&error));
-                        Box::new(|extensions| drop(extensions.insert(refused)))
+                let extracting = async { E::from_request(&request, &mut Payload::None).await };
+                let refusal = match AssertUnwindSafe(extracting).catch_unwind().await {
+                    Ok(Ok(value)) => {
+                        let put: Put = Box::new(|extensions| drop(extensions.insert(value)));
+                        return put;
                     }
+                    Ok(Err(error)) => refusal::<E>(&error.into()),
+                    Err(panic) => failure::<E>(&*panic),
                 };
+                let put: Put = Box::new(|extensions| drop(extensions.insert(Refused::<E>::new(refusal))));
                 put
             })
         }));
@@ -67,16 +73,16 @@ impl Forwards {
         self.carried.iter().any(|(id, _)| *id == extension)
     }
 
-    /// What needs no waiting.
-    pub(super) fn carried(&self, request: &HttpRequest) -> Extensions {
+    /// What needs no waiting, as far as it is wanted.
+    pub(super) fn carried(&self, request: &HttpRequest, wanted: impl Fn(TypeId) -> bool) -> Extensions {
         let mut extensions = Extensions::new();
-        self.carried.iter().for_each(|(_, carry)| carry(request, &mut extensions));
+        self.carried.iter().filter(|(id, _)| wanted(*id)).for_each(|(_, carry)| carry(request, &mut extensions));
         extensions
     }
 
     /// All of it, less what only others want.
     pub(super) async fn wanted(&self, request: &HttpRequest, wanted: &WantedExtensions) -> Extensions {
-        let mut extensions = self.carried(request);
+        let mut extensions = self.carried(request, |id| wanted.has(id));
         for (_, run) in self.extracted.iter().filter(|(id, _)| wanted.has(*id)) {
             let put = run(request.clone()).await;
             put(&mut extensions);
@@ -85,22 +91,18 @@ impl Forwards {
     }
 }
 
-/// What an extractor's error says. The text of a 4xx is for the caller.
+/// What an extractor's error says, as the response that it would be.
 fn refusal<E>(error: &Error) -> Refusal {
     let response = error.error_response();
     let status = response.status();
-    if status.is_server_error() {
-        let r#type = std::any::type_name::<E>();
-        tracing::error!(r#type, %status, cause = %error, "an extractor failed");
-        return Refusal::internal(format!("{status}; the server's log says why"));
-    }
     let text = response.into_body().try_into_bytes().unwrap_or_default();
-    let text: String = String::from_utf8_lossy(&text).chars().take(LONGEST_REFUSAL).collect();
-    Refusal::new(if text.is_empty() { status.to_string() } else { format!("{status}: {text}") })
+    Refusal::of_response(type_name::<E>(), status, status.is_server_error(), &text)
 }
 
-/// How much of a refusal's text is told: characters.
-const LONGEST_REFUSAL: usize = 1024;
+/// What an extractor's panic is: a failure of the server's, which its log explains.
+fn failure<E>(panic: &(dyn Any + Send)) -> Refusal {
+    Refusal::of_response(type_name::<E>(), "the server failed", true, panic_text(panic).as_bytes())
+}
 
 impl fmt::Debug for Forwards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

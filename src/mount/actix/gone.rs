@@ -40,7 +40,8 @@ pub(super) struct Gone {
 
 /// The payload for the service, and for connections on which that is needed, what watches for the client.
 pub(super) fn watch(payload: Payload, version: Version) -> (PayloadBody, Option<Gone>) {
-    if version != Version::HTTP_2 {
+    // One that a middleware has put in place of the connection's own knows nothing, and need not bear to be asked again.
+    if version != Version::HTTP_2 || matches!(payload, Payload::Stream { .. }) {
         return (PayloadBody::Own(payload), None);
     }
     let watched = Rc::new(RefCell::new(Watched { payload, done: false }));

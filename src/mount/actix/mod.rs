@@ -21,6 +21,7 @@ use self::forward::Forwards;
 use self::gone::{or_gone, watch};
 use self::request::ActixHead;
 use crate::transport::http_layer;
+use crate::transport::rejection;
 use crate::transport::respond;
 use crate::transport::route::Place;
 use crate::transport::service::McpService;
@@ -65,6 +66,11 @@ impl McpService {
     ///     .route("/", web::get().to(|| async { "the application that was already here" }));
     /// # let _ = app; Ok(()) }
     /// ```
+    /// # Panics
+    ///
+    /// When it is registered, which `HttpServer::run` tells as a worker that did not start: if
+    /// [`Mcp::principal_from_extension`](crate::Mcp::principal_from_extension) is to find a type that is not
+    /// [forwarded](ActixScope::forward).
     pub fn scope(&self, path: &str) -> ActixScope {
         let path = match path.trim_matches('/') {
             "" => String::new(),
@@ -102,7 +108,7 @@ impl ActixScope {
     }
 
     /// Forwards a `web::Data<T>` of the application: handlers take it as `web::Data<T>`.
-    pub fn data<T: Send + Sync + 'static>(mut self) -> Self {
+    pub fn data<T: ?Sized + Send + Sync + 'static>(mut self) -> Self {
         self.forwards.carry_data::<T>();
         self
     }
@@ -222,7 +228,9 @@ struct Mount {
 impl Mount {
     /// Without the type that says who is asking everybody would be nobody in particular, and share what belongs to others.
     fn check(&self) {
-        if let Some(principal) = &self.mcp.shared.config.principal {
+        let shared = &self.mcp.shared;
+        // A layer of the server's own may be what puts it there.
+        if let Some(principal) = shared.config.principal.as_ref().filter(|_| shared.http_layers.get().is_none()) {
             let (id, name) = principal.extension;
             assert!(
                 self.forwards.carries(id),
@@ -257,8 +265,7 @@ impl Mount {
                 Some(layered) => request::through_layers(layered, shared, place, head, payload).await,
             }
         };
-        // Nobody reads what is answered to a client that has gone away.
-        let response = or_gone(answering, &mut gone).await.unwrap_or_default();
+        let response = or_gone(answering, &mut gone).await.unwrap_or_else(rejection::client_gone);
         let response = reply::convert(response, request.method(), gone);
         ServiceResponse::new(request, response)
     }

@@ -13,6 +13,7 @@ use http_body::Body as _;
 
 use super::gone::Gone;
 use crate::transport::body::{Body, StreamCut};
+use crate::transport::sse::event;
 
 /// Makes it actix-web's.
 pub(super) fn convert(response: Response<Body>, asked_by: &Method, gone: Option<Gone>) -> HttpResponse {
@@ -78,7 +79,8 @@ impl MessageBody for ReplyBody {
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
                     let Some(gone) = &mut self.gone else { return Poll::Pending };
-                    return gone.poll(cx).map(|()| Some(Err(StreamCut::new())));
+                    // Of whatever is to be sent actix-http finds that it cannot be. An error it would put into the log.
+                    return gone.poll(cx).map(|()| Some(Ok(event::KEEP_ALIVE)));
                 }
             };
             // Trailers, which a layer may have added, have no place in actix-web's bodies.

@@ -1,12 +1,13 @@
 //! The way in: actix-web's request, read in place, and converted for those who ask.
 
-use std::net::IpAddr;
+use std::any::TypeId;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::Version as ActixVersion;
+use actix_web::{HttpMessage as _, HttpRequest};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::request::Parts;
@@ -19,9 +20,13 @@ use super::gone::PayloadBody;
 use crate::server::extract::WantedExtensions;
 use crate::transport::body::Body;
 use crate::transport::http_layer::{self, HttpService};
-use crate::transport::request::{RequestHead, take};
+use crate::transport::may_reach_a_handler;
+use crate::transport::request::{RequestHead, Secure, take};
 use crate::transport::route::Place;
 use crate::transport::service::Shared;
+
+/// For how many headers room is made at once.
+const USUAL_HEADERS: usize = 64;
 
 /// The head of a request, as actix-web holds it.
 pub(super) struct ActixHead<'a> {
@@ -34,6 +39,11 @@ impl<'a> ActixHead<'a> {
     pub(super) fn new(request: &'a HttpRequest, forwards: &'a Forwards) -> Self {
         let method = Method::from_bytes(request.method().as_str().as_bytes());
         Self { request, forwards, method: method.expect("a method is a token in both versions") }
+    }
+
+    /// In this order, as in the other hosts: a middleware may have put another address there.
+    fn peer_address(&self) -> Option<SocketAddr> {
+        self.request.peer_addr().or_else(|| self.request.extensions().get::<SocketAddr>().copied())
     }
 
     /// The head in `http`'s types, but for the extensions.
@@ -49,12 +59,15 @@ impl<'a> ActixHead<'a> {
             ActixVersion::HTTP_3 => Version::HTTP_3,
             _ => Version::HTTP_11,
         };
-        parts.headers.reserve(request.headers().len());
+        parts.headers.reserve(request.headers().len().min(USUAL_HEADERS));
         for (name, value) in request.headers() {
             let name = HeaderName::from_bytes(name.as_str().as_bytes());
             let (Ok(name), Ok(mut converted)) = (name, HeaderValue::from_bytes(value.as_bytes())) else { continue };
             converted.set_sensitive(value.is_sensitive());
-            parts.headers.append(name, converted);
+            // HTTP/2 may bring more lines than a map can hold.
+            if parts.headers.try_append(name, converted).is_err() {
+                break;
+            }
         }
         parts
     }
@@ -83,7 +96,7 @@ impl RequestHead for ActixHead<'_> {
     }
 
     fn peer(&self) -> Option<IpAddr> {
-        self.request.peer_addr().map(|address| address.ip())
+        self.peer_address().map(|address| address.ip())
     }
 
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
@@ -94,8 +107,13 @@ impl RequestHead for ActixHead<'_> {
         self.request.headers().get_all(name).map(actix_web::http::header::HeaderValue::as_bytes)
     }
 
-    fn with_extensions<T>(&self, read: impl FnOnce(&Extensions) -> T) -> T {
-        read(&self.forwards.carried(self.request))
+    /// actix-web asks for it by itself.
+    fn awaits_continue(&self) -> bool {
+        false
+    }
+
+    fn with_extensions<T>(&self, wanted: TypeId, read: impl FnOnce(&Extensions) -> T) -> T {
+        read(&self.forwards.carried(self.request, |id| id == wanted))
     }
 
     async fn take(&mut self, wanted: &WantedExtensions) -> Parts {
@@ -114,11 +132,16 @@ pub(super) async fn through_layers(
     mut head: ActixHead<'_>,
     payload: PayloadBody,
 ) -> Response<Body> {
-    let mut parts = match take(&mut head, WantedExtensions::ALL, shared.config.tool_timeout).await {
+    // What is refused, or is a probe, has no extractor run for it.
+    let wanted = if may_reach_a_handler(shared, place, &head) { WantedExtensions::ALL } else { WantedExtensions::NONE };
+    let mut parts = match take(&mut head, wanted, shared.config.tool_timeout, &shared.lifespan).await {
         Ok(parts) => parts,
         Err(rejection) => return rejection.into_response(),
     };
-    if let Some(peer) = head.request.peer_addr() {
+    if head.is_secure() {
+        parts.extensions.insert(Secure);
+    }
+    if let Some(peer) = head.peer_address() {
         parts.extensions.insert(peer);
     }
     let (sender, body) = Channel::<Bytes, PayloadError>::new(1);

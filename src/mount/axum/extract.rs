@@ -6,7 +6,8 @@ use std::ops::{Deref, DerefMut};
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt as _, Limited};
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,12 +17,10 @@ use crate::protocol::resources::ReadResourceResult;
 use crate::protocol::tools::CallToolResult;
 use crate::server::arguments::{Args, read};
 use crate::server::call::Call;
-use crate::server::extract::{FromCall, Needs, Refusal, State};
+use crate::server::extract::{FromCall, Needs, State};
+use crate::server::refusal::{LONGEST_REFUSAL, Refusal};
 use crate::server::resource::IntoResourceResult;
 use crate::server::result::{IntoToolResult, Json, ToolError};
-
-/// How much of a refusal's text is told: bytes.
-const LONGEST_REFUSAL: usize = 1024;
 
 /// An extractor of the application's own, as its axum routes use it: any `FromRequestParts<S>`.
 ///
@@ -108,16 +107,17 @@ where
     }
 }
 
-/// The text of a response that refuses.
+/// What a response refuses with. Its body may be of any length.
 async fn refusal(name: &str, response: Response) -> Refusal {
     let status = response.status();
-    let body = Limited::new(response.into_body(), LONGEST_REFUSAL).collect().await;
-    let text = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default();
-    if status.is_server_error() {
-        tracing::error!(name, %status, cause = text, "an extractor failed");
-        return Refusal::internal(format!("{status}; the server's log says why"));
+    let (mut body, mut text) = (response.into_body(), BytesMut::new());
+    while text.len() < LONGEST_REFUSAL {
+        match body.frame().await {
+            Some(Ok(frame)) => text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+            Some(Err(_)) | None => break,
+        }
     }
-    Refusal::new(if text.is_empty() { status.to_string() } else { format!("{status}: {text}") })
+    Refusal::of_response(name, status, status.is_server_error(), &text)
 }
 
 /// axum's `State`: the value of [`Mcp::state`](crate::Mcp::state), not the router's.

@@ -94,13 +94,16 @@ impl Mcp {
     /// requested host itself only if its scheme is the forwarded one, too. Of a list, the last value counts: the one that
     /// the peer wrote. In `Forwarded`, elements that were added by other trusted proxies count as well (RFC 7239, 7.1).
     ///
+    /// Name only addresses from which nobody but the proxy connects: whoever else does can claim to have been asked for any
+    /// host that is allowed. `127.0.0.1` is no such address where somebody's browser runs on the same machine.
+    ///
     /// The proxy must set the headers that it means, and remove the others, which a client could have written. Where
     /// `Forwarded` and `X-Forwarded-*` contradict each other the answer is 400, and so it is where one cannot be read.
     ///
     /// Who the peer is, the host says: axum under [`Lifespan::serve`](crate::Lifespan) or
-    /// `into_make_service_with_connect_info::<SocketAddr>()`; actix-web by itself; another one by a
-    /// [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Where it does not, the headers are ignored, which is
-    /// logged once.
+    /// `into_make_service_with_connect_info::<SocketAddr>()`; actix-web by itself; another one, or a middleware where the peer
+    /// has no address, as on a Unix socket, by a [`SocketAddr`](std::net::SocketAddr) in the request's extensions. Where
+    /// nobody does, the headers are ignored, which is logged once.
     pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         self.proxies = Proxies::parse(proxies);
         self

@@ -4,9 +4,11 @@
 each other, so that the public URL can be asked for on any port, and a wrong name too.
 """
 
+import contextlib
 import http.client
 import json
 import socket
+import ssl
 import time
 
 TIMEOUT = 75
@@ -20,8 +22,27 @@ META = {
 }
 
 
+class NothingCame(ConnectionError):
+    """The connection was closed before the first byte of an answer."""
+
+
+class Response(http.client.HTTPResponse):
+    """Tells an answer that broke off from one that never began."""
+
+    def begin(self):
+        try:
+            first = self.fp.peek(1)
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            raise NothingCame("nothing came back") from error
+        if not first:
+            raise NothingCame("nothing came back")
+        super().begin()
+
+
 class Connection(http.client.HTTPConnection):
     """To `port` of 127.0.0.1, with TLS for a name if there is a context for it."""
+
+    response_class = Response
 
     def __init__(self, port, tls=None, sni=None, timeout=TIMEOUT):
         super().__init__("127.0.0.1", port, timeout=timeout)
@@ -83,7 +104,9 @@ class Front:
         common = {"Host": self.host, "Accept": BOTH}
         if body is not None:
             common["Content-Type"] = "application/json"
-        connection.request(method, self.path + below, body, {**common, **(headers or {})})
+        # Where the server closes before it has read all, its answer may be there to be read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            connection.request(method, self.path + below, body, {**common, **(headers or {})})
         return connection.getresponse()
 
     def ask(self, method, message=None, headers=None, below=""):

@@ -40,6 +40,11 @@ def check(checks, front, tool, arguments):
     expect(200, front, FORGED, "forged forwarding headers are overwritten")
     expect(200, front, {"Origin": f"https://{PUBLIC}"}, "a page of the public URL")
     expect(403, front, {"Origin": "https://foreign.example"}, "a page of another site")
+    connection = front.connection()
+    connection.connect()
+    version = connection.sock.version()
+    connection.close()
+    checks.ok(version == "TLSv1.3", "TLS 1.3", version)
     try:
         Front(front.port, PUBLIC, front.path, front.tls, NOBODY).ask("GET")
         handshake = "went through"

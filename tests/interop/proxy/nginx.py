@@ -4,10 +4,12 @@ The file is used as it is. Only what it marks with `# yours` is put in place of:
 these replacements must be found as often as it is expected, so that a change of the file cannot pass by unseen.
 """
 
+import random
 import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -19,6 +21,9 @@ NAMES = ("example.com", "localhost", "stranger.test")
 START_WITHIN = 10
 STOP_WITHIN = 10
 LOGGED_WITHIN = 10
+# The ports of outgoing connections, and the least one that is taken for a server.
+EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+LEAST_PORT = 10_000
 ACCESS = re.compile(r'\S+ \[\S+\] (\S+) "(\S+) (\S+)" (\d+) .* from (.+) [^ ]+')
 
 # What stands around an included file in Debian's nginx.conf, but with a gzip that compresses whatever it is let to.
@@ -41,13 +46,35 @@ http {
 """
 
 
+given = set()
+giving = threading.Lock()
+
+
 def free_ports(count):
-    """Ports of 127.0.0.1 that nobody uses at the moment."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
+    """Ports of 127.0.0.1 that nobody uses at the moment, each given once.
+
+    They are none of those that outgoing connections get: who is restarted must find its port as it left it.
+    """
+    low, high = map(int, EPHEMERAL.read_text().split())
+    candidates = [*range(LEAST_PORT, low), *range(high + 1, 65_536)]
+    random.shuffle(candidates)
+    ports = []
+    with giving:
+        for port in candidates:
+            if len(ports) < count and port not in given and is_free(port):
+                ports.append(port)
+        given.update(ports)
+    if len(ports) < count:
+        raise Failure(f"outside of {low}-{high}, outgoing connections, there are no {count} ports that are free")
     return ports
+
+
+def is_free(port):
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def certificate(folder):
@@ -131,7 +158,7 @@ class Nginx:
                 time.sleep(0.05)
         raise Failure(f"nginx does not listen:\n{self.errors()}")
 
-    def accesses(self, count=0):
+    def accesses(self, count=0, protocol=None):
         """Protocol, method, path, status and the address of the replica (`-` if none was asked) of each request.
 
         nginx writes a line after it has answered, so it waits for `count` of them.
@@ -139,11 +166,11 @@ class Nginx:
         deadline = time.monotonic() + LOGGED_WITHIN
         while True:
             lines = (self.folder / "access.log").read_text().splitlines()
-            if len(lines) >= count or time.monotonic() > deadline:
-                break
+            matches = [ACCESS.fullmatch(line) for line in lines]
+            found = [match.groups() for match in matches if match and protocol in (None, match[1])]
+            if len(found) >= count or time.monotonic() > deadline:
+                return found
             time.sleep(0.05)
-        matches = [ACCESS.fullmatch(line) for line in lines]
-        return [match.groups() for match in matches if match]
 
     def errors(self):
         log = self.folder / "error.log"

@@ -1,7 +1,8 @@
 """What is silent for 90 seconds, behind an nginx that gives up after 60 without a byte.
 
 It is kept alive by the comment that the server sends every 15 seconds. A stream is not only there after that time, but
-carries a notification; a call that said nothing gives its result.
+carries a notification; a call that said nothing gives its result. Only a client that does not accept a stream cannot be
+kept waiting so long.
 """
 
 import threading
@@ -12,6 +13,7 @@ from client import Session, call, listen, request
 QUIET = 90
 # nginx's `proxy_read_timeout`, and what comes every 15 seconds should not even come near to it.
 GAP = 40
+GIVES_UP = 60
 CHANGED = "notifications/tools/list_changed"
 
 
@@ -43,7 +45,15 @@ def check(checks, front):
         "a call in a session": lambda: session.stream(request("tools/call", nap)),
     }
     waiting += [(what, make, lambda message: "result" in message) for what, make in calls.items()]
+    given_up = {}
+
+    def give_up():
+        began = time.monotonic()
+        given_up["reply"] = front.call("nap", nap["arguments"], {"Accept": "application/json"})
+        given_up["after"] = time.monotonic() - began
+
     threads = [threading.Thread(target=keep, args=one, daemon=True) for one in waiting]
+    threads.append(threading.Thread(target=give_up, daemon=True))
     for thread in threads:
         thread.start()
     time.sleep(QUIET)
@@ -54,8 +64,15 @@ def check(checks, front):
         thread.join(30)
     for what, _, _ in waiting:
         judge(checks, what, took.get(what))
+    judge_given_up(checks, **given_up)
     deleted = session.delete()
     checks.ok(deleted.status in (200, 204), "DELETE", deleted)
+
+
+def judge_given_up(checks, reply=None, after=0):
+    checks.ok(reply and reply.status == 504, "a call of a client that only accepts JSON is nginx's 504", reply)
+    checks.ok(reply.headers.get("content-type") == "text/html", "a page", reply)
+    checks.ok(GIVES_UP - 1 <= after < GIVES_UP + 10, f"after {after:.1f} s", after)
 
 
 def judge(checks, what, seen):

@@ -23,6 +23,7 @@ import hosts  # noqa: E402
 import http2  # noqa: E402
 import quiet  # noqa: E402
 import rolling  # noqa: E402
+import script  # noqa: E402
 import talking  # noqa: E402
 from client import Front  # noqa: E402
 from common import Checks  # noqa: E402
@@ -166,8 +167,9 @@ def main():
         groups = [Group(f"silence in {host}", (silence, proxy, everything_, host)) for host in HOSTS]
         mounts = [(bookmarks, proxy, binary) for binary in (axum_mount, actix_mount)]
         talks = [(everything, proxy, everything_, host) for host in HOSTS]
+        background = [(script.check_background, proxy, everything_)]
         restarts = [(restart, proxy, everything_, host) for host in HOSTS]
-        groups.append(Group("talk, restart", (headers.check, proxy), *mounts, *talks, *restarts))
+        groups.append(Group("talk, restart", (headers.check, proxy), *mounts, *talks, *background, *restarts))
         for group in groups:
             group.join()
     count = sum(group.checks.count for group in groups)

@@ -45,6 +45,8 @@ pub const DIFFERS: Differences = Differences {
     before_the_path: PATH,
     // actix-web's request lives until its response does; of the extensions the service has copies.
     holds_extensions: true,
+    // actix-http sends `100 Continue` before there is a request for a service.
+    asks_for_bodies: true,
     ..differences::NONE
 };
 
