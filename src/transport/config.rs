@@ -25,7 +25,6 @@ type Find = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;
 pub(crate) struct FindPrincipal {
     pub(crate) find: Find,
     /// What it looks at, for hosts that have to be told what to hand on.
-    #[cfg_attr(not(feature = "actix-web"), expect(dead_code, reason = "the other hosts hand on everything"))]
     pub(crate) extension: (TypeId, &'static str),
 }
 
