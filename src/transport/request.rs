@@ -80,3 +80,92 @@ pub(crate) async fn take(
 /// Among the extensions of a request that a host has converted: it came over a connection that the host has encrypted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Secure;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Request;
+    use http_body_util::Full;
+
+    use super::*;
+    use crate::server::extract::Headers;
+    use crate::server::tool::tool_fn;
+    use crate::transport::builder::Mcp;
+    use crate::transport::respond;
+    use crate::transport::route::Place;
+
+    /// A head that counts how often it has to be converted.
+    struct Counting {
+        parts: Parts,
+        taken: usize,
+    }
+
+    impl RequestHead for Counting {
+        fn method(&self) -> Method {
+            RequestHead::method(&self.parts)
+        }
+
+        fn path(&self) -> &str {
+            self.parts.path()
+        }
+
+        fn full_path(&self) -> &str {
+            self.parts.full_path()
+        }
+
+        fn authority(&self) -> Option<&str> {
+            self.parts.authority()
+        }
+
+        fn is_secure(&self) -> bool {
+            self.parts.is_secure()
+        }
+
+        fn peer(&self) -> Option<IpAddr> {
+            self.parts.peer()
+        }
+
+        fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+            RequestHead::headers(&self.parts)
+        }
+
+        fn lines(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+            self.parts.lines(name)
+        }
+
+        fn awaits_continue(&self) -> bool {
+            self.parts.awaits_continue()
+        }
+
+        fn with_extensions<T>(&self, wanted: TypeId, read: impl FnOnce(&Extensions) -> T) -> T {
+            self.parts.with_extensions(wanted, read)
+        }
+
+        fn take(&mut self, wanted: &WantedExtensions) -> impl Future<Output = Parts> {
+            self.taken += 1;
+            self.parts.take(wanted)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_is_taken_for_handlers_that_ask_for_it_and_for_nobody_else() {
+        let mcp = Mcp::new("test", "1")
+            .tool(tool_fn("plain", "", || "done"))
+            .tool(tool_fn("head", "", |headers: Headers| headers.len().to_string()))
+            .build()
+            .unwrap();
+        for (host, message, status, taken) in [
+            ("localhost", r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, 200, 0),
+            ("localhost", r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, 200, 0),
+            ("localhost", r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"plain"}}"#, 200, 0),
+            ("localhost", r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"head"}}"#, 200, 1),
+            ("evil.example", r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"head"}}"#, 403, 0),
+        ] {
+            let request = Request::post("/").header("host", host).header("content-type", "application/json");
+            let mut head = Counting { parts: request.body(()).unwrap().into_parts().0, taken: 0 };
+            let body = Full::new(Bytes::from_static(message.as_bytes()));
+            let response = respond(&mcp.shared, Place::Endpoint, &mut head, body).await;
+            assert_eq!((response.status().as_u16(), head.taken), (status, taken), "{message}");
+        }
+    }
+}
