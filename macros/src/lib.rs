@@ -34,8 +34,8 @@ use kind::Kind;
 ///
 /// A parameter is an *extractor*, filled by the server, when the last segment of its type's path is `Args<..>`,
 /// `Json<..>`, `State<..>`, `Extension<..>`, `Extract<..>`, `Data<..>`, `ReqData<..>`, `Headers`, `Principal`, `Context`
-/// or `EndpointUrl`, or an `Option` of one of these, or when it carries `#[extract]`. Every other parameter is an *argument*, sent by the client. `#[arg]` makes
-/// an argument of a type that only happens to have an extractor's name.
+/// or `EndpointUrl`, or an `Option` of one of these, or when it carries `#[extract]`. Every other parameter is an
+/// *argument*, sent by the client. `#[arg]` makes an argument of a type that only happens to have an extractor's name.
 ///
 /// An argument is a plain name of an owned type (`query: String`, not `&str`) that implements serde's `Deserialize`
 /// and schemars' `JsonSchema`. It may carry a doc comment, `#[serde(..)]` and `#[schemars(..)]`, which act as on the

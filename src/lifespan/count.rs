@@ -1,8 +1,12 @@
 //! What is still there: calls, streams, and the web servers that carry them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "actix-web")]
+use std::time::Duration;
 
 use tokio::sync::Notify;
+#[cfg(feature = "actix-web")]
+use tokio::time::sleep_until;
 
 use super::Lifespan;
 
@@ -10,8 +14,8 @@ use super::Lifespan;
 pub(super) struct Counts {
     calls: AtomicUsize,
     streams: AtomicUsize,
-    /// Calls that go on without a connection, so that no web server waits for them.
-    orphans: AtomicUsize,
+    /// Calls that go on when their client leaves, so that no web server waits for them then.
+    lasting: AtomicUsize,
     servers: AtomicUsize,
     calls_finished: AtomicUsize,
     calls_cut: AtomicUsize,
@@ -48,16 +52,21 @@ impl Lifespan {
         self.count_out(&counts.calls);
     }
 
-    /// Counts a call as one that goes on without a connection.
-    pub(crate) fn enter_orphan(&self) -> OrphanGuard {
-        self.shared.counts.orphans.fetch_add(1, Ordering::SeqCst);
-        OrphanGuard { lifespan: self.clone() }
+    /// Counts a call as one that goes on when its client leaves.
+    pub(crate) fn enter_lasting(&self) -> LastingGuard {
+        self.shared.counts.lasting.fetch_add(1, Ordering::SeqCst);
+        LastingGuard { lifespan: self.clone() }
     }
 
-    /// Waits until no call goes on without a connection.
+    /// In a drain, waits until no call is left that goes on when its client leaves, but for `reserve` before the deadline.
     #[cfg(feature = "actix-web")]
-    pub(crate) async fn no_orphans(&self) {
-        self.shared.counts.until(|counts| counts.orphans.load(Ordering::SeqCst) == 0).await;
+    pub(crate) async fn no_lasting_calls(&self, reserve: Duration) {
+        let deadline = self.times().deadline;
+        tokio::select! {
+            () = self.shared.counts.until(|counts| counts.lasting.load(Ordering::SeqCst) == 0) => {}
+            () = sleep_until(deadline.checked_sub(reserve).unwrap_or(deadline)) => {}
+            () = self.shared.cut.cancelled() => {}
+        }
     }
 
     /// Counts a stream in, unless the drain has begun.
@@ -128,15 +137,15 @@ impl Drop for StreamGuard {
     }
 }
 
-/// A call that goes on without a connection.
+/// A call that goes on when its client leaves.
 #[derive(Debug)]
-pub(crate) struct OrphanGuard {
+pub(crate) struct LastingGuard {
     lifespan: Lifespan,
 }
 
-impl Drop for OrphanGuard {
+impl Drop for LastingGuard {
     fn drop(&mut self) {
-        self.lifespan.count_out(&self.lifespan.shared.counts.orphans);
+        self.lifespan.count_out(&self.lifespan.shared.counts.lasting);
     }
 }
 

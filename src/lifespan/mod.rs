@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::count::StreamGuard;
+pub(crate) use self::count::{LastingGuard, StreamGuard};
 pub use self::end::DrainReport;
 pub use self::start_error::StartError;
 

@@ -17,7 +17,7 @@ use tower_service::Service;
 use crate::server::extract::WantedExtensions;
 use crate::transport::body::Body;
 use crate::transport::http_layer;
-use crate::transport::request::{RequestHead, Secure};
+use crate::transport::request::{Peer, RequestHead, Secure};
 use crate::transport::respond;
 use crate::transport::route::Place;
 use crate::transport::service::{McpService, Mounted};
@@ -88,6 +88,9 @@ impl RequestHead for Parts {
 
     fn peer(&self) -> Option<IpAddr> {
         // In this order: a middleware may have put another address there, which it believes of a header.
+        if let Some(Peer(address)) = self.extensions.get() {
+            return Some(*address);
+        }
         let address = connect_info(&self.extensions).or_else(|| self.extensions.get::<SocketAddr>().copied());
         address.map(|address| address.ip())
     }

@@ -106,17 +106,25 @@ impl Needs {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WantedExtensions {
     all: bool,
+    #[cfg_attr(not(feature = "actix-web"), expect(dead_code, reason = "the other hosts hand on everything"))]
+    at_hand: bool,
     types: Vec<TypeId>,
 }
 
 impl WantedExtensions {
+    /// What costs nothing to make, for layers; nobody is going to handle the request.
     #[cfg(feature = "actix-web")]
-    pub(crate) const NONE: &'static Self = &Self { all: false, types: Vec::new() };
-    pub(crate) const ALL: &'static Self = &Self { all: true, types: Vec::new() };
+    pub(crate) const AT_HAND: &'static Self = &Self { all: false, at_hand: true, types: Vec::new() };
+    pub(crate) const ALL: &'static Self = &Self { all: true, at_hand: true, types: Vec::new() };
 
     #[cfg(feature = "actix-web")]
     pub(crate) fn has(&self, extension: TypeId) -> bool {
         self.all || self.types.contains(&extension)
+    }
+
+    #[cfg(feature = "actix-web")]
+    pub(crate) fn has_at_hand(&self, extension: TypeId) -> bool {
+        self.at_hand || self.has(extension)
     }
 }
 

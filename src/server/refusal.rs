@@ -35,21 +35,24 @@ impl Refusal {
         Self { internal: true, ..Self::new(reason) }
     }
 
-    /// What an extractor of the web framework's refuses with, as the response that it would have been. The text of a 4xx is
-    /// for the caller.
-    #[cfg(any(feature = "axum", feature = "actix-web"))]
-    pub(crate) fn of_response(name: &str, status: impl fmt::Display, is_server_error: bool, body: &[u8]) -> Self {
-        let text: String = String::from_utf8_lossy(body).chars().take(LONGEST_REFUSAL).collect();
-        if is_server_error {
-            tracing::error!(name, %status, cause = text, "an extractor failed");
-            return Self::internal(format!("{status}; the server's log says why"));
-        }
-        Self::new(if text.is_empty() { status.to_string() } else { format!("{status}: {text}") })
-    }
-
     /// The same, because there is nothing.
     pub(crate) fn internal_absent(reason: impl Into<String>) -> Self {
         Self { absent: true, ..Self::internal(reason) }
+    }
+
+    /// What an extractor of the web framework's refuses with, as the response that it would have been: a 4xx, whose text is
+    /// for the caller.
+    #[cfg(any(feature = "axum", feature = "actix-web"))]
+    pub(crate) fn of_response(status: &dyn fmt::Display, body: &[u8]) -> Self {
+        let text: String = String::from_utf8_lossy(body).chars().take(LONGEST_REFUSAL).collect();
+        Self::new(if text.is_empty() { status.to_string() } else { format!("{status}: {text}") })
+    }
+
+    /// The failure of an extractor, whose cause is for the log.
+    #[cfg(any(feature = "axum", feature = "actix-web"))]
+    pub(crate) fn failure(name: &str, status: &dyn fmt::Display, cause: &str) -> Self {
+        tracing::error!(name, %status, cause, "an extractor failed");
+        Self::internal(format!("{status}; the server's log says why"))
     }
 }
 

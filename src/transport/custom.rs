@@ -65,17 +65,28 @@ where
 {
     // A drain waits for it, as for a call.
     let mut counted = Counted::enter(&shared.lifespan).ok_or_else(Rejection::draining)?;
+    let answer = run(shared, route, request, unread).await;
+    counted.ended = true;
+    answer
+}
+
+async fn run<R, B>(
+    shared: &Shared,
+    route: &CustomRoute,
+    request: &mut R,
+    unread: &mut Option<Pin<&mut B>>,
+) -> Result<Response<Body>, Box<Rejection>>
+where
+    R: RequestHead,
+    B: HttpBody,
+{
+    let limit = shared.config.tool_timeout;
     let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
     let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
-    let request = Request::from_parts(
-        take(request, WantedExtensions::ALL, shared.config.tool_timeout, &shared.lifespan).await?,
-        body,
-    );
+    let parts = take(request, WantedExtensions::ALL, limit, &shared.lifespan).await?;
     let failed = |cause: String| Rejection::route_failed(&route.path, &cause);
-    let running = AssertUnwindSafe(async { (route.handler)(request).await }).catch_unwind();
-    let answered = timeout(shared.config.tool_timeout, running).await;
-    counted.ended = true;
-    match answered {
+    let running = AssertUnwindSafe(async { (route.handler)(Request::from_parts(parts, body)).await }).catch_unwind();
+    match timeout(limit, running).await {
         Ok(Ok(response)) => Ok(response.map(Body::full)),
         Ok(Err(panic)) => Err(failed(panic_text(&*panic))),
         Err(_) => Err(failed("it did not answer within `Limits::tool_timeout`".to_owned())),

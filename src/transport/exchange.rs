@@ -15,7 +15,6 @@ use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
 use crate::auth::Principal;
-use crate::lifespan::Lifespan;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
@@ -59,18 +58,19 @@ impl StartCall {
             };
             Context::new(Arc::clone(&self.target), uri, facts, queue.clone(), server.notify())
         });
-        let id = self.seat.id.clone();
-        let endpoint_url = match needs.endpoint_url {
-            true => shared.config.endpoint_url(request).map_err(|rejection| rejection.of(Some(&id)))?,
-            false => None,
+        let endpoint_url = match needs.endpoint_url.then(|| shared.config.endpoint_url(request)).transpose() {
+            Ok(url) => url.flatten(),
+            Err(rejection) => return Err(self.seat.refuse(rejection)),
         };
         let layered = !server.layers.is_empty();
         let wanted = if layered { WantedExtensions::ALL } else { &needs.extensions };
         let parts = match needs.parts || layered {
             true => {
                 let limit = self.target.timeout.unwrap_or(shared.config.tool_timeout);
-                let taken = take(request, wanted, limit, &shared.lifespan).await;
-                Some(Box::new(taken.map_err(|rejection| rejection.of(Some(&id)))?))
+                match take(request, wanted, limit, &shared.lifespan).await {
+                    Ok(parts) => Some(Box::new(parts)),
+                    Err(rejection) => return Err(self.seat.refuse(rejection)),
+                }
             }
             false => None,
         };
@@ -148,6 +148,12 @@ impl Seat {
         Ok(seat)
     }
 
+    /// Ends the call before it has begun.
+    fn refuse(&mut self, rejection: Box<Rejection>) -> Box<Rejection> {
+        self.ended = true;
+        rejection.of(Some(&self.id))
+    }
+
     /// Lends the permit to a thread, which may run for longer than the call.
     fn lend_permit(&mut self) -> Box<dyn Any + Send> {
         self.permit = false;
@@ -198,10 +204,6 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(crate) fn lifespan(&self) -> &Lifespan {
-        &self.seat.shared.lifespan
-    }
-
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Finished> {
         match self.running.poll(cx, &self.seat.shared.lifespan) {
             Poll::Ready(outcome) => Poll::Ready(self.finish(&outcome)),

@@ -23,6 +23,7 @@ use super::reply;
 use super::service::Shared;
 use super::sse::call::CallStream;
 use super::sse::keep_alive::KeepAlive;
+use crate::lifespan::LastingGuard;
 use crate::server::call::OnDisconnect;
 use crate::server::outbound::Outbound;
 use crate::server::run::past_budget;
@@ -35,6 +36,8 @@ pub(crate) struct PendingCall<'a> {
     queue: Option<Arc<Outbound>>,
     accepts: Accepts,
     on_disconnect: OnDisconnect,
+    /// From when on it has to be waited for, if it goes on without its client.
+    lasting: Option<LastingGuard>,
     silence: Option<Pin<Box<Sleep>>>,
 }
 
@@ -51,7 +54,7 @@ impl<'a> PendingCall<'a> {
         accepts: Accepts,
         on_disconnect: OnDisconnect,
     ) -> Self {
-        Self { shared, work: Some(Box::new(work)), queue, accepts, on_disconnect, silence: None }
+        Self { shared, work: Some(Box::new(work)), queue, accepts, on_disconnect, lasting: None, silence: None }
     }
 
     pub(crate) async fn answer(mut self) -> Response<Body> {
@@ -79,6 +82,10 @@ impl<'a> PendingCall<'a> {
         if let Poll::Ready(answer) = work.poll(cx) {
             return Poll::Ready(First::Answer(answer));
         }
+        if self.on_disconnect == OnDisconnect::Finish {
+            let lifespan = &self.shared.lifespan;
+            self.lasting.get_or_insert_with(|| lifespan.enter_lasting());
+        }
         if self.queue.as_ref().is_some_and(|queue| queue.poll_message(cx).is_ready()) {
             return Poll::Ready(First::Stream);
         }
@@ -93,7 +100,7 @@ impl<'a> PendingCall<'a> {
     fn stream(&mut self) -> Response<Body> {
         let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
         if let Some(work) = self.work.take() {
-            self.shared.lifespan.adopt(run(work, Arc::clone(&queue), self.on_disconnect));
+            self.shared.lifespan.adopt(run(work, Arc::clone(&queue), self.on_disconnect, self.lasting.take()));
         }
         let keep_alive = KeepAlive::new(self.shared.config.keep_alive);
         reply::stream(Body::call(CallStream::new(queue, keep_alive)))
@@ -107,23 +114,22 @@ impl Drop for PendingCall<'_> {
         let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
         queue.close();
         if self.on_disconnect == OnDisconnect::Finish {
-            self.shared.lifespan.adopt(run(work, queue, OnDisconnect::Finish));
+            let lasting = self.lasting.take();
+            self.shared.lifespan.adopt(run(work, queue, OnDisconnect::Finish, lasting));
         }
     }
 }
 
 /// Runs an adopted call to its end, or until its client is gone.
-async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconnect) {
+async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconnect, lasting: Option<LastingGuard>) {
     let mut watch = pin!(queue.watch());
     let mut watching = true;
-    let mut orphan = None;
     let answer = poll_fn(|cx| {
         if watching && watch.as_mut().poll(cx).is_ready() {
             watching = false;
             if on_disconnect == OnDisconnect::Cancel {
                 return Poll::Ready(None);
             }
-            orphan = Some(work.lifespan().enter_orphan());
         }
         work.poll(cx).map(Some)
     });
@@ -132,7 +138,7 @@ async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconn
     let seat = work.end();
     queue.finish(answer.message);
     drop(seat);
-    drop(orphan);
+    drop(lasting);
     // Only the answer waits to be read, and not for ever.
     if watching {
         watch.await;

@@ -77,6 +77,10 @@ pub(crate) async fn take(
     }
 }
 
+/// Among the extensions of a request that a host has converted: whom the connection is with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Among the extensions of a request that a host has converted: it came over a connection that the host has encrypted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Secure;

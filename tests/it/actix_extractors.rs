@@ -144,6 +144,28 @@ async fn a_stuck_extractor_does_not_outlive_the_deadline() {
     assert_eq!((report.finished, report.cut), (0, 1), "{report:?}");
 }
 
+/// What costs nothing is there for the layers, whatever the request is for.
+#[tokio::test]
+async fn within_layers_what_is_forwarded_is_there_for_every_request() {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = seen.clone();
+    let note = tower::util::MapRequestLayer::new(move |request: http::Request<mcp_mount::RequestBody>| {
+        noted.lock().expect("not poisoned").push(request.extensions().get::<User>().is_some());
+        request
+    });
+    let mcp = server_with([tool_fn("plain", "", || "done")], |mcp| mcp.health().http_layer(note));
+    let app = mounted(mcp);
+    for (ask, status) in [
+        (bare(http::Method::GET, "").at("/mcp/health"), 200),
+        (bare(http::Method::GET, "").at("/mcp/nowhere"), 404),
+        (call("plain").header("host", "evil.example"), 403),
+        (call("plain"), 200),
+    ] {
+        assert_eq!(ask.user("ada").to(&app).await.status, status);
+    }
+    assert_eq!(*seen.lock().expect("not poisoned"), [true; 4]);
+}
+
 /// The layers may look at every extension; but for what nobody is going to handle nothing is run.
 #[tokio::test]
 async fn within_layers_no_extractor_runs_for_probes_and_refusals() {

@@ -41,8 +41,7 @@ async fn ended(driving: thread::JoinHandle<DrainReport>) -> DrainReport {
 }
 
 /// No connection holds the worker then, and with the worker its runtime would end, and the call with it.
-#[tokio::test]
-async fn a_call_whose_client_has_left_comes_to_its_end_all_the_same() {
+async fn comes_to_its_end(leaves_before: bool) {
     let probe = Probe::new();
     let mcp = server([probe.silent_tool()]);
     let (address, driving) = drive(&mcp, &Log::default()).await;
@@ -55,13 +54,18 @@ async fn a_call_whose_client_has_left_comes_to_its_end_all_the_same() {
     );
     socket.write_all(&[head.as_bytes(), &body].concat()).await.expect("sent");
     promptly("the call starts", probe.started()).await;
-    drop(socket);
-    // For the worker to notice.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut socket = Some(socket);
+    if leaves_before {
+        drop(socket.take());
+        // For the worker to notice.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     let ending = tokio::spawn({
         let lifespan = mcp.lifespan();
         async move { lifespan.shutdown().await }
     });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(socket);
     // Long enough for a worker without connections to end.
     tokio::time::sleep(secs(2)).await;
     assert_eq!((probe.finished(), probe.drops()), (0, 0), "it runs on");
@@ -69,6 +73,16 @@ async fn a_call_whose_client_has_left_comes_to_its_end_all_the_same() {
     promptly("the end", ending).await.expect("no panic");
     let report = ended(driving).await;
     assert_eq!((probe.finished(), report.finished, report.cut), (1, 1, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_call_whose_client_has_left_comes_to_its_end_all_the_same() {
+    comes_to_its_end(true).await;
+}
+
+#[tokio::test]
+async fn a_call_whose_client_leaves_in_the_drain_comes_to_its_end_all_the_same() {
+    comes_to_its_end(false).await;
 }
 
 /// Anybody may leave, as often as they like.

@@ -331,7 +331,8 @@ async fn what_is_refused_is_not_read() {
     let ask = legacy(call("echo", json!({"text": "x"}))).header("host", "evil.example");
     let request = ask.header("expect", "100-continue").request().map(|_| body);
     let response = send(&rig.mcp, request).await;
-    assert_eq!((response.status.as_u16(), polls.load(SeqCst)), (403, 0));
+    let asked = usize::from(home::DIFFERS.asks_for_bodies);
+    assert_eq!((response.status.as_u16(), polls.load(SeqCst)), (403, asked));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use futures_util::FutureExt as _;
@@ -9,9 +10,13 @@ use futures_util::future::{Either, select};
 
 use crate::lifespan::{DrainReport, Lifespan};
 
+/// How long before the deadline the server is stopped at the latest.
+const RESERVE: Duration = Duration::from_millis(500);
+
 impl Lifespan {
-    /// Runs actix-web's server until SIGINT or SIGTERM, then drains and ends: [`drive`](Self::drive) for this server, which is
-    /// stopped gracefully once its streams have ended. The [start hooks](Self::on_start) run before a connection is accepted,
+    /// Runs actix-web's server until SIGINT or SIGTERM, then drains and ends: [`drive`](Self::drive) for this server. It is
+    /// stopped gracefully when its streams have ended, and with them the calls that go on when their client leaves, those
+    /// of sessions; until then it accepts, and answers 503. The [start hooks](Self::on_start) run before a connection is accepted,
     /// the [shutdown hooks](Self::on_shutdown) when the server has ended.
     ///
     /// ```no_run
@@ -43,9 +48,9 @@ impl Lifespan {
     pub async fn drive_actix(&self, server: Server) -> io::Result<DrainReport> {
         let handle = server.handle();
         let until = self.until_signal();
-        // A worker ends with its last connection, and with it whatever still runs there: a call of a session, say, whose
-        // client has left.
-        let until = async { until.then(|()| self.no_orphans()).await };
+        // A stopped worker ends with its last connection, and with it whatever still runs there: a call of a session, say,
+        // whose client leaves. Workers look once a second, so they are told a little before the deadline at the latest.
+        let until = async { until.then(|()| self.no_lasting_calls(RESERVE)).await };
         self.drive(async move {
             let server = match select(server, pin!(until)).await {
                 Either::Left((served, _)) => return served,

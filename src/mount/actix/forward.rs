@@ -53,13 +53,16 @@ impl Forwards {
     pub(super) fn run_extractor<E: FromRequest + Clone + Send + Sync + 'static>(&mut self) {
         self.extracted.push((TypeId::of::<E>(), |request| {
             Box::pin(async move {
-                let extracting = async { E::from_request(&request, &mut Payload::None).await };
+                let extracting = async {
+                    let extracted = E::from_request(&request, &mut Payload::None).await;
+                    extracted.map_err(|error| refusal::<E>(&error.into()))
+                };
                 let refusal = match AssertUnwindSafe(extracting).catch_unwind().await {
                     Ok(Ok(value)) => {
                         let put: Put = Box::new(|extensions| drop(extensions.insert(value)));
                         return put;
                     }
-                    Ok(Err(error)) => refusal::<E>(&error.into()),
+                    Ok(Err(refusal)) => refusal,
                     Err(panic) => failure::<E>(&*panic),
                 };
                 let put: Put = Box::new(|extensions| drop(extensions.insert(Refused::<E>::new(refusal))));
@@ -82,7 +85,7 @@ impl Forwards {
 
     /// All of it, less what only others want.
     pub(super) async fn wanted(&self, request: &HttpRequest, wanted: &WantedExtensions) -> Extensions {
-        let mut extensions = self.carried(request, |id| wanted.has(id));
+        let mut extensions = self.carried(request, |id| wanted.has_at_hand(id));
         for (_, run) in self.extracted.iter().filter(|(id, _)| wanted.has(*id)) {
             let put = run(request.clone()).await;
             put(&mut extensions);
@@ -96,12 +99,15 @@ fn refusal<E>(error: &Error) -> Refusal {
     let response = error.error_response();
     let status = response.status();
     let text = response.into_body().try_into_bytes().unwrap_or_default();
-    Refusal::of_response(type_name::<E>(), status, status.is_server_error(), &text)
+    if status.is_server_error() {
+        return Refusal::failure(type_name::<E>(), &status, &error.to_string());
+    }
+    Refusal::of_response(&status, &text)
 }
 
 /// What an extractor's panic is: a failure of the server's, which its log explains.
 fn failure<E>(panic: &(dyn Any + Send)) -> Refusal {
-    Refusal::of_response(type_name::<E>(), "the server failed", true, panic_text(panic).as_bytes())
+    Refusal::failure(type_name::<E>(), &"the server failed", &panic_text(panic))
 }
 
 impl fmt::Debug for Forwards {

@@ -43,7 +43,7 @@ use crate::transport::service::McpService;
 /// ```
 ///
 /// Handlers may run anywhere, and so may only have what is `Send`. What belongs to actix-web's request is therefore
-/// forwarded by name, and only to handlers that ask for it.
+/// forwarded by name.
 #[must_use = "it is given to `App::service`, or to `App::configure` by `configure()`"]
 pub struct ActixScope {
     mcp: McpService,
@@ -66,11 +66,13 @@ impl McpService {
     ///     .route("/", web::get().to(|| async { "the application that was already here" }));
     /// # let _ = app; Ok(()) }
     /// ```
+    ///
     /// # Panics
     ///
     /// When it is registered, which `HttpServer::run` tells as a worker that did not start: if
     /// [`Mcp::principal_from_extension`](crate::Mcp::principal_from_extension) is to find a type that is not
-    /// [forwarded](ActixScope::forward).
+    /// [forwarded](ActixScope::forward). Where there is an [`http_layer`](crate::Mcp::http_layer), which could put it there, it
+    /// is a warning in the log.
     pub fn scope(&self, path: &str) -> ActixScope {
         let path = match path.trim_matches('/') {
             "" => String::new(),
@@ -114,8 +116,9 @@ impl ActixScope {
     }
 
     /// Forwards what an extractor of the application's own makes of the request's head: any `FromRequest`. It is run only for
-    /// handlers that take it, as [`Extension<E>`](crate::Extension), and where a [layer](crate::Mcp::layer) or a
-    /// [route](crate::Mcp::route) may look at every extension. The body is not there for it: it is the call.
+    /// handlers that take it, as [`Extension<E>`](crate::Extension), and where a [layer](crate::Mcp::layer), a
+    /// [route](crate::Mcp::route) or, for every request to them, an [`http_layer`](crate::Mcp::http_layer) may look at every
+    /// extension. It runs before the call, and may take as long. The body is not there for it: it is the call.
     ///
     /// What it refuses with, the caller is told as a failed call: the text of a 4xx; that of a 5xx is logged and masked.
     ///
@@ -229,14 +232,20 @@ impl Mount {
     /// Without the type that says who is asking everybody would be nobody in particular, and share what belongs to others.
     fn check(&self) {
         let shared = &self.mcp.shared;
-        // A layer of the server's own may be what puts it there.
-        if let Some(principal) = shared.config.principal.as_ref().filter(|_| shared.http_layers.get().is_none()) {
-            let (id, name) = principal.extension;
-            assert!(
-                self.forwards.carries(id),
-                "principal_from_extension::<{name}> is not given the extension in actix-web; add `.forward::<{name}>()` to the scope"
-            );
+        let Some(principal) = &shared.config.principal else { return };
+        let (id, name) = principal.extension;
+        if self.forwards.carries(id) {
+            return;
         }
+        let fault = format!("principal_from_extension::<{name}> is not given the extension in actix-web");
+        // A layer of the server's own may be what puts it there.
+        if shared.http_layers.get().is_some() {
+            tracing::warn!(
+                "{fault}, unless an `http_layer` puts it there; else add `.forward::<{name}>()` to the scope"
+            );
+            return;
+        }
+        panic!("{fault}; add `.forward::<{name}>()` to the scope");
     }
 
     fn register(

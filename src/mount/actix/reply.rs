@@ -78,9 +78,10 @@ impl MessageBody for ReplyBody {
                 Poll::Ready(Some(Err(cut))) => return Poll::Ready(Some(Err(cut))),
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
+                    let sized = self.body.size_hint().exact().is_some();
                     let Some(gone) = &mut self.gone else { return Poll::Pending };
                     // Of whatever is to be sent actix-http finds that it cannot be. An error it would put into the log.
-                    return gone.poll(cx).map(|()| Some(Ok(event::KEEP_ALIVE)));
+                    return gone.poll(cx).map(|()| if sized { None } else { Some(Ok(event::KEEP_ALIVE)) });
                 }
             };
             // Trailers, which a layer may have added, have no place in actix-web's bodies.

@@ -11,7 +11,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::request::Parts;
-use http::{Extensions, HeaderName, HeaderValue, Method, Request, Response, Version};
+use http::{Extensions, HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
 use http_body_util::channel::{Channel, Sender};
 
@@ -21,7 +21,7 @@ use crate::server::extract::WantedExtensions;
 use crate::transport::body::Body;
 use crate::transport::http_layer::{self, HttpService};
 use crate::transport::may_reach_a_handler;
-use crate::transport::request::{RequestHead, Secure, take};
+use crate::transport::request::{Peer, RequestHead, Secure, take};
 use crate::transport::route::Place;
 use crate::transport::service::Shared;
 
@@ -107,9 +107,9 @@ impl RequestHead for ActixHead<'_> {
         self.request.headers().get_all(name).map(actix_web::http::header::HeaderValue::as_bytes)
     }
 
-    /// actix-web asks for it by itself.
+    /// In HTTP/1.1 actix-web has asked for it before there is a request; in HTTP/2 it never does.
     fn awaits_continue(&self) -> bool {
-        false
+        self.request.version() == ActixVersion::HTTP_2 && self.request.headers().contains_key("expect")
     }
 
     fn with_extensions<T>(&self, wanted: TypeId, read: impl FnOnce(&Extensions) -> T) -> T {
@@ -133,16 +133,30 @@ pub(super) async fn through_layers(
     payload: PayloadBody,
 ) -> Response<Body> {
     // What is refused, or is a probe, has no extractor run for it.
-    let wanted = if may_reach_a_handler(shared, place, &head) { WantedExtensions::ALL } else { WantedExtensions::NONE };
+    let handled = may_reach_a_handler(shared, place, &head);
+    let wanted = if handled { WantedExtensions::ALL } else { WantedExtensions::AT_HAND };
+    let page = shared.config.cors.as_ref().map(|cors| cors.page(head.field("origin")));
     let mut parts = match take(&mut head, wanted, shared.config.tool_timeout, &shared.lifespan).await {
         Ok(parts) => parts,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => {
+            let mut response = rejection.into_response();
+            page.into_iter().for_each(|page| page.mark(response.headers_mut()));
+            return response;
+        }
     };
     if head.is_secure() {
         parts.extensions.insert(Secure);
     }
-    if let Some(peer) = head.peer_address() {
+    if let Some(peer) = head.request.peer_addr() {
+        parts.extensions.insert(Peer(peer.ip()));
+    }
+    if parts.extensions.get::<SocketAddr>().is_none()
+        && let Some(peer) = head.peer_address()
+    {
         parts.extensions.insert(peer);
+    }
+    if !head.awaits_continue() {
+        parts.headers.remove(header::EXPECT);
     }
     let (sender, body) = Channel::<Bytes, PayloadError>::new(1);
     let answering = http_layer::respond(layered, Arc::clone(shared), place, parts, body);

@@ -111,13 +111,17 @@ where
 async fn refusal(name: &str, response: Response) -> Refusal {
     let status = response.status();
     let (mut body, mut text) = (response.into_body(), BytesMut::new());
-    while text.len() < LONGEST_REFUSAL {
+    // A character has four bytes at most.
+    while text.len() < 4 * LONGEST_REFUSAL {
         match body.frame().await {
             Some(Ok(frame)) => text.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
             Some(Err(_)) | None => break,
         }
     }
-    Refusal::of_response(name, status, status.is_server_error(), &text)
+    if status.is_server_error() {
+        return Refusal::failure(name, &status, &String::from_utf8_lossy(&text));
+    }
+    Refusal::of_response(&status, &text)
 }
 
 /// axum's `State`: the value of [`Mcp::state`](crate::Mcp::state), not the router's.
