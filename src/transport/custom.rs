@@ -65,32 +65,22 @@ where
 {
     // A drain waits for it, as for a call.
     let mut counted = Counted::enter(&shared.lifespan).ok_or_else(Rejection::draining)?;
-    let answer = run(shared, route, request, unread).await;
+    let answer = async {
+        let limit = shared.config.tool_timeout;
+        let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
+        let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
+        let parts = take(request, WantedExtensions::ALL, limit, &shared.lifespan).await?;
+        let failed = |cause: String| Rejection::route_failed(&route.path, &cause);
+        let running = async { (route.handler)(Request::from_parts(parts, body)).await };
+        match timeout(limit, AssertUnwindSafe(running).catch_unwind()).await {
+            Ok(Ok(response)) => Ok(response.map(Body::full)),
+            Ok(Err(panic)) => Err(failed(panic_text(&*panic))),
+            Err(_) => Err(failed("it did not answer within `Limits::tool_timeout`".to_owned())),
+        }
+    };
+    let answer = answer.await;
     counted.ended = true;
     answer
-}
-
-async fn run<R, B>(
-    shared: &Shared,
-    route: &CustomRoute,
-    request: &mut R,
-    unread: &mut Option<Pin<&mut B>>,
-) -> Result<Response<Body>, Box<Rejection>>
-where
-    R: RequestHead,
-    B: HttpBody,
-{
-    let limit = shared.config.tool_timeout;
-    let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
-    let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
-    let parts = take(request, WantedExtensions::ALL, limit, &shared.lifespan).await?;
-    let failed = |cause: String| Rejection::route_failed(&route.path, &cause);
-    let running = AssertUnwindSafe(async { (route.handler)(Request::from_parts(parts, body)).await }).catch_unwind();
-    match timeout(limit, running).await {
-        Ok(Ok(response)) => Ok(response.map(Body::full)),
-        Ok(Err(panic)) => Err(failed(panic_text(&*panic))),
-        Err(_) => Err(failed("it did not answer within `Limits::tool_timeout`".to_owned())),
-    }
 }
 
 /// A request that counts as a running call, until it is dropped.

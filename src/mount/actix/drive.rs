@@ -15,9 +15,9 @@ const RESERVE: Duration = Duration::from_millis(500);
 
 impl Lifespan {
     /// Runs actix-web's server until SIGINT or SIGTERM, then drains and ends: [`drive`](Self::drive) for this server. It is
-    /// stopped gracefully when its streams have ended, and with them the calls that go on when their client leaves, those
-    /// of sessions; until then it accepts, and answers 503. The [start hooks](Self::on_start) run before a connection is accepted,
-    /// the [shutdown hooks](Self::on_shutdown) when the server has ended.
+    /// stopped gracefully when no call is left that goes on when its client leaves, as those of sessions do; until then it
+    /// accepts, and answers calls with 503. The [start hooks](Self::on_start) run before a connection is accepted, the
+    /// [shutdown hooks](Self::on_shutdown) when the server has ended.
     ///
     /// ```no_run
     /// use actix_web::{App, HttpServer};

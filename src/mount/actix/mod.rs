@@ -172,7 +172,7 @@ impl ActixScope {
     }
 
     fn register_exact(self, config: &mut AppService) {
-        // In a scope without a path of its own, as `web::scope("/api")` has, both of these are asked for.
+        // A scope around this one that has the whole path leaves nothing of it, or the slash.
         let endpoints = [self.exact(""), self.exact("/")];
         let routes: Vec<_> = self.mcp.shared.config.routes.paths().into_iter().map(str::to_owned).collect();
         let routes: Vec<_> = routes.into_iter().map(|suffix| (self.exact(&suffix), suffix.len())).collect();
