@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::ask::Asks;
 use super::call::CallFacts;
 use super::changes::Notify;
 use super::outbound::Outbound;
@@ -49,6 +50,7 @@ struct Shared {
     outbound: Option<Arc<Outbound>>,
     notify: Notify,
     missing: OnceLock<Capability>,
+    asks: Asks,
     ended: CancellationToken,
 }
 
@@ -67,8 +69,8 @@ impl Context {
         outbound: Option<Arc<Outbound>>,
         notify: Notify,
     ) -> Self {
-        let (missing, ended) = (OnceLock::new(), CancellationToken::new());
-        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, missing, ended }) }
+        let (missing, asks, ended) = (OnceLock::new(), Asks::default(), CancellationToken::new());
+        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, missing, asks, ended }) }
     }
 
     /// Tells the client how far the call is: a number that grows, in a unit of your choice. `.await` the result to send
@@ -157,10 +159,11 @@ impl Context {
         self.shared.uri.as_deref()
     }
 
-    /// Whether the client offers a capability. A client without a session, before 2026-07-28, offers none.
+    /// Whether the client offers a capability, and its revision has it. A client without a session, before 2026-07-28,
+    /// offers none.
     #[must_use]
     pub fn supports(&self, capability: Capability) -> bool {
-        self.shared.facts.capabilities.has(capability)
+        self.shared.facts.capabilities.has(capability) && self.shared.facts.revision >= capability.since()
     }
 
     /// Goes on only if the client offers a capability. A handler that fails after this has failed is answered with
@@ -208,6 +211,25 @@ impl Context {
     pub fn client_info(&self) -> Option<Implementation> {
         let json = self.shared.facts.client_info.as_deref()?;
         client_info(std::str::from_utf8(json).ok()?)
+    }
+
+    pub(crate) fn facts(&self) -> &CallFacts {
+        &self.shared.facts
+    }
+
+    /// `None` where the client cannot be told anything before the answer.
+    pub(crate) fn outbound(&self) -> Option<&Outbound> {
+        self.shared.outbound.as_deref()
+    }
+
+    /// What this run of the handler has asked.
+    pub(crate) fn asks(&self) -> &Asks {
+        &self.shared.asks
+    }
+
+    /// What no other living call has.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
     }
 
     /// Marks the call as over when dropped.

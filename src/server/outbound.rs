@@ -103,6 +103,27 @@ impl Outbound {
         }
     }
 
+    /// Sends a message of the few that must not wait, where there is room.
+    pub(crate) fn send_now(&self, message: Bytes) {
+        let mut state = self.lock();
+        if state.end == End::Open && self.has_room(&state, message.len()) {
+            let reader = state.push(message);
+            drop(state);
+            wake(reader);
+        }
+    }
+
+    /// Resolves when nobody will read what is sent: the reader went away or was cut off.
+    pub(crate) async fn left(&self) {
+        loop {
+            let gone = self.gone.notified();
+            if matches!(self.lock().end, End::Gone | End::Cut) {
+                return;
+            }
+            gone.await;
+        }
+    }
+
     /// Ends the queue with the answer, for which there is always room.
     pub(crate) fn finish(&self, answer: Bytes) {
         let mut state = self.lock();

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ask::error::AskError;
 use super::context::MissingCapability;
 use super::schema;
 use crate::error::Causes;
@@ -204,14 +205,18 @@ impl ToolError {
 
     /// Whether it is, or comes from, a failed [`Context::require`](crate::Context::require).
     pub(crate) fn is_missing_capability(&self) -> bool {
-        let mut source: Option<&(dyn StdError + 'static)> = Some(&*self.source);
-        while let Some(error) = source {
-            if error.is::<MissingCapability>() {
-                return true;
-            }
-            source = error.source();
-        }
-        false
+        self.find::<MissingCapability>().is_some()
+    }
+
+    /// The question without an answer that it comes from, if it does.
+    pub(crate) fn ask(&self) -> Option<&AskError> {
+        self.find()
+    }
+
+    /// The first error of this type among it and its causes.
+    fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        let source: &(dyn StdError + 'static) = &*self.source;
+        std::iter::successors(Some(source), |error| error.source()).find_map(|error| error.downcast_ref())
     }
 
     pub(crate) fn causes(&self) -> Causes<'_> {

@@ -40,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) keep_alive: Duration,
     pub(crate) silence: Duration,
     pub(crate) tool_timeout: Duration,
+    pub(crate) ask_timeout: Duration,
     pub(crate) principal: Option<FindPrincipal>,
     pub(crate) routes: Routes,
 }
@@ -67,6 +68,7 @@ pub struct Limits {
     pub(crate) calls_in_flight: usize,
     pub(crate) open_streams: usize,
     tool_timeout: Duration,
+    ask_timeout: Duration,
     keep_alive: Duration,
     silence: Duration,
     stream_events: usize,
@@ -85,6 +87,7 @@ impl Limits {
             calls_in_flight: 1024,
             open_streams: 10_000,
             tool_timeout: Duration::from_secs(60),
+            ask_timeout: Duration::from_secs(600),
             keep_alive: Duration::from_secs(15),
             silence: Duration::from_secs(10),
             stream_events: 256,
@@ -139,6 +142,14 @@ impl Limits {
         self
     }
 
+    /// How long a client may take to answer what a handler [asks](crate::Context#asking-the-client), while the call's own
+    /// timeout stands still. Default: 10 min. In 2026-07-28 the `requestState` expires then. At least 1 s.
+    #[must_use]
+    pub fn ask_timeout(mut self, timeout: Duration) -> Self {
+        self.ask_timeout = timeout;
+        self
+    }
+
     /// How long a stream may be quiet before a comment is sent, so that proxies do not close it. Default: 15 s. Open
     /// streams and running calls keep their session alive at this interval, or every 15 s if that is shorter.
     #[must_use]
@@ -184,6 +195,7 @@ impl Limits {
             ("open_streams", self.open_streams == 0),
             ("tool_timeout", self.tool_timeout.is_zero()),
             ("keep_alive", self.keep_alive.is_zero()),
+            ("ask_timeout", self.ask_timeout < Duration::from_secs(1)),
             ("stream_events", self.stream_events == 0),
             ("stream_bytes", self.stream_bytes == 0),
             ("stream_stall", self.stream_stall.is_zero()),
@@ -213,6 +225,7 @@ impl Limits {
             keep_alive: soon(self.keep_alive),
             silence: soon(self.silence),
             tool_timeout: self.tool_timeout,
+            ask_timeout: soon(self.ask_timeout),
             principal: settings.principal,
             routes: settings.routes,
         }

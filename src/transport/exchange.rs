@@ -19,7 +19,8 @@ use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::revision::Revision;
-use crate::server::call::{Arguments, Call, CallFacts, OnDisconnect, Reply};
+use crate::server::ask::rounds::InputRequired;
+use crate::server::call::{Arguments, Call, CallError, CallFacts, OnDisconnect, Reply};
 use crate::server::context::Context;
 use crate::server::extract::WantedExtensions;
 use crate::server::outbound::Outbound;
@@ -239,12 +240,30 @@ impl Work {
         let fail = |text| encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, text));
         let message = match outcome {
             Outcome::Reply(reply) => self.encode(reply),
+            Outcome::InputRequired(questions) => self.input_required(questions),
             Outcome::Cancelled => fail("the request was cancelled by its client"),
             Outcome::Cut => fail("the server is shutting down and could not wait for this call any longer"),
         };
         let missing = |error: &RpcError| error.code == ErrorCode::MissingCapability;
         let missing_capability = matches!(outcome, Outcome::Reply(Reply::Error(error)) if missing(&error.0));
         Finished { message, missing_capability }
+    }
+
+    fn input_required(&self, questions: &InputRequired) -> Bytes {
+        let InputRequired { requests, state } = questions;
+        match state {
+            Ok(state) => {
+                let requests = requests.iter().filter_map(|(key, request)| {
+                    // Those that cannot be written have failed when they were asked.
+                    Some((&**key, request.method(), request.params(self.revision).ok()?))
+                });
+                self.seat.shared.server.encoder.input_required(&self.seat.id, requests, state)
+            }
+            Err(fault) => {
+                tracing::warn!(name = self.running.target().name, "{fault}");
+                self.encode(&Reply::Error(CallError::internal(fault.to_string())))
+            }
+        }
     }
 
     fn encode(&self, reply: &Reply) -> Bytes {

@@ -29,7 +29,10 @@ use crate::protocol::jsonrpc::{Kind, Message, RequestId};
 use crate::protocol::method::{Method, Notification};
 use crate::protocol::params::Filter;
 use crate::protocol::stateless::parse_log_level;
-use crate::server::call::{Arguments, CallFacts, Named};
+use crate::server::ask::rounds::Rounds;
+use crate::server::ask::state::Binding;
+use crate::server::ask::{Asking, Conversation, Unaskable};
+use crate::server::call::{Arguments, CallFacts, CanAsk, Named};
 use crate::server::dispatch::Answer;
 use crate::server::target::{Kind as TargetKind, Target};
 
@@ -65,7 +68,7 @@ pub(crate) async fn receive<'a>(
     };
     let settled = settled.and_then(|incoming| match id {
         Some(id) => Request { shared, head, accepts, body, message: &message, id }.settle(incoming, principal, share),
-        None => without_answer(shared, &incoming, &message, &kind),
+        None => without_answer(shared, &incoming, &message, &kind, body),
     });
     match settled {
         Ok(Settled::Received(received)) => Ok(received),
@@ -87,12 +90,16 @@ fn without_answer<'a>(
     incoming: &Incoming,
     message: &Message<'_>,
     kind: &Kind,
+    body: &Bytes,
 ) -> Result<Settled<'a>, Box<Rejection>> {
     if *kind == Kind::Notification {
         notify(shared, incoming, message);
     } else if !incoming.takes_responses {
         let text = "2026-07-28 has no responses from clients; answers go with the request again";
         return Err(Rejection::invalid(text));
+    } else if let (Some(session), Some((id, answer))) = (&incoming.session, message.response()) {
+        let keep = |json: &str| body.slice_ref(json.as_bytes());
+        shared.server.answers.deliver(session.id, &id, answer.map(keep).map_err(keep));
     }
     Ok(Settled::Received(Received::Reply(reply::accepted())))
 }
@@ -220,17 +227,23 @@ impl<'a> Request<'a> {
             let arguments = self.message.params().strict_arguments().map_err(Rejection::bad_request)?;
             stateless::params::check(self.head, mirrored, &arguments)?;
         }
+        let arguments = match named {
+            Some(named) => Arguments::Named(named),
+            None => Arguments::Json(arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes()))),
+        };
+        let facts = target.needs.context.then(|| self.facts(incoming, &target, &arguments, principal.clone()));
+        let facts = match facts.transpose() {
+            Ok(facts) => facts,
+            // In band, as every fault of a call's own parameters.
+            Err(error) => return Ok(self.reply(encode::error_in(incoming.revision, self.id, &error))),
+        };
         let session = incoming.session.as_ref();
         let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
-        let facts = target.needs.context.then(|| self.facts(incoming, principal.clone()));
         Ok(Received::Call(StartCall {
             seat,
             facts,
             principal: principal.filter(|_| target.needs.principal || layered),
-            arguments: match named {
-                Some(named) => Arguments::Named(named),
-                None => Arguments::Json(arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes()))),
-            },
+            arguments,
             revision: incoming.revision,
             on_disconnect: target.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
             target,
@@ -240,7 +253,18 @@ impl<'a> Request<'a> {
     }
 
     /// What the handler's context tells of the call.
-    fn facts(&self, incoming: &Incoming, principal: Option<Principal>) -> CallFacts {
+    ///
+    /// # Errors
+    ///
+    /// When what came with it for the handler's questions is not what this server made.
+    fn facts(
+        &self,
+        incoming: &Incoming,
+        target: &Target,
+        arguments: &Arguments,
+        principal: Option<Principal>,
+    ) -> Result<CallFacts, RpcError> {
+        let asking = self.asking(incoming, target, arguments, principal.as_ref())?;
         let meta = self.message.meta();
         let record = incoming.session.as_ref().map(|Session { record, .. }| record);
         let (client_info, capabilities) = match record {
@@ -250,13 +274,48 @@ impl<'a> Request<'a> {
                 meta.client_capabilities.map(|json| ClientCapabilities::read(json.0)).unwrap_or_default(),
             ),
         };
-        CallFacts {
+        Ok(CallFacts {
             revision: incoming.revision,
             principal,
             client_info,
             capabilities,
             progress_token: meta.progress_token.0.to_request_id(),
             policy: incoming.policy,
+            asking,
+        })
+    }
+
+    /// How the handler can ask the client.
+    fn asking(
+        &self,
+        incoming: &Incoming,
+        target: &Target,
+        arguments: &Arguments,
+        principal: Option<&Principal>,
+    ) -> Result<Asking, RpcError> {
+        if !target.may_ask() {
+            return Ok(Asking::Never(Unaskable::Method));
+        }
+        match (incoming.policy.can_ask, &incoming.session) {
+            (CanAsk::InSession, Some(session)) => Ok(Asking::Session(Conversation {
+                id: session.id,
+                answers: Arc::clone(&self.shared.server.answers),
+                patience: self.shared.config.ask_timeout,
+            })),
+            (CanAsk::InRounds, _) => {
+                let params = self.message.params();
+                let binding = Binding {
+                    principal: principal.cloned(),
+                    method: target.method().as_str(),
+                    name: target.name.clone(),
+                    arguments: arguments.clone(),
+                };
+                let state = params.request_state()?;
+                let rounds =
+                    Rounds::read(&self.shared.server.seals, binding, params.input_responses(), state.as_deref());
+                rounds.map(|rounds| Asking::Rounds(Box::new(rounds)))
+            }
+            _ => Ok(Asking::Never(Unaskable::NoSession)),
         }
     }
 

@@ -5,6 +5,7 @@ mod introduction;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
+use serde_json::Value;
 
 use self::content::{write_block, write_content};
 pub(crate) use self::introduction::{Identity, Introduction};
@@ -139,6 +140,34 @@ impl Encoder {
         out.put_slice(br#"":"#);
         id.write(&mut out);
         out.put_slice(br#","io.modelcontextprotocol/serverInfo":"#);
+        out.put_slice(&self.server_info);
+        out.put_slice(b"}}}");
+        out.freeze()
+    }
+
+    /// The answer of a call that asks its client first: each request by its key, with its method and parameters (2026-07-28,
+    /// basic/patterns/mrtr).
+    pub(crate) fn input_required<'a>(
+        &self,
+        id: &RequestId,
+        requests: impl IntoIterator<Item = (&'a str, &'static str, Value)>,
+        state: &str,
+    ) -> Bytes {
+        let mut out = start(id, self.server_info.len() + state.len() + 512);
+        out.put_slice(br#""resultType":"input_required","inputRequests":{"#);
+        for (index, (key, method, params)) in requests.into_iter().enumerate() {
+            out.put_slice(if index > 0 { b"," } else { b"" });
+            write_string(&mut out, key);
+            out.put_slice(br#":{"method":""#);
+            out.put_slice(method.as_bytes());
+            out.put_slice(br#"","params":"#);
+            out.put_slice(&to_json(&params));
+            out.put_u8(b'}');
+        }
+        out.put_slice(br#"},"requestState":""#);
+        // Base64, which needs no escapes.
+        out.put_slice(state.as_bytes());
+        out.put_slice(br#"","_meta":{"io.modelcontextprotocol/serverInfo":"#);
         out.put_slice(&self.server_info);
         out.put_slice(b"}}}");
         out.freeze()
