@@ -28,6 +28,12 @@ pub use protocol::capabilities::Capability;
 pub use protocol::completion::Completion;
 pub use protocol::content::{Annotations, Content};
 pub use protocol::implementation::{Icon, Implementation};
+pub use protocol::input::elicitation::Elicited;
+pub use protocol::input::roots::Root;
+pub use protocol::input::sampling::{
+    CreateMessageRequest, CreateMessageResult, IncludeContext, ModelPreferences, SamplingContent, SamplingMessage,
+    SamplingTool, ToolChoice,
+};
 pub use protocol::notifications::LogLevel;
 pub use protocol::prompts::{GetPromptResult, PromptMessage, Role};
 pub use protocol::resources::{ReadResourceResult, ResourceContents};

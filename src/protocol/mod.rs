@@ -12,6 +12,8 @@ pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod fill;
 pub(crate) mod implementation;
+#[cfg_attr(not(test), expect(dead_code, reason = "asked by nobody yet"))]
+pub(crate) mod input;
 pub(crate) mod jsonrpc;
 pub(crate) mod meta;
 pub(crate) mod method;
