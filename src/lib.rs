@@ -28,12 +28,19 @@ pub use protocol::capabilities::Capability;
 pub use protocol::completion::Completion;
 pub use protocol::content::{Annotations, Content};
 pub use protocol::implementation::{Icon, Implementation};
+pub use protocol::input::elicitation::Elicited;
+pub use protocol::input::roots::Root;
+pub use protocol::input::sampling::{
+    CreateMessageRequest, CreateMessageResult, IncludeContext, ModelPreferences, SamplingContent, SamplingMessage,
+    SamplingTool, ToolChoice,
+};
 pub use protocol::notifications::LogLevel;
 pub use protocol::prompts::{GetPromptResult, PromptMessage, Role};
 pub use protocol::resources::{ReadResourceResult, ResourceContents};
 pub use protocol::revision::Revision;
 pub use protocol::tools::CallToolResult;
 pub use server::arguments::Args;
+pub use server::ask::error::AskError;
 pub use server::call::{Call, CallError, OnDisconnect, Reply};
 pub use server::changes::Notify;
 pub use server::completion::{CompletionRequest, IntoCompletion};
