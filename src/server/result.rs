@@ -215,8 +215,14 @@ impl ToolError {
 
     /// The first error of this type among it and its causes.
     fn find<E: StdError + 'static>(&self) -> Option<&E> {
-        let source: &(dyn StdError + 'static) = &*self.source;
-        std::iter::successors(Some(source), |error| error.source()).find_map(|error| error.downcast_ref())
+        let mut next: Option<&(dyn StdError + 'static)> = Some(&*self.source);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
     }
 
     pub(crate) fn causes(&self) -> Causes<'_> {

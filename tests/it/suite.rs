@@ -16,6 +16,9 @@ pub mod table;
 pub mod target;
 pub mod told;
 
+pub mod asking;
+mod asking_rounds;
+mod asking_sessions;
 mod blocking;
 mod busy_handlers;
 mod caching;

@@ -143,7 +143,7 @@ impl Context {
             return Err(invalid(key, fault));
         }
         let answer = self.ask(key, InputRequest::Sample(Box::new(request))).await?;
-        serde_json::from_str(answer.get()).map_err(|error| self.malformed(key, without_position(&error)))
+        CreateMessageResult::read(answer.get()).map_err(|fault| self.malformed(key, fault))
     }
 
     /// Asks for the folders and files that the client works in (`roots/list`).

@@ -27,7 +27,7 @@ const LEEWAY: Duration = Duration::from_secs(60);
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Payload {
     /// Seconds since 1970.
-    expires: u64,
+    pub(super) expires: u64,
     /// The answers, each with its key and the digest of its question.
     pub(crate) answers: Vec<(Box<str>, u128, Box<RawValue>)>,
     /// What was computed once, by key.
