@@ -12,7 +12,7 @@ pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod fill;
 pub(crate) mod implementation;
-#[cfg_attr(not(test), expect(dead_code, reason = "asked by nobody yet"))]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "asked by nobody yet"))]
 pub(crate) mod input;
 pub(crate) mod jsonrpc;
 pub(crate) mod meta;
