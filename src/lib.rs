@@ -29,6 +29,7 @@ pub use protocol::completion::Completion;
 pub use protocol::content::{Annotations, Content};
 pub use protocol::implementation::{Icon, Implementation};
 pub use protocol::input::elicitation::Elicited;
+pub use protocol::input::form::Elicit;
 pub use protocol::input::roots::Root;
 pub use protocol::input::sampling::{
     CreateMessageRequest, CreateMessageResult, IncludeContext, ModelPreferences, SamplingContent, SamplingMessage,

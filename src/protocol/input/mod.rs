@@ -12,6 +12,7 @@ use super::capabilities::Capability;
 use super::revision::Revision;
 
 pub(crate) mod elicitation;
+pub(crate) mod form;
 mod older;
 pub(crate) mod roots;
 pub(crate) mod sampling;
