@@ -43,7 +43,10 @@ mod tests {
     fn the_order_of_members_does_not_matter_and_that_of_items_does() {
         let text = |json: &str| canonical(&serde_json::from_str(json).unwrap());
         assert_eq!(text(r#"{"b":[1,{"d":null,"c":"\""}],"a":true}"#), r#"{"a":true,"b":[1,{"c":"\"","d":null}]}"#);
-        assert_eq!(text(r#"{"a":true,"b":[1,{"c":"\"","d":null}]}"#), text(r#"{"b":[1,{"d":null,"c":"\""}],"a":true}"#));
+        assert_eq!(
+            text(r#"{"a":true,"b":[1,{"c":"\"","d":null}]}"#),
+            text(r#"{"b":[1,{"d":null,"c":"\""}],"a":true}"#)
+        );
         assert_ne!(text("[1,2]"), text("[2,1]"));
     }
 }

@@ -60,12 +60,7 @@ impl ServerBuilder {
         }
     }
 
-    pub(crate) fn build(
-        self,
-        revisions: Revisions,
-        sessions: bool,
-        seals: Arc<Seals>,
-    ) -> Result<Server, BuildError> {
+    pub(crate) fn build(self, revisions: Revisions, sessions: bool, seals: Arc<Seals>) -> Result<Server, BuildError> {
         if self.implementation.name.is_empty() {
             return Err(BuildError::setting("Mcp::new: the server's name is empty"));
         }

@@ -3,8 +3,8 @@
 
 use http_body_util::{BodyExt as _, Full};
 use mcp_mount::{
-    Args, AskError, Context, CreateMessageRequest, Elicit, Elicited, Mcp, McpService, Revision, Tool, ToolError, prompt_fn,
-    resource_fn, testing::Client, tool_fn,
+    Args, AskError, Context, CreateMessageRequest, Elicit, Elicited, Mcp, McpService, Revision, Tool, ToolError,
+    prompt_fn, resource_fn, testing::Client, tool_fn,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::{rig::server, target::Target as _};
 
 pub const ASKING: [Revision; 3] = [Revision::V2025_06_18, Revision::V2025_11_25, Revision::V2026_07_28];
 
-#[derive(Debug, Deserialize, JsonSchema, Elicit)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct Confirm {
     /// Really?
     pub sure: bool,
@@ -24,9 +24,9 @@ pub struct Confirm {
 
 /// A client of the service in this home, connected where that means something.
 pub async fn client_with(mcp: &McpService, revision: Revision, set: impl FnOnce(Client) -> Client) -> Client {
-    let door = mcp.door().map_request(|request: http::Request<Full<_>>| {
-        request.map(|body| body.map_err(Into::into).boxed_unsync())
-    });
+    let door = mcp
+        .door()
+        .map_request(|request: http::Request<Full<_>>| request.map(|body| body.map_err(Into::into).boxed_unsync()));
     let client = set(Client::new(door).revision(revision));
     if revision < Revision::V2026_07_28 { client.connect().await.expect("the session opens") } else { client }
 }
@@ -52,7 +52,10 @@ async fn every_answer_of_the_user_is_the_same_in_every_revision() {
     for revision in ASKING {
         for (answer, expected) in [
             (json!({"action": "accept", "content": {"sure": true}}), "accepted: true, None"),
-            (json!({"action": "accept", "content": {"sure": false, "reason": "late"}}), "accepted: false, Some(\"late\")"),
+            (
+                json!({"action": "accept", "content": {"sure": false, "reason": "late"}}),
+                "accepted: false, Some(\"late\")",
+            ),
             (json!({"action": "decline"}), "declined"),
             (json!({"action": "decline", "content": {"sure": true}}), "declined"),
             (json!({"action": "cancel"}), "cancelled"),
@@ -89,9 +92,7 @@ async fn a_malformed_answer_is_named_in_every_revision() {
         ] {
             let given = answer.clone();
             let client = client_with(&mcp, revision, |client| {
-                client
-                    .capabilities(json!({"elicitation": {}}))
-                    .on_request("elicitation/create", move |_| given.clone())
+                client.capabilities(json!({"elicitation": {}})).on_request("elicitation/create", move |_| given.clone())
             });
             let error = client.await.call_tool("confirm", ()).await.unwrap_err();
             assert_eq!(error.code(), Some(-32602), "{revision} {answer}: {error}");
@@ -124,9 +125,11 @@ async fn a_client_without_the_capability_is_told_so_and_asked_nothing() {
         let ask = |ctx: Context| async move {
             ctx.sample("s", CreateMessageRequest::new(10).user("hello")).await.map(|answer| answer.text())
         };
-        [confirm(), tool_fn("sample", "", ask), tool_fn("roots", "", |ctx: Context| async move {
-            ctx.roots("r").await.map(|roots| roots.len())
-        })]
+        [
+            confirm(),
+            tool_fn("sample", "", ask),
+            tool_fn("roots", "", |ctx: Context| async move { ctx.roots("r").await.map(|roots| roots.len()) }),
+        ]
     };
     let mcp = server(asks());
     for revision in ASKING {
@@ -136,10 +139,11 @@ async fn a_client_without_the_capability_is_told_so_and_asked_nothing() {
             ("roots", "roots", json!({"elicitation": {}, "sampling": {}})),
         ] {
             let client = client_with(&mcp, revision, |client| {
-                ["elicitation/create", "sampling/createMessage", "roots/list"].into_iter().fold(
-                    client.capabilities(offered),
-                    |client, method| client.on_request(method, |_| panic!("nothing may be asked")),
-                )
+                ["elicitation/create", "sampling/createMessage", "roots/list"]
+                    .into_iter()
+                    .fold(client.capabilities(offered), |client, method| {
+                        client.on_request(method, |_| panic!("nothing may be asked"))
+                    })
             });
             let outcome = client.await.call_tool(tool, ()).await;
             if revision == Revision::V2026_07_28 {
@@ -242,17 +246,29 @@ async fn a_key_is_used_once_and_a_question_belongs_into_its_handler() {
     });
     let spawned = tool_fn("spawned", "", |ctx: Context| async move {
         let asked = tokio::spawn(async move { ctx.roots("roots").await });
-        format!("{:?}", asked.await.expect("no panic").map_err(|error| matches!(error, AskError::OutsideHandler { .. })))
+        format!(
+            "{:?}",
+            asked.await.expect("no panic").map_err(|error| matches!(error, AskError::OutsideHandler { .. }))
+        )
     });
-    let blocking = tool_fn("blocking", "", |ctx: Context| async move {
-        format!("{:?}", ctx.roots("roots").await.map_err(|error| matches!(error, AskError::OutsideHandler { .. })))
-    })
-    .blocking(true);
-    let mcp = server([twice, spawned, blocking]);
+    let mcp = server([twice, spawned]);
     for revision in ASKING {
         let client = client_with(&mcp, revision, helpful).await;
         assert_eq!(client.call_tool("twice", ()).await.unwrap().text(), "twice: roots", "{revision}");
         assert_eq!(client.call_tool("spawned", ()).await.unwrap().text(), "Err(true)", "{revision}");
+    }
+}
+
+/// On the real clock: a paused one would not wait for the thread.
+#[tokio::test]
+async fn a_handler_on_a_thread_of_its_own_cannot_ask() {
+    let blocking = tool_fn("blocking", "", |ctx: Context| async move {
+        format!("{:?}", ctx.roots("roots").await.map_err(|error| matches!(error, AskError::OutsideHandler { .. })))
+    })
+    .blocking(true);
+    let mcp = server([blocking]);
+    for revision in ASKING {
+        let client = client_with(&mcp, revision, helpful).await;
         assert_eq!(client.call_tool("blocking", ()).await.unwrap().text(), "Err(true)", "{revision}");
     }
 }
@@ -301,3 +317,4 @@ async fn a_completion_cannot_ask() {
         assert_eq!(values, ["only tools, resources and prompts may ask"], "{revision}");
     }
 }
+impl Elicit for Confirm {}

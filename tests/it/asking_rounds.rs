@@ -17,7 +17,7 @@ use crate::{
     support::{Reply, call, legacy, modern},
 };
 
-#[derive(Deserialize, JsonSchema, Elicit)]
+#[derive(Deserialize, JsonSchema)]
 struct Name {
     name: String,
 }
@@ -216,8 +216,10 @@ async fn a_question_that_has_changed_is_asked_again() {
     let mcp = server([tool_fn("buy", "", move |ctx: Context| {
         let price = now.load(SeqCst);
         async move {
-            let answer = ctx.elicit::<Name>("name", &format!("Who pays {price}?")).await?;
-            Ok::<_, AskError>(answer.accepted().map_or_else(String::new, |Name { name }| format!("{name} pays {price}")))
+            let answer = ctx.elicit::<Name>("name", format!("Who pays {price}?")).await?;
+            Ok::<_, AskError>(
+                answer.accepted().map_or_else(String::new, |Name { name }| format!("{name} pays {price}")),
+            )
         }
     })]);
     let (_, state) = asks(&round(&mcp, "buy", json!({}), json!({})).await);
@@ -237,7 +239,7 @@ async fn a_value_is_computed_once_for_all_rounds() {
         let draws = counter.clone();
         async move {
             let number = ctx.once("number", || async { 4711 + draws.fetch_add(1, SeqCst) }).await?;
-            ctx.elicit::<Name>("name", &format!("Who orders {number}?")).await?;
+            ctx.elicit::<Name>("name", format!("Who orders {number}?")).await?;
             let number_of_line = ctx.once("line", || async { draws.fetch_add(1, SeqCst) }).await?;
             ctx.elicit::<Name>("address", "Where to?").await?;
             let twice = ctx.once("number", || async { 0 }).await.is_err();
@@ -327,3 +329,4 @@ async fn without_a_session_nothing_can_be_asked_before_2026() {
     let reply = legacy(call("two_steps", json!({}))).to(&mcp).await;
     assert!(reply.tool_error().contains("takes a session"), "{reply}");
 }
+impl Elicit for Name {}

@@ -36,7 +36,7 @@ fn answer(id: &Value) -> Value {
 async fn a_question_goes_out_on_the_calls_own_stream() {
     let mcp = server([roots()]);
     let session = session(&mcp).await;
-    let mut stream = session.post(call("roots", json!({}))).live(&mcp).await;
+    let mut stream = session.post(call("roots", json!({}))).open(&mcp).await;
     assert!(stream.is_sse());
     let asked = soon("the question", stream.message()).await.unwrap();
     assert_eq!((&asked["jsonrpc"], &asked["method"]), (&json!("2.0"), &json!("roots/list")));
@@ -54,7 +54,7 @@ async fn a_question_goes_out_on_the_calls_own_stream() {
 async fn only_the_session_that_was_asked_can_answer() {
     let mcp = server([roots()]);
     let (mine, other) = (session(&mcp).await, session(&mcp).await);
-    let mut stream = mine.post(call("roots", json!({}))).live(&mcp).await;
+    let mut stream = mine.post(call("roots", json!({}))).open(&mcp).await;
     let asked = soon("the question", stream.message()).await.unwrap();
     assert_eq!(other.post(answer(&asked["id"])).to(&mcp).await.status, 202);
     assert_eq!(post(answer(&asked["id"])).header("mcp-protocol-version", LATEST_SESSION).to(&mcp).await.status, 202);
@@ -70,7 +70,7 @@ async fn only_the_session_that_was_asked_can_answer() {
 async fn a_client_may_refuse() {
     let mcp = server([roots()]);
     let session = session(&mcp).await;
-    let mut stream = session.post(call("roots", json!({}))).live(&mcp).await;
+    let mut stream = session.post(call("roots", json!({}))).open(&mcp).await;
     let asked = soon("the question", stream.message()).await.unwrap();
     let error = json!({"code": -1, "message": "no, thanks"});
     session.post(json!({"jsonrpc": "2.0", "id": asked["id"], "error": error})).to(&mcp).await;
@@ -91,7 +91,7 @@ async fn the_calls_own_time_stands_still_while_the_client_is_asked() {
     });
     let mcp = server_with([tool], |mcp| mcp.limits(Limits::new().tool_timeout(Duration::from_secs(10))));
     let session = session(&mcp).await;
-    let mut stream = session.post(call("slow", json!({}))).live(&mcp).await;
+    let mut stream = session.post(call("slow", json!({}))).open(&mcp).await;
     for _ in 0..2 {
         let asked = stream.message().await.unwrap();
         advance(Duration::from_secs(300)).await;
@@ -100,14 +100,14 @@ async fn the_calls_own_time_stands_still_while_the_client_is_asked() {
     let answered = Instant::now();
     let result = stream.message().await.unwrap();
     assert!(result["result"]["content"][0]["text"].as_str().unwrap().contains("timeout of 10000 ms"), "{result}");
-    assert_eq!(answered.elapsed().as_secs(), 4, "6 s and 3 s had been used; of a third wait one second was left");
+    assert_eq!(answered.elapsed().as_secs(), 1, "6 s and 3 s had been used of 10, and ten minutes of the client's");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_question_is_withdrawn_when_nobody_waits_any_longer() {
     let mcp = server_with([roots()], |mcp| mcp.limits(Limits::new().ask_timeout(Duration::from_secs(60))));
     let session = session(&mcp).await;
-    let mut stream = session.post(call("roots", json!({}))).live(&mcp).await;
+    let mut stream = session.post(call("roots", json!({}))).open(&mcp).await;
     let asked = stream.message().await.unwrap();
     let began = Instant::now();
     let withdrawn = stream.message().await.unwrap();
@@ -121,7 +121,7 @@ async fn a_question_is_withdrawn_when_nobody_waits_any_longer() {
 async fn a_cancelled_call_withdraws_its_question() {
     let mcp = server([roots()]);
     let session = session(&mcp).await;
-    let mut stream = session.post(call("roots", json!({}))).live(&mcp).await;
+    let mut stream = session.post(call("roots", json!({}))).open(&mcp).await;
     let asked = stream.message().await.unwrap();
     session.post(notification("notifications/cancelled", json!({"requestId": 1}))).to(&mcp).await;
     let withdrawn = soon("the withdrawal", stream.message()).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_cancelled_call_withdraws_its_question() {
 async fn answers_never_wait_for_a_permit() {
     let mcp = server_with([roots()], |mcp| mcp.limits(Limits::new().calls_in_flight(1)));
     let session = session(&mcp).await;
-    let mut stream = session.post(call("roots", json!({}))).live(&mcp).await;
+    let mut stream = session.post(call("roots", json!({}))).open(&mcp).await;
     let asked = soon("the question", stream.message()).await.unwrap();
     assert_eq!(session.post(message(2, "tools/call", json!({"name": "roots"}))).to(&mcp).await.status, 503);
     assert_eq!(session.post(answer(&asked["id"])).to(&mcp).await.status, 202);
@@ -162,7 +162,10 @@ async fn the_end_of_what_a_url_was_for_is_told_to_2025_11_25() {
     let elicitation = params["elicitationId"].as_str().expect("an id").to_owned();
     client.respond(&id, json!({"action": "accept"})).await.unwrap();
     let Some(Message::Notification { method, params }) = stream.next().await.unwrap() else { panic!("the completion") };
-    assert_eq!((method.as_str(), params), ("notifications/elicitation/complete", json!({"elicitationId": elicitation})));
+    assert_eq!(
+        (method.as_str(), params),
+        ("notifications/elicitation/complete", json!({"elicitationId": elicitation}))
+    );
     assert_eq!(stream.answer().await.unwrap()["content"][0]["text"], "Accept(())");
 
     let modern = client_with(&mcp, mcp_mount::Revision::V2026_07_28, |client| {
@@ -181,7 +184,7 @@ async fn the_end_of_what_a_url_was_for_is_told_to_2025_11_25() {
 #[tokio::test(start_paused = true)]
 async fn a_model_is_asked_with_tools_where_the_client_can() {
     let mcp = server([tool_fn("agent", "", |ctx: Context| async move {
-        let tool = mcp_mount::SamplingTool::new("weather", json!({"type": "object"}));
+        let tool = mcp_mount::SamplingTool::new("weather", "", json!({"type": "object"}));
         let request = CreateMessageRequest::new(50).user("How is the weather?").tools([tool]);
         let answer = ctx.sample("weather", request).await?;
         Ok::<_, AskError>(format!("{:?}: {}", answer.stop_reason, answer.content.len()))

@@ -26,7 +26,7 @@ mod suite;
 
 use homes::bare as home;
 use suite::{
-    connection, differences, eras, http_layers, layered, logs, page, reply, rig, support, table, target, told,
+    asking, connection, differences, eras, http_layers, layered, logs, page, reply, rig, support, table, target, told,
 };
 
 mod scripted;
@@ -52,6 +52,7 @@ mod mounting_table;
 mod pages;
 #[cfg(unix)]
 mod processes;
+mod replays;
 mod rmcp;
 mod routes_mounted;
 mod schemas;

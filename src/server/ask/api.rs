@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::error::AskError;
 use super::{Asking, KeyFault, here, session, state};
+use crate::protocol::input::InputRequest;
 use crate::protocol::input::elicitation::{Elicited, read_elicit_result};
 use crate::protocol::input::form::{self, Elicit};
 use crate::protocol::input::roots::{Root, read_roots};
 use crate::protocol::input::sampling::{CreateMessageRequest, CreateMessageResult};
-use crate::protocol::input::InputRequest;
 use crate::protocol::params::without_position;
 use crate::protocol::requests;
 use crate::server::context::Context;
@@ -64,9 +64,9 @@ impl Context {
     /// # Errors
     ///
     /// See [`AskError`]. That the user declines is no error.
-    pub async fn elicit<T: Elicit>(&self, key: &str, message: &str) -> Result<Elicited<T>, AskError> {
+    pub async fn elicit<T: Elicit>(&self, key: &str, message: impl Into<String>) -> Result<Elicited<T>, AskError> {
         let schema = form::form_schema::<T>().map_err(|fault| invalid(key, fault))?;
-        match self.form(key, message, schema).await? {
+        match self.form(key, message.into(), schema).await? {
             Elicited::Accept(content) => match T::deserialize(content) {
                 Ok(content) => Ok(Elicited::Accept(content)),
                 Err(error) => Err(self.malformed(key, format!("content: {}", without_position(&error)))),
@@ -82,13 +82,18 @@ impl Context {
     /// # Errors
     ///
     /// See [`AskError`]; [`AskError::Invalid`] names the field of the schema that no form may have.
-    pub async fn elicit_form(&self, key: &str, message: &str, schema: Value) -> Result<Elicited<Value>, AskError> {
+    pub async fn elicit_form(
+        &self,
+        key: &str,
+        message: impl Into<String>,
+        schema: Value,
+    ) -> Result<Elicited<Value>, AskError> {
         form::check_form(&schema).map_err(|fault| invalid(key, fault))?;
-        self.form(key, message, schema).await
+        self.form(key, message.into(), schema).await
     }
 
-    async fn form(&self, key: &str, message: &str, schema: Value) -> Result<Elicited<Value>, AskError> {
-        let request = InputRequest::Form { message: message.into(), schema: schema.clone() };
+    async fn form(&self, key: &str, message: String, schema: Value) -> Result<Elicited<Value>, AskError> {
+        let request = InputRequest::Form { message, schema: schema.clone() };
         let answer = self.ask(key, request).await?;
         let action = read_elicit_result(answer.get()).map_err(|fault| self.malformed(key, fault))?;
         Ok(match action {
@@ -112,7 +117,7 @@ impl Context {
     /// # Errors
     ///
     /// See [`AskError`].
-    pub async fn elicit_url(&self, key: &str, message: &str, url: &str) -> Result<Elicited<()>, AskError> {
+    pub async fn elicit_url(&self, key: &str, message: impl Into<String>, url: &str) -> Result<Elicited<()>, AskError> {
         if !is_url(url) {
             return Err(invalid(key, "the URL must be absolute, as https://example.com/connect"));
         }
@@ -254,5 +259,7 @@ fn invalid(key: &str, fault: impl ToString) -> AskError {
 /// An absolute URL with a host (2026-07-28, client/elicitation: «The `url` parameter MUST contain a valid URL»).
 fn is_url(url: &str) -> bool {
     let uri: Result<http::Uri, _> = url.parse();
-    uri.is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()) && matches!(uri.scheme_str(), Some("https" | "http")))
+    uri.is_ok_and(|uri| {
+        uri.host().is_some_and(|host| !host.is_empty()) && matches!(uri.scheme_str(), Some("https" | "http"))
+    })
 }

@@ -65,7 +65,9 @@ pub enum AskError {
         key: String,
     },
     /// The question was asked in a spawned task or on another thread, where its answer could never arrive.
-    #[error("`{key}` is asked outside of the handler's own task: await it in the handler itself, `join!` it with others")]
+    #[error(
+        "`{key}` is asked outside of the handler's own task: await it in the handler itself, `join!` it with others"
+    )]
     OutsideHandler {
         /// The question.
         key: String,

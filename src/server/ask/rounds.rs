@@ -50,12 +50,13 @@ impl Rounds {
         let responses: HashMap<Box<str>, Box<RawValue>> = match responses {
             None => HashMap::new(),
             Some(json) => serde_json::from_str(json).map_err(|error| {
-                RpcError::invalid_params(format!("params.inputResponses: expected an object of answers by key: {error}"))
+                RpcError::invalid_params(format!(
+                    "params.inputResponses: expected an object of answers by key: {error}"
+                ))
             })?,
         };
         let payload = state.map(|state| open(seals, state, &binding)).transpose()?;
-        let mut rounds =
-            Self { seals: Arc::clone(seals), binding, answers: HashMap::new(), kept: HashMap::new() };
+        let mut rounds = Self { seals: Arc::clone(seals), binding, answers: HashMap::new(), kept: HashMap::new() };
         let Some(Payload { answers, kept, asked, .. }) = payload else {
             rounds.answers = responses.into_iter().map(|(key, json)| (key, Given { question: None, json })).collect();
             return Ok(rounds);

@@ -156,7 +156,8 @@ impl Mcp {
     /// ```
     pub fn request_state_keys<S: AsRef<[u8]>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
         let keys = Keys::from_secrets(secrets);
-        self.request_state_keys = Some(keys.map_err(|fault| BuildError::setting(format!("request_state_keys: {fault}"))));
+        self.request_state_keys =
+            Some(keys.map_err(|fault| BuildError::setting(format!("request_state_keys: {fault}"))));
         self
     }
 
