@@ -15,7 +15,7 @@ use crate::{rig::server, target::Target as _};
 
 pub const ASKING: [Revision; 3] = [Revision::V2025_06_18, Revision::V2025_11_25, Revision::V2026_07_28];
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema, Elicit)]
 pub struct Confirm {
     /// Really?
     pub sure: bool,
@@ -317,4 +317,3 @@ async fn a_completion_cannot_ask() {
         assert_eq!(values, ["only tools, resources and prompts may ask"], "{revision}");
     }
 }
-impl Elicit for Confirm {}

@@ -17,7 +17,7 @@ use crate::{
     support::{Reply, call, legacy, modern},
 };
 
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema, Elicit)]
 struct Name {
     name: String,
 }
@@ -329,4 +329,3 @@ async fn without_a_session_nothing_can_be_asked_before_2026() {
     let reply = legacy(call("two_steps", json!({}))).to(&mcp).await;
     assert!(reply.tool_error().contains("takes a session"), "{reply}");
 }
-impl Elicit for Name {}
