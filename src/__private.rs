@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 pub use serde;
 use serde::de::DeserializeOwned;
 
-pub use crate::protocol::input::form::{ElicitChoice, ElicitField};
+pub use crate::protocol::input::form::{ElicitChoice, ElicitField, ElicitStruct};
 use crate::{FromCall, IntoPromptResult, IntoResourceResult, IntoToolResult, Prompt, Resource, Tool};
 
 /// A companion of a function: it knows the tool.

@@ -147,6 +147,28 @@ pub use mcp_mount_macros::resource;
 #[cfg(feature = "macros")]
 pub use mcp_mount_macros::prompt;
 
+/// Makes a struct what a form asks for, or an enum a choice in it: see the trait [`Elicit`].
+///
+/// ```
+/// use mcp_mount::Elicit;
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema, Elicit)]
+/// struct Order {
+///     /// How many
+///     #[schemars(range(min = 1, max = 12))]
+///     pieces: u8,
+///     size: Size,
+///     /// Anything else we should know
+///     note: Option<String>,
+/// }
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema, Elicit)]
+/// #[serde(rename_all = "lowercase")]
+/// enum Size { Small, Large }
+/// ```
+#[cfg(feature = "macros")]
+pub use mcp_mount_macros::Elicit;
+
 /// The tools of functions that are marked with `#[tool]`, for [`Mcp::tools`].
 ///
 /// Each is named by its path: `tools![add, files::read]`.

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::check::{Kind, strings};
 
-/// Checks the content of an accepted form against a schema that [`check_form`](super::check_form) has passed (2025-11-25,
-/// client/elicitation, «Security Considerations»: servers should). Formats are not checked, and members that nobody
-/// asked for do no harm. A fault names the field, and says nothing of what was filled in.
+/// Checks the content of an accepted form against a schema that [`check_form`](super::check_form) has passed
+/// (2025-11-25, client/elicitation, «Security Considerations»: servers should). Formats are not checked, and members
+/// that nobody asked for do no harm. A fault names the field, and says nothing of what was filled in.
 pub(crate) fn read_content(schema: &Value, content: &Value) -> Result<(), String> {
     let content = content.as_object().ok_or("the answer has no `content`, which is an object")?;
     for name in schema.get("required").and_then(strings).into_iter().flatten() {

@@ -17,8 +17,8 @@ pub(super) fn from_schema(mut schema: Value) -> Result<Value, FormFault> {
     let Some(members) = schema.as_object_mut() else {
         return Err(FormFault::whole("is no struct"));
     };
-    // 2020-12 is the dialect without `$schema`, the message says what the form is for, and members beyond the form's are
-    // for the type to refuse.
+    // 2020-12 is the dialect without `$schema`, the message says what the form is for, and members beyond the form's
+    // are for the type to refuse.
     for name in ["$schema", "title", "description", "additionalProperties"] {
         members.remove(name);
     }

@@ -61,25 +61,39 @@ pub(crate) use derived::form_schema;
 ///
 /// | type | in the form | what `schemars` may say of it |
 /// |---|---|---|
-/// | `String` | a text | `length(min, max)` in characters; `email`, `url`, or `extend("format" = "date")` and `"date-time"` |
+/// | `String` | a text | `length(min, max)` in characters; `email`, `url`, `extend("format" = "date")`, `"date-time"` |
 /// | `bool` | yes or no | |
 /// | integers, `f32`, `f64` | a number | `range(min, max)` |
 /// | an enum of variants without data, which derives `Elicit` too | one of several | |
 /// | `Vec` of such an enum | any of several, since 2025-11-25 | `length(min, max)` |
 /// | `Option` of one of these | the same, which may be left out | |
 ///
-/// A field has a `title`, a description (its doc comment) and with `#[serde(default)]` a value that the form proposes. A
-/// variant is shown by its `title`, or else its doc comment; if neither has any, by its name. Where only some of them
-/// have a title, the others come first.
+/// A field has a `title`, a description (its doc comment) and with `#[serde(default)]` a value that the form proposes;
+/// such a field need not be filled in. A variant is shown by its `title`, or else its doc comment, or else its name;
+/// those without either come first.
 ///
 /// A field of another type needs `#[schemars(with = "..")]`, which names one of these.
 pub trait Elicit: DeserializeOwned + JsonSchema + Send + 'static {}
+
+/// A struct that can be described and read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a form, as it is not `Deserialize` and `JsonSchema`",
+    label = "not `Deserialize` and `JsonSchema`",
+    note = "a form derives all three: `#[derive(serde::Deserialize, schemars::JsonSchema, mcp_mount::Elicit)]`"
+)]
+pub trait ElicitStruct {
+    /// Compiles if the type can be a form.
+    fn check() {}
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> ElicitStruct for T {}
 
 /// A type that a field of a form can have.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a form",
     label = "not a type that forms have",
-    note = "a form has `String`, `bool`, numbers, enums that derive `Elicit`, `Vec`s of such enums, and `Option`s of these",
+    note = "a form has `String`, `bool`, numbers, enums that derive `Elicit`, `Vec`s of those, and `Option`s",
     note = "for another type that is written as one of these, say so: `#[schemars(with = \"String\")]`"
 )]
 pub trait ElicitField {
@@ -96,14 +110,12 @@ pub trait ElicitField {
 pub trait ElicitChoice: ElicitField {}
 
 macro_rules! fields {
-    ($($ty:ty),*) => { $(impl ElicitField for $ty {})* };
+    ($($ty:ty),*) => { $(#[diagnostic::do_not_recommend] impl ElicitField for $ty {})* };
 }
 fields!(String, bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
 
-#[diagnostic::do_not_recommend]
 impl<F: ElicitField> ElicitField for Option<F> {}
 
-#[diagnostic::do_not_recommend]
 impl<C: ElicitChoice> ElicitField for Vec<C> {}
 
 /// Why a schema is no form.

@@ -147,7 +147,7 @@ fn a_form_is_a_struct() {
     assert_eq!(empty, json!({ "type": "object", "properties": {} }));
 }
 
-fn with(field: Value) -> Value {
+fn with(field: &Value) -> Value {
     json!({ "type": "object", "properties": { "a": field } })
 }
 
@@ -163,9 +163,9 @@ fn what_the_specification_has_is_allowed() {
         json!({ "type": "string", "enum": ["a", "b"], "enumNames": ["A", "B"] }),
         json!({ "type": "string", "oneOf": [{ "const": "a", "title": "A" }], "default": "a" }),
         json!({ "type": "array", "items": { "type": "string", "enum": ["a"] }, "default": ["a"] }),
-        json!({ "type": "array", "items": { "anyOf": [{ "const": "a", "title": "A" }] }, "minItems": 1, "maxItems": 1 }),
+        json!({ "type": "array", "items": { "anyOf": [{ "const": "a", "title": "A" }] }, "maxItems": 1 }),
     ] {
-        assert_eq!(check_form(&with(field.clone())), Ok(()), "{field}");
+        assert_eq!(check_form(&with(&field)), Ok(()), "{field}");
     }
     let whole = json!({ "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
         "properties": {}, "required": [] });
@@ -211,7 +211,7 @@ fn what_it_does_not_have_is_refused_by_its_name() {
         (json!({ "type": "array", "items": { "type": "string", "enum": ["a"] }, "minItems": 1.5 }), "`minItems`"),
         (json!({ "type": "array", "items": { "type": "string", "enum": ["a"] }, "default": ["b"] }), "`default`"),
     ] {
-        let fault = check_form(&with(field.clone())).unwrap_err().to_string();
+        let fault = check_form(&with(&field)).unwrap_err().to_string();
         assert!(fault.starts_with("the field `a` of the form ") && fault.contains(part), "{field}: {fault}");
     }
 }
@@ -272,7 +272,42 @@ fn an_answer_fits_its_form() {
 
 #[test]
 fn large_integers_are_compared_exactly() {
-    let schema = with(json!({ "type": "integer", "maximum": 9_007_199_254_740_992_u64 }));
+    let schema = with(&json!({ "type": "integer", "maximum": 9_007_199_254_740_992_u64 }));
     assert_eq!(read_content(&schema, &json!({ "a": 9_007_199_254_740_992_u64 })), Ok(()));
     assert!(read_content(&schema, &json!({ "a": 9_007_199_254_740_993_u64 })).is_err());
+}
+
+#[cfg(feature = "macros")]
+#[test]
+fn what_is_derived_is_a_form() {
+    #[derive(Deserialize, JsonSchema, crate::Elicit, PartialEq, Debug)]
+    struct Deploy {
+        to: Target,
+        also: Vec<Target>,
+        note: Option<String>,
+        #[schemars(with = "String")]
+        by: std::path::PathBuf,
+    }
+
+    #[derive(Deserialize, JsonSchema, crate::Elicit, PartialEq, Debug)]
+    #[serde(rename_all = "lowercase")]
+    enum Target {
+        Stage,
+        Live,
+    }
+
+    // Whether the macro let through what forms do not have.
+    let schema = form_schema::<Deploy>().unwrap();
+    let content = json!({ "to": "live", "also": ["stage"], "by": "hand" });
+    assert_eq!(read_content(&schema, &content), Ok(()));
+    let read: Deploy = serde_json::from_value(content).unwrap();
+    assert_eq!(read, Deploy { to: Target::Live, also: vec![Target::Stage], note: None, by: "hand".into() });
+
+    #[derive(Deserialize, JsonSchema, crate::Elicit)]
+    #[expect(dead_code, reason = "described, not read")]
+    struct Unfit {
+        #[schemars(with = "Vec<u8>")]
+        bytes: String,
+    }
+    assert!(form_schema::<Unfit>().unwrap_err().to_string().starts_with("the field `bytes` of the form has other"));
 }
