@@ -65,7 +65,7 @@ impl Context {
     ///
     /// See [`AskError`]. That the user declines is no error.
     pub async fn elicit<T: Elicit>(&self, key: &str, message: impl Into<String>) -> Result<Elicited<T>, AskError> {
-        let schema = form::form_schema::<T>().map_err(|fault| invalid(key, fault))?;
+        let schema = form::form_schema::<T>().map_err(|fault| invalid(key, &fault))?;
         match self.form(key, message.into(), schema).await? {
             Elicited::Accept(content) => match T::deserialize(content) {
                 Ok(content) => Ok(Elicited::Accept(content)),
@@ -88,7 +88,7 @@ impl Context {
         message: impl Into<String>,
         schema: Value,
     ) -> Result<Elicited<Value>, AskError> {
-        form::check_form(&schema).map_err(|fault| invalid(key, fault))?;
+        form::check_form(&schema).map_err(|fault| invalid(key, &fault))?;
         self.form(key, message.into(), schema).await
     }
 
@@ -119,7 +119,7 @@ impl Context {
     /// See [`AskError`].
     pub async fn elicit_url(&self, key: &str, message: impl Into<String>, url: &str) -> Result<Elicited<()>, AskError> {
         if !is_url(url) {
-            return Err(invalid(key, "the URL must be absolute, as https://example.com/connect"));
+            return Err(invalid(key, &"the URL must be absolute, as https://example.com/connect"));
         }
         let id = Uuid::new_v4().to_string();
         self.asks().lock().urls.push((key.into(), id.clone()));
@@ -145,7 +145,7 @@ impl Context {
     /// See [`AskError`]; [`AskError::Invalid`] says what no such request may be.
     pub async fn sample(&self, key: &str, request: CreateMessageRequest) -> Result<CreateMessageResult, AskError> {
         if let Some(fault) = request.fault() {
-            return Err(invalid(key, fault));
+            return Err(invalid(key, &fault));
         }
         let answer = self.ask(key, InputRequest::Sample(Box::new(request))).await?;
         CreateMessageResult::read(answer.get()).map_err(|fault| self.malformed(key, fault))
@@ -190,7 +190,7 @@ impl Context {
             return Ok(value);
         }
         let value = compute().await;
-        let json = serde_json::value::to_raw_value(&value).map_err(|error| invalid(key, error))?;
+        let json = serde_json::value::to_raw_value(&value).map_err(|error| invalid(key, &error))?;
         self.asks().lock().kept.push((key.into(), json));
         Ok(value)
     }
@@ -236,11 +236,11 @@ impl Context {
 
     fn take_key(&self, key: &str, used_as: &str) -> Result<(), AskError> {
         if key.is_empty() || key.len() > LONGEST_KEY {
-            return Err(invalid(key, format!("a key has 1 to {LONGEST_KEY} bytes")));
+            return Err(invalid(key, &format!("a key has 1 to {LONGEST_KEY} bytes")));
         }
         self.asks().take_key(used_as).map_err(|fault| match fault {
             KeyFault::Twice => AskError::KeyUsedTwice { key: key.into() },
-            KeyFault::TooMany => invalid(key, "the handler has asked too many questions in one run"),
+            KeyFault::TooMany => invalid(key, &"the handler has asked too many questions in one run"),
         })
     }
 
@@ -252,7 +252,7 @@ impl Context {
     }
 }
 
-fn invalid(key: &str, fault: impl ToString) -> AskError {
+fn invalid(key: &str, fault: &dyn std::fmt::Display) -> AskError {
     AskError::Invalid { key: key.chars().take(LONGEST_KEY).collect(), fault: fault.to_string() }
 }
 
