@@ -8,14 +8,15 @@ use std::sync::{
 use http::{Request, Response, StatusCode};
 use mcp_mount::{Body, Context, HttpService, Principal, RequestBody, Revision, Tool, tool_fn};
 use serde_json::json;
+use tokio::time::Instant;
 use tower::{ServiceExt as _, layer::layer_fn, service_fn};
 
 use crate::{
     eras::all,
-    rig::{Session, rig, rig_with, server, server_with, session},
+    rig::{Probe, Session, patient, rig, rig_with, server, server_with, session},
     support::{
-        ALL_REVISIONS, Ask, LATEST_SESSION, SESSION_REVISIONS, User, call, initialize, legacy, message, notification,
-        post,
+        ALL_REVISIONS, Ask, LATEST_SESSION, SESSION_REVISIONS, User, call, initialize, legacy, message, modern_call,
+        notification, post, secs, soon,
     },
 };
 
@@ -141,20 +142,48 @@ async fn get_and_delete_name_the_negotiated_version_or_none() {
     for revision in SESSION_REVISIONS {
         let session = Session::open(&rig.mcp, revision, None).await;
         for (name, ask) in [("GET", session.get()), ("DELETE", session.delete())] {
-            for other in ALL_REVISIONS.into_iter().filter(|other| *other != revision) {
-                let reply = ask.clone().header("mcp-protocol-version", other).to(&rig.mcp).await;
-                assert_eq!(reply.status, 400, "{name} of {revision} as {other}\n{reply}");
+            let others = ALL_REVISIONS.into_iter().filter(|other| *other != revision).chain(["2099-01-01", ""]);
+            let named = others.map(|other| (other, ask.clone().header("mcp-protocol-version", other)));
+            for (what, ask) in named.chain([("two lines", ask.clone().also("mcp-protocol-version", revision))]) {
+                // Read only if it ends: a stream that was opened does not.
+                let live = ask.open(&rig.mcp).await;
+                assert_eq!(live.status, 400, "{name} of {revision}: {what}");
+                let code = live.collect().await.code();
+                let unknown = ["2099-01-01", ""].contains(&what);
+                assert!(code == -32022 || !unknown, "{name} of {revision}: {what}: {code}");
             }
-            let reply = ask.clone().header("mcp-protocol-version", "2099-01-01").to(&rig.mcp).await;
-            assert_eq!((reply.status.as_u16(), reply.code()), (400, -32022), "{name}\n{reply}");
-            let reply = ask.also("mcp-protocol-version", revision).to(&rig.mcp).await;
-            assert_eq!(reply.status, 400, "{name}: two lines\n{reply}");
         }
         assert!(session.is_alive().await, "{revision}: what is refused ends nothing");
         let stream = session.get().without("mcp-protocol-version").open(&rig.mcp).await;
         assert!(stream.is_sse(), "{revision}: {}", stream.status);
         let ended = session.delete().without("mcp-protocol-version").to(&rig.mcp).await;
         assert_eq!(ended.status, 204, "{revision}\n{ended}");
+    }
+}
+
+/// L7. What runs in a session ends with it, and is answered; what runs beside it does not.
+#[tokio::test(start_paused = true)]
+async fn delete_stops_the_calls_of_its_session() {
+    let probe = Probe::new();
+    let mcp = server_with([probe.stuck_tool(), probe.silent_tool()], |mcp| mcp.limits(patient()));
+    let (gone, other) = (session(&mcp).await, session(&mcp).await);
+    let stuck = tokio::spawn(gone.post(call("stuck", json!({}))).owned_to(&mcp));
+    probe.started().await;
+    let beside = [other.post(call("wait", json!({}))), modern_call("wait", json!({}))];
+    let mut running = Vec::new();
+    for ask in beside {
+        running.push(tokio::spawn(ask.owned_to(&mcp)));
+        probe.started().await;
+    }
+    let begun = Instant::now();
+    assert_eq!(gone.delete().to(&mcp).await.status, 204);
+    let reply = soon("an answer", stuck).await.expect("no panic");
+    assert!(reply.json().get("error").is_some(), "{reply}");
+    probe.dropped().await;
+    assert_eq!((begun.elapsed(), probe.drops()), (secs(0), 0), "at once, and no other");
+    for call in running {
+        probe.release();
+        assert_eq!(soon("the call ends", call).await.expect("no panic").text(), "done");
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{
     layered::{callable, calls},
     rig::{Probe, patient, rig, rig_with, server_with, session},
     support::{
-        Ask, LATEST_SESSION, MODERN, bare, call, message, modern, modern_call, modern_meta, notification, pass, post,
-        raw, secs, soon,
+        Ask, LATEST_SESSION, MODERN, SESSION_REVISIONS, bare, call, initialize, message, modern, modern_call,
+        modern_meta, notification, pass, post, raw, secs, soon,
     },
     told::listen,
 };
@@ -36,6 +36,20 @@ async fn a_method_that_is_not_there_is_404() {
             let reply = modern(method, json!({})).to(&rig.mcp).await;
             let said = (reply.status.as_u16(), reply.code(), reply.json()["id"].clone());
             assert_eq!(said, (404, -32601, json!(1)), "{name}: {method:?}\n{reply}");
+        }
+    }
+}
+
+/// N2. Clients of sessions know of no newer way: what they show of this error may be all that their user learns.
+#[tokio::test]
+async fn a_server_without_sessions_says_to_initialize_what_it_speaks() {
+    let rig = rig_with(|mcp| mcp.revisions([Revision::V2026_07_28]));
+    for revision in SESSION_REVISIONS {
+        for ask in [initialize(revision), initialize(revision).header("mcp-protocol-version", revision)] {
+            let reply = ask.to(&rig.mcp).await;
+            assert_eq!(reply.status, 400, "{revision}\n{reply}");
+            assert!(reply.error().to_string().contains(MODERN), "{revision}: does not name {MODERN}\n{reply}");
+            assert_eq!(reply.json()["id"], json!("init"), "{revision}\n{reply}");
         }
     }
 }

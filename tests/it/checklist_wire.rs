@@ -163,10 +163,7 @@ async fn no_answer_is_for_a_cache_of_http() {
 async fn both(mcp: &mcp_mount::McpService, tool: &str) -> [(&'static str, Ask); 2] {
     let params = json!({"name": tool, "arguments": {}, "_meta": {"progressToken": "token"}});
     let session = session(mcp).await;
-    [
-        ("session", session.post(message(1, "tools/call", params.clone()))),
-        ("stateless", modern("tools/call", params)),
-    ]
+    [("session", session.post(message(1, "tools/call", params.clone()))), ("stateless", modern("tools/call", params))]
 }
 
 /// T16. A call that tells each second how far it is ends in the same time as a silent one.

@@ -95,7 +95,8 @@ fn is_there(name: &str) -> Result<(), String> {
     if name.starts_with("tests/interop/") {
         return read(name).map(|_| ()).ok_or(format!("there is no script {name}"));
     }
-    let (place, test) = name.rsplit_once("::").ok_or(format!("{name} is neither a test nor a script nor a scenario"))?;
+    let (place, test) =
+        name.rsplit_once("::").ok_or(format!("{name} is neither a test nor a script nor a scenario"))?;
     if place.starts_with("src/") {
         let file = read(place).ok_or(format!("there is no file {place}"))?;
         return has_test(&file, test).then_some(()).ok_or(format!("there is no test {test} in {place}"));
