@@ -193,6 +193,35 @@ async fn a_request_of_2026_07_28_does_not_touch_the_session_that_it_names() {
     assert_eq!(get.header("mcp-protocol-version", MODERN).to(&mcp).await.status, 400, "not the session's revision");
 }
 
+/// N12. Where nothing can be sent before the answer, so that nobody is told of the call while it runs: leaving cancels it
+/// all the same.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_no_streams_cancels_by_leaving_too() {
+    let probe = Probe::new();
+    let mcp = server_with([probe.silent_tool(), probe.speaking_tool()], |mcp| mcp.limits(patient()));
+    for tool in ["wait", "speak"] {
+        let params = json!({"name": tool, "arguments": {}, "_meta": {"progressToken": "token"}});
+        let session = session(&mcp).await;
+        let in_session = session.post(message(1, "tools/call", params.clone()));
+        for (ask, stays) in [(modern("tools/call", params), false), (in_session, true)] {
+            let running = tokio::spawn(ask.header("accept", "application/json").owned_to(&mcp));
+            probe.started().await;
+            pass(secs(60)).await;
+            assert_eq!(probe.drops(), 0, "{tool}: it waits for as long as its client does");
+            running.abort();
+            if stays {
+                pass(secs(60)).await;
+                assert_eq!(probe.drops(), 0, "{tool}: in a session, leaving is no cancellation");
+                probe.release();
+                pass(secs(1)).await;
+            } else {
+                probe.dropped().await;
+            }
+        }
+    }
+    assert_eq!(probe.finished(), 2, "those of the sessions");
+}
+
 /// What a request came to: the error's code, or the era it was served in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Came {

@@ -17,17 +17,23 @@ use crate::{
     layered::around,
     rig::{Probe, owned, patient, rig, rig_with, server, server_with, session},
     support::{
-        Ask, LATEST_SESSION, Live, MODERN, call, call_with_progress, legacy, message, modern, modern_call, pass, post,
-        raw, secs, soon,
+        Ask, LATEST_SESSION, Live, MODERN, call, call_with_progress, legacy, message, modern, modern_call, modern_meta,
+        notification, pass, post, raw, secs, soon,
     },
     table::{case, check},
 };
 
 /// T7. Input that cannot be accepted gets an error status; what the server says of it has no id, since nothing was asked.
 #[tokio::test]
-async fn an_answer_has_no_place_in_the_stateless_era() {
+async fn what_asks_for_nothing_is_refused_without_an_id() {
     let answer = |message: Value| post(message).header("mcp-protocol-version", MODERN);
+    let notice = || legacy(notification("notifications/initialized", json!({})));
+    let mut modern_notice = notification("notifications/cancelled", json!({"requestId": 7}));
+    modern_notice["params"]["_meta"] = modern_meta();
     check([
+        case("no such session", 404, notice().header("mcp-session-id", "f".repeat(32))).code(-32600).no_id(),
+        case("no such revision", 400, notice().header("mcp-protocol-version", "2099-01-01")).code(-32022).no_id(),
+        case("headers that differ", 400, post(modern_notice)).code(-32020).no_id(),
         case("a result", 400, answer(json!({"jsonrpc": "2.0", "id": 9, "result": {}}))).code(-32600).no_id(),
         case("an error", 400, answer(json!({"jsonrpc": "2.0", "id": 9, "error": {"code": 1, "message": "m"}})))
             .code(-32600)
