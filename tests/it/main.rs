@@ -35,6 +35,7 @@ mod architecture;
 mod attributes;
 mod axum_extractors;
 mod builder;
+mod conformance_table;
 mod cors_hosts;
 mod ctrl_c;
 #[cfg(unix)]
