@@ -155,6 +155,11 @@ impl Params<'_> {
         self.input_responses.map(RawValue::get)
     }
 
+    /// Whether it comes with something from an earlier round.
+    pub(crate) fn is_retry(&self) -> bool {
+        self.input_responses.is_some() || self.request_state.is_some()
+    }
+
     /// What the server left for this round.
     pub(crate) fn request_state(&self) -> Result<Option<Cow<'_, str>>, RpcError> {
         let Some(raw) = self.request_state else { return Ok(None) };

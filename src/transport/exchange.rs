@@ -15,6 +15,7 @@ use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
 use crate::auth::Principal;
+use crate::protocol::caching::CacheHints;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
@@ -41,6 +42,8 @@ pub(crate) struct StartCall {
     pub(crate) facts: Option<CallFacts>,
     pub(crate) accepts: Accepts,
     pub(crate) session: Option<Key>,
+    /// Whether answers came with it, on which what comes of it depends.
+    pub(crate) retried: bool,
 }
 
 impl StartCall {
@@ -92,6 +95,7 @@ impl StartCall {
             session: self.session,
             pulse: None,
             waits: false,
+            retried: self.retried,
             revision: self.revision,
             seat: self.seat,
         };
@@ -199,6 +203,8 @@ pub(crate) struct Work {
     pulse: Option<Pulse>,
     /// Whether it has been polled in vain.
     waits: bool,
+    /// Whether it came with answers: what comes of it must not be cached (2026-07-28, server/utilities/caching).
+    retried: bool,
     revision: Revision,
     /// Last, so that it is given back when the handler is gone.
     seat: Seat,
@@ -271,7 +277,10 @@ impl Work {
         let encoder = &self.seat.shared.server.encoder;
         match (reply, &target.kind) {
             (Reply::Tool(result), Kind::Tool { wraps_output, .. }) => encoder.call(id, revision, result, *wraps_output),
-            (Reply::Resource(result), Kind::Resource { hints, .. }) => encoder.read(id, revision, result, *hints),
+            (Reply::Resource(result), Kind::Resource { hints, .. }) => {
+                let hints = if self.retried { CacheHints::default() } else { result.hints(*hints) };
+                encoder.read(id, revision, result, hints)
+            }
             (Reply::Prompt(result), Kind::Prompt) => encoder.prompt(id, revision, result),
             (Reply::Completion(result), Kind::Completion) => encoder.completion(id, revision, result),
             (Reply::Error(error), _) => encode::error_in(revision, id, &error.0),

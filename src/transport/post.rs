@@ -249,6 +249,7 @@ impl<'a> Request<'a> {
             target,
             accepts: self.accepts,
             session: session.map(|session| session.key),
+            retried: self.message.params().is_retry(),
         }))
     }
 

@@ -95,14 +95,12 @@ impl Encoder {
         id: &RequestId,
         revision: Revision,
         result: &ReadResourceResult,
-        otherwise: CacheHints,
+        hints: CacheHints,
     ) -> Bytes {
         let contents = to_json(&result.contents);
         match revision.era() {
             Era::Session => self.result(id, revision, &[br#""contents":"#, &contents]),
-            Era::Stateless => {
-                self.result(id, revision, &[br#""contents":"#, &contents, &result.hints(otherwise).members()])
-            }
+            Era::Stateless => self.result(id, revision, &[br#""contents":"#, &contents, &hints.members()]),
         }
     }
 
