@@ -237,6 +237,8 @@ pub(crate) struct CallFacts {
     pub(crate) client_info: Option<Bytes>,
     pub(crate) capabilities: ClientCapabilities,
     pub(crate) progress_token: Option<RequestId>,
+    /// The whole message, for what is seldom asked for.
+    pub(crate) message: Bytes,
     pub(crate) policy: CallPolicy,
 }
 

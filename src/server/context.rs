@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::call::CallFacts;
@@ -15,6 +17,7 @@ use super::target::Target;
 use crate::auth::Principal;
 use crate::protocol::capabilities::Capability;
 use crate::protocol::implementation::Implementation;
+use crate::protocol::meta;
 use crate::protocol::notifications::{self, LogLevel};
 use crate::protocol::revision::Revision;
 use crate::protocol::session::client_info;
@@ -208,6 +211,38 @@ impl Context {
     pub fn client_info(&self) -> Option<Implementation> {
         let json = self.shared.facts.client_info.as_deref()?;
         client_info(std::str::from_utf8(json).ok()?)
+    }
+
+    /// The request's `_meta`: what its client says beside the parameters. Read anew each time.
+    #[must_use]
+    pub fn meta(&self) -> Option<Value> {
+        serde_json::from_str(self.meta_text()?).ok()
+    }
+
+    /// One member of the request's `_meta`, read into a `T`; `None` where there is none of this key.
+    ///
+    /// ```
+    /// use mcp_mount::{Context, ToolError};
+    ///
+    /// async fn greet(ctx: Context) -> Result<String, ToolError> {
+    ///     let name: Option<String> = ctx.meta_value("com.example/name").map_err(ToolError::expose)?;
+    ///     Ok(format!("Hello, {}", name.as_deref().unwrap_or("you")))
+    /// }
+    /// # let _ = mcp_mount::tool_fn("greet", "Greet", greet);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When what is there is no `T`.
+    pub fn meta_value<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        match self.meta() {
+            Some(Value::Object(mut members)) => members.remove(key).map(serde_json::from_value).transpose(),
+            _ => Ok(None),
+        }
+    }
+
+    fn meta_text(&self) -> Option<&str> {
+        meta::of_message(std::str::from_utf8(&self.shared.facts.message).ok()?)
     }
 
     /// Marks the call as over when dropped.

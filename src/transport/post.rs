@@ -256,6 +256,7 @@ impl<'a> Request<'a> {
             client_info,
             capabilities,
             progress_token: meta.progress_token.0.to_request_id(),
+            message: self.body.clone(),
             policy: incoming.policy,
         }
     }

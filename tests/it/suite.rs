@@ -45,6 +45,7 @@ mod listen;
 mod listen_filters;
 pub mod logs;
 mod logs_of_failures;
+mod meta;
 mod mirrored_headers;
 mod negotiation;
 mod nesting;

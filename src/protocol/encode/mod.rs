@@ -14,6 +14,7 @@ use super::content::Content;
 use super::error::{ErrorCode, RpcError};
 use super::escape::write_string;
 use super::jsonrpc::RequestId;
+use super::meta::OwnMeta;
 use super::prompts::GetPromptResult;
 use super::resources::ReadResourceResult;
 use super::revision::{Era, Revision};
@@ -84,7 +85,7 @@ impl Encoder {
         if result.is_error {
             out.put_slice(br#","isError":true"#);
         }
-        out.put_slice(tail);
+        self.end(&mut out, revision, &result.meta);
         out.freeze()
     }
 
@@ -96,13 +97,12 @@ impl Encoder {
         result: &ReadResourceResult,
         otherwise: CacheHints,
     ) -> Bytes {
-        let contents = to_json(&result.contents);
-        match revision.era() {
-            Era::Session => self.result(id, revision, &[br#""contents":"#, &contents]),
-            Era::Stateless => {
-                self.result(id, revision, &[br#""contents":"#, &contents, &result.hints(otherwise).members()])
-            }
-        }
+        let contents = to_json(&result.contents_for(revision));
+        let members: &[&[u8]] = match revision.era() {
+            Era::Session => &[br#""contents":"#, &contents],
+            Era::Stateless => &[br#""contents":"#, &contents, &result.hints(otherwise).members()],
+        };
+        self.result_with(id, revision, members, &result.meta)
     }
 
     /// The answer to `prompts/get`.
@@ -122,7 +122,7 @@ impl Encoder {
             out.put_u8(b'}');
         }
         out.put_u8(b']');
-        self.result(id, revision, &[&out])
+        self.result_with(id, revision, &[&out], &result.meta)
     }
 
     /// The answer to `completion/complete`.
@@ -142,6 +142,34 @@ impl Encoder {
         out.put_slice(&self.server_info);
         out.put_slice(b"}}}");
         out.freeze()
+    }
+
+    /// A result with these members, of which there is one at least, and this `_meta`.
+    fn result_with(&self, id: &RequestId, revision: Revision, members: &[&[u8]], meta: &OwnMeta) -> Bytes {
+        let expected = members.iter().map(|member| member.len()).sum::<usize>();
+        let mut out = start(id, expected + self.tails[revision.index()].len());
+        members.iter().for_each(|member| out.put_slice(member));
+        self.end(&mut out, revision, meta);
+        out.freeze()
+    }
+
+    /// Ends a result that has a member, with its own `_meta` and what the revision adds to it.
+    fn end(&self, out: &mut BytesMut, revision: Revision, meta: &OwnMeta) {
+        let tail: &[u8] = &self.tails[revision.index()];
+        let Some(own) = meta.members() else {
+            out.put_slice(tail);
+            return;
+        };
+        match tail.strip_suffix(b"}}}") {
+            // The revision's own `_meta` is the last of the tail, and goes on.
+            Some(begun) => {
+                out.put_slice(begun);
+                out.put_u8(b',');
+            }
+            None => out.put_slice(br#","_meta":{"#),
+        }
+        out.put_slice(&own);
+        out.put_slice(b"}}}");
     }
 
     fn result(&self, id: &RequestId, revision: Revision, members: &[&[u8]]) -> Bytes {
