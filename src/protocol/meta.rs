@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::fill::fill;
 use super::jsonrpc::Token;
 use super::text::{ObjectText, Text};
+use super::trace_context::TraceParent;
 
 pub(crate) const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 pub(crate) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
@@ -32,7 +33,7 @@ pub(crate) struct Meta<'a> {
     pub(crate) client_capabilities: Option<ObjectText<'a>>,
     pub(crate) log_level: Option<Text<'a>>,
     /// Not read further: a context that is no such thing must not fail its request.
-    pub(crate) traceparent: Option<&'a RawValue>,
+    traceparent: Option<&'a RawValue>,
 }
 
 fill!(Meta {
@@ -43,6 +44,14 @@ fill!(Meta {
     4 "io.modelcontextprotocol/logLevel" => log_level,
     5 "traceparent" => traceparent,
 });
+
+impl Meta<'_> {
+    /// `traceparent`, if it is one.
+    pub(crate) fn trace_parent(&self) -> Option<TraceParent> {
+        let Text(text) = serde_json::from_str(self.traceparent?.get()).ok()?;
+        TraceParent::parse(&text)
+    }
+}
 
 /// `params._meta` of a message that has been read before, as JSON text. Looked for when it is asked for.
 pub(crate) fn of_message(message: &str) -> Option<&str> {

@@ -23,6 +23,7 @@ use crate::protocol::prompts::GetPromptResult;
 use crate::protocol::resources::ReadResourceResult;
 use crate::protocol::revision::Revision;
 use crate::protocol::tools::CallToolResult;
+use crate::protocol::trace_context::TraceParent;
 
 /// A call on its way to the handler: what [`FromCall`](crate::FromCall) reads from, and what a layer of
 /// [`Mcp::layer`](crate::Mcp::layer) sees.
@@ -237,6 +238,7 @@ pub(crate) struct CallFacts {
     pub(crate) client_info: Option<Bytes>,
     pub(crate) capabilities: ClientCapabilities,
     pub(crate) progress_token: Option<RequestId>,
+    pub(crate) trace_parent: Option<TraceParent>,
     /// The whole message, for what is seldom asked for.
     pub(crate) message: Bytes,
     pub(crate) policy: CallPolicy,

@@ -21,6 +21,7 @@ use crate::protocol::meta;
 use crate::protocol::notifications::{self, LogLevel};
 use crate::protocol::revision::Revision;
 use crate::protocol::session::client_info;
+use crate::protocol::trace_context::TraceParent;
 
 /// The call that a handler serves: ask for it as a parameter.
 ///
@@ -239,6 +240,14 @@ impl Context {
             Some(Value::Object(mut members)) => members.remove(key).map(serde_json::from_value).transpose(),
             _ => Ok(None),
         }
+    }
+
+    /// The trace that the call belongs to, in the form of W3C Trace Context: `_meta.traceparent`, or the request's header of
+    /// that name. `None` where there is none, or none that is valid. The call's own span has it as `trace_id` and
+    /// `parent_span_id`.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.shared.facts.trace_parent.as_ref().map(TraceParent::as_str)
     }
 
     fn meta_text(&self) -> Option<&str> {

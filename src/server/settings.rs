@@ -15,8 +15,8 @@ macro_rules! title {
 /// Metadata.
 macro_rules! meta {
     () => {
-        /// Adds a member to the `_meta` that the list shows, since 2025-06-18: for extensions such as MCP Apps, whose tools name
-        /// their page by it.
+        /// Adds a member to the `_meta` that the list shows, since 2025-06-18: for extensions such as MCP Apps, whose
+        /// tools name their page by it.
         #[must_use]
         pub fn meta(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
             self.definition.meta.insert(key.into(), value.into());

@@ -19,6 +19,7 @@ use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::revision::Revision;
+use crate::protocol::trace_context::TraceParent;
 use crate::server::call::{Arguments, Call, CallFacts, OnDisconnect, Reply};
 use crate::server::context::Context;
 use crate::server::extract::WantedExtensions;
@@ -38,6 +39,8 @@ pub(crate) struct StartCall {
     pub(crate) principal: Option<Principal>,
     /// For handlers that ask for their context.
     pub(crate) facts: Option<CallFacts>,
+    /// For the call's span, if it has one.
+    pub(crate) trace: Option<TraceParent>,
     pub(crate) accepts: Accepts,
     pub(crate) session: Option<Key>,
 }
@@ -85,7 +88,8 @@ impl StartCall {
             optional: false,
             target: self.target,
         };
-        let running = Running::start(call, &server.layers, self.revision, shared.config.tool_timeout);
+        let running =
+            Running::start(call, &server.layers, self.revision, shared.config.tool_timeout, self.trace.as_ref());
         let work = Work {
             running,
             session: self.session,

@@ -10,7 +10,7 @@ use http::Response;
 use super::accept::Accepts;
 use super::body::Body;
 use super::exchange::{Seat, StartCall};
-use super::headers::Head;
+use super::headers::{Field, Head};
 use super::incoming::{self, Decision, Incoming};
 use super::read::Share;
 use super::rejection::{self, Rejection};
@@ -29,8 +29,10 @@ use crate::protocol::jsonrpc::{Kind, Message, RequestId};
 use crate::protocol::method::{Method, Notification};
 use crate::protocol::params::Filter;
 use crate::protocol::stateless::parse_log_level;
+use crate::protocol::trace_context::TraceParent;
 use crate::server::call::{Arguments, CallFacts, Named};
 use crate::server::dispatch::Answer;
+use crate::server::run::has_span;
 use crate::server::target::{Kind as TargetKind, Target};
 
 /// What a POST comes to.
@@ -226,6 +228,7 @@ impl<'a> Request<'a> {
         Ok(Received::Call(StartCall {
             seat,
             facts,
+            trace: if has_span() { self.trace_parent() } else { None },
             principal: principal.filter(|_| target.needs.principal || layered),
             arguments: match named {
                 Some(named) => Arguments::Named(named),
@@ -256,9 +259,18 @@ impl<'a> Request<'a> {
             client_info,
             capabilities,
             progress_token: meta.progress_token.0.to_request_id(),
+            trace_parent: self.trace_parent(),
             message: self.body.clone(),
             policy: incoming.policy,
         }
+    }
+
+    /// The trace that the request belongs to: what its `_meta` says of it goes before the header, which a proxy may have set.
+    fn trace_parent(&self) -> Option<TraceParent> {
+        self.message.meta().trace_parent().or_else(|| match self.head.traceparent {
+            Field { value: Some(value), duplicate: false } => TraceParent::parse(std::str::from_utf8(value).ok()?),
+            _ => None,
+        })
     }
 
     fn reply(&self, answer: Bytes) -> Received {

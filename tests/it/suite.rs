@@ -76,6 +76,7 @@ mod subscription_races;
 mod subscriptions;
 mod templates;
 mod tools;
+mod trace_context;
 mod unknown_resources;
 mod unread_sockets;
 mod wire;
