@@ -79,7 +79,8 @@ impl Context {
     /// it.
     ///
     /// Nothing is sent if the client did not ask for progress, or if the number is not greater than the last one
-    /// (2026-07-28, basic/patterns/progress). While the client's queue is full, it waits.
+    /// (2026-07-28, basic/patterns/progress). After a burst of 32, at most 20 a second are sent: what comes faster, or
+    /// while the client's queue is full, is replaced by what comes next. The last one is always sent before the answer.
     ///
     /// ```
     /// # async fn example(ctx: mcp_mount::Context) {
@@ -99,7 +100,7 @@ impl Context {
             return;
         }
         match notifications::message(level, self.name(), &data) {
-            Ok(message) => outbound.send(message, None).await,
+            Ok(message) => outbound.send(message).await,
             Err(error) => tracing::warn!(%error, name = self.name(), "a log message could not be written as JSON"),
         }
     }
@@ -317,7 +318,7 @@ impl Progress<'_> {
         }
         let total = self.total.filter(|total| total.is_finite());
         let message = notifications::progress(token, self.progress, total, self.message.as_deref());
-        outbound.send(message, Some(self.progress)).await;
+        outbound.send_progress(message, self.progress);
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod handles;
 pub(crate) mod layer;
 pub(crate) mod mirror;
 pub(crate) mod outbound;
+mod pace;
 pub(crate) mod prompt;
 pub(crate) mod refusal;
 pub(crate) mod registry;

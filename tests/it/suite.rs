@@ -53,6 +53,7 @@ mod notify;
 mod pagination;
 mod principals;
 mod probes;
+mod progress_rate;
 mod prompts;
 mod proxies;
 mod resources;
