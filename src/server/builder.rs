@@ -7,10 +7,12 @@ use arc_swap::ArcSwap;
 use super::changes::Changes;
 use super::dispatch::Server;
 use super::layer::Layers;
+use super::method;
 use super::prompt::Prompt;
 use super::registry::{Registry, check_icons};
 use super::resource::Resource;
 use super::state::States;
+use super::target::Target;
 use super::tool::Tool;
 use crate::error::BuildError;
 use crate::protocol::caching::CacheHints;
@@ -31,6 +33,7 @@ pub(crate) struct ServerBuilder {
     pub(crate) tools: Vec<Tool>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) prompts: Vec<Prompt>,
+    pub(crate) methods: Vec<Target>,
     pub(crate) states: States,
     pub(crate) layers: Layers,
     pub(crate) hints: CacheHints,
@@ -50,6 +53,7 @@ impl ServerBuilder {
             tools: Vec::new(),
             resources: Vec::new(),
             prompts: Vec::new(),
+            methods: Vec::new(),
             states,
             layers: Layers::default(),
             hints: CacheHints::default(),
@@ -71,6 +75,7 @@ impl ServerBuilder {
         registry.add_tools(self.tools, &self.states)?;
         registry.add_resources(self.resources, &self.states)?;
         registry.add_prompts(self.prompts, &self.states)?;
+        let methods = method::methods(self.methods, &self.states)?;
         let identity = Identity {
             implementation: self.implementation,
             instructions: self.instructions,
@@ -84,6 +89,7 @@ impl ServerBuilder {
             introduction: ArcSwap::from_pointee(introduction),
             identity,
             registry,
+            methods,
             states: Arc::new(self.states),
             layers: self.layers,
             changes: Arc::new(Changes::default()),

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::completion::CompletionRequest;
 use super::context::Context;
+use super::method::MethodResult;
 use super::state::States;
 use super::target::Target;
 use crate::auth::Principal;
@@ -67,7 +68,7 @@ pub struct Call {
 /// What a call was given.
 #[derive(Clone, Debug)]
 pub(crate) enum Arguments {
-    /// `arguments` as it was sent, a slice of the request's body.
+    /// `arguments` as it was sent, a slice of the request's body; `params` of a method of the application's own.
     Json(Option<Bytes>),
     Named(Box<Named>),
 }
@@ -82,13 +83,15 @@ pub(crate) struct Named {
 }
 
 impl Call {
-    /// The method: `tools/call`, `resources/read`, `prompts/get` or `completion/complete`.
+    /// The method: `tools/call`, `resources/read`, `prompts/get`, `completion/complete`, or one of
+    /// [`Mcp::method`](crate::Mcp::method).
     #[must_use]
-    pub fn method(&self) -> &'static str {
-        self.target.method().as_str()
+    pub fn method(&self) -> &str {
+        self.target.method()
     }
 
-    /// The name of the tool, the resource or the prompt; in `completion/complete` the prompt's name or the template.
+    /// The name of the tool, the resource or the prompt; in `completion/complete` the prompt's name or the template; that
+    /// of a method of your own.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.target.name
@@ -185,6 +188,8 @@ pub enum Reply {
     Prompt(GetPromptResult),
     /// Of `completion/complete`.
     Completion(Completion),
+    /// Of a method of your own.
+    Method(MethodResult),
     /// A JSON-RPC error.
     Error(CallError),
 }
@@ -196,7 +201,7 @@ impl Reply {
         match self {
             Self::Tool(result) => result.is_error,
             Self::Error(_) => true,
-            Self::Resource(_) | Self::Prompt(_) | Self::Completion(_) => false,
+            Self::Resource(_) | Self::Prompt(_) | Self::Completion(_) | Self::Method(_) => false,
         }
     }
 }

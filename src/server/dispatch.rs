@@ -10,6 +10,7 @@ use super::catalog::{Listed, Shelf};
 use super::changes::{Changes, Notify};
 use super::completion::{Completers, CompletionRequest};
 use super::layer::Layers;
+use super::method::Methods;
 use super::registry::Registry;
 use super::state::States;
 use super::target::Target;
@@ -27,6 +28,8 @@ use crate::protocol::text::Text;
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) registry: Registry,
+    /// Beside those of the protocol.
+    pub(crate) methods: Methods,
     pub(crate) states: Arc<States>,
     pub(crate) layers: Layers,
     pub(crate) changes: Arc<Changes>,

@@ -239,7 +239,7 @@ fn check_completers(
     Ok(())
 }
 
-fn check_target(target: &Target, states: &States, kind: BuildErrorKind) -> Result<(), BuildError> {
+pub(super) fn check_target(target: &Target, states: &States, kind: BuildErrorKind) -> Result<(), BuildError> {
     let (noun, name) = (target.noun(), &target.name);
     if target.timeout.is_some_and(|timeout| timeout.is_zero()) {
         let text = format!("{noun} `{name}`: timeout is zero; every call would fail");

@@ -206,6 +206,7 @@ fn span(target: &Target, revision: Revision) -> Span {
         Kind::Resource { .. } => span!("resources/read", resource),
         Kind::Prompt => span!("prompts/get", prompt),
         Kind::Completion => span!("completion/complete", completion),
+        Kind::Custom => span!("custom method", method),
     }
 }
 

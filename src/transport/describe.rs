@@ -38,6 +38,8 @@ pub struct Description {
     pub resource_templates: Vec<String>,
     /// The prompts, by name.
     pub prompts: Vec<String>,
+    /// The methods of the application's own, by name, in alphabetical order.
+    pub methods: Vec<String>,
     /// What else is served below the mount: method and path.
     pub routes: Vec<String>,
     /// The hosts that requests may be for.
@@ -70,6 +72,11 @@ impl Description {
             resources: names(&mut registry.resources.load().iter().map(|resource| resource.uri())),
             resource_templates: names(&mut registry.templates.load().iter().map(|template| template.uri())),
             prompts: names(&mut registry.prompts.load().iter().map(|prompt| prompt.name())),
+            methods: {
+                let mut methods: Vec<_> = server.methods.keys().cloned().collect();
+                methods.sort_unstable();
+                methods
+            },
             routes: probes.chain(custom).collect(),
             hosts: match &config.guard.hosts {
                 Hosts::Listed { loopback, list } => {
@@ -103,6 +110,7 @@ impl fmt::Display for Description {
             ("resources", &self.resources),
             ("templates", &self.resource_templates),
             ("prompts", &self.prompts),
+            ("methods", &self.methods),
             ("routes", &self.routes),
             ("hosts", &self.hosts),
             ("origins", &self.origins),

@@ -259,6 +259,7 @@ impl Work {
             (Reply::Resource(result), Kind::Resource { hints, .. }) => encoder.read(id, revision, result, *hints),
             (Reply::Prompt(result), Kind::Prompt) => encoder.prompt(id, revision, result),
             (Reply::Completion(result), Kind::Completion) => encoder.completion(id, revision, result),
+            (Reply::Method(result), Kind::Custom) => encoder.custom(id, revision, &result.members, &result.meta),
             (Reply::Error(error), _) => encode::error_in(revision, id, &error.0),
             // `masked` answers with the right kind.
             _ => self.encode(&target.masked(&"a layer answered with the reply of another method")),

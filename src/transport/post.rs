@@ -1,5 +1,6 @@
 //! POST: one message in, its answer out.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::{Kind, Message, RequestId};
 use crate::protocol::method::{Method, Notification};
-use crate::protocol::params::Filter;
+use crate::protocol::params::{self, Filter};
 use crate::protocol::stateless::parse_log_level;
 use crate::protocol::trace_context::TraceParent;
 use crate::server::call::{Arguments, CallFacts, Named};
@@ -52,7 +53,10 @@ pub(crate) async fn receive<'a>(
 ) -> Result<Received, Box<Rejection>> {
     let text = std::str::from_utf8(body).map_err(|_| Rejection::not_utf8())?;
     let mut message = Message::default();
-    let kind = message.parse(text).map_err(Rejection::malformed)?;
+    let kind = match message.parse(text) {
+        Ok(kind) => kind,
+        Err(malformed) => parse_custom(shared, &mut message, text).ok_or_else(|| Rejection::malformed(malformed))?,
+    };
     let id = match &kind {
         Kind::Request(id) => Some(id),
         Kind::Notification | Kind::Response => None,
@@ -74,6 +78,18 @@ pub(crate) async fn receive<'a>(
         Ok(Settled::Later(later)) => later.await.map_err(|rejection| rejection.of(id)),
         Err(rejection) => Err(rejection.of(id)),
     }
+}
+
+/// Reads a message whose parameters are what no method of the protocol's takes, but maybe one of the application's own.
+#[cold]
+fn parse_custom<'a>(shared: &Shared, message: &mut Message<'a>, text: &'a str) -> Option<Kind> {
+    if shared.server.methods.is_empty() {
+        return None;
+    }
+    let (read, kind) =
+        Message::parse_custom(text).filter(|(read, _)| shared.server.methods.contains_key(read.method()))?;
+    *message = read;
+    Some(kind)
 }
 
 /// What a message comes to as soon as it is known whose it is.
@@ -147,6 +163,11 @@ impl<'a> Request<'a> {
     }
 
     fn dispatch(&self, incoming: &Incoming) -> Result<Answer, Box<Rejection>> {
+        if incoming.method.is_none()
+            && let Some(target) = self.shared.server.methods.get(self.message.method())
+        {
+            return Ok(Answer::Call(Arc::clone(target), None));
+        }
         let in_band = |error| Ok(Answer::Ready(encode::error_in(incoming.revision, self.id, &error)));
         let Some(method) = incoming.method.filter(|method| self.shared.server.offers(*method)) else {
             if incoming.refuses_in_band {
@@ -211,7 +232,8 @@ impl<'a> Request<'a> {
         principal: Option<Principal>,
         share: Share<'_>,
     ) -> Result<Received, Box<Rejection>> {
-        let arguments = self.message.params().arguments;
+        let custom = matches!(target.kind, TargetKind::Custom);
+        let arguments = if custom { self.custom_params() } else { self.arguments() };
         let layered = !self.shared.server.layers.is_empty();
         let mirrored = match &target.kind {
             TargetKind::Tool { mirrored, .. } if incoming.checks_headers => &mirrored[..],
@@ -219,8 +241,11 @@ impl<'a> Request<'a> {
         };
         if !mirrored.is_empty() || (layered && named.is_none()) {
             // Headers and layers must be judged by what the handler is going to read.
-            let arguments = self.message.params().strict_arguments().map_err(Rejection::bad_request)?;
-            stateless::params::check(self.head, mirrored, &arguments)?;
+            let strict = match &arguments {
+                Some(params) if custom => params::strict_custom(params),
+                _ => self.message.params().strict_arguments(),
+            };
+            stateless::params::check(self.head, mirrored, &strict.map_err(Rejection::bad_request)?)?;
         }
         let session = incoming.session.as_ref();
         let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
@@ -232,7 +257,7 @@ impl<'a> Request<'a> {
             principal: principal.filter(|_| target.needs.principal || layered),
             arguments: match named {
                 Some(named) => Arguments::Named(named),
-                None => Arguments::Json(arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes()))),
+                None => Arguments::Json(arguments),
             },
             revision: incoming.revision,
             on_disconnect: target.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
@@ -240,6 +265,17 @@ impl<'a> Request<'a> {
             accepts: self.accepts,
             session: session.map(|session| session.key),
         }))
+    }
+
+    fn arguments(&self) -> Option<Bytes> {
+        self.message.params().arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes()))
+    }
+
+    fn custom_params(&self) -> Option<Bytes> {
+        Some(match params::custom(std::str::from_utf8(self.body).ok()?)? {
+            Cow::Borrowed(text) => self.body.slice_ref(text.as_bytes()),
+            Cow::Owned(text) => Bytes::from(text),
+        })
     }
 
     /// What the handler's context tells of the call.

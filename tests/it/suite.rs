@@ -25,6 +25,7 @@ mod client_capabilities;
 mod completion;
 mod content;
 mod cors;
+mod custom_methods;
 mod describe;
 mod drops;
 mod extremes;

@@ -3,8 +3,11 @@
 mod content;
 mod introduction;
 
+use std::collections::BTreeMap;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use self::content::{write_block, write_content};
 pub(crate) use self::introduction::{Identity, Introduction};
@@ -85,7 +88,7 @@ impl Encoder {
         if result.is_error {
             out.put_slice(br#","isError":true"#);
         }
-        self.end(&mut out, revision, &result.meta);
+        self.end(&mut out, revision, &result.meta, true);
         out.freeze()
     }
 
@@ -144,18 +147,39 @@ impl Encoder {
         out.freeze()
     }
 
-    /// A result with these members, of which there is one at least, and this `_meta`.
+    /// The answer to a method of the application's own. What the revision says in every result is not taken from it.
+    pub(crate) fn custom(
+        &self,
+        id: &RequestId,
+        revision: Revision,
+        members: &Map<String, Value>,
+        meta: &OwnMeta,
+    ) -> Bytes {
+        let own = members.iter().filter(|(name, _)| revision.era() == Era::Session || *name != "resultType");
+        let text = to_json(&own.collect::<BTreeMap<_, _>>());
+        match &text[1..text.len() - 1] {
+            b"" => self.result_with(id, revision, &[], meta),
+            members => self.result_with(id, revision, &[members], meta),
+        }
+    }
+
+    fn result(&self, id: &RequestId, revision: Revision, members: &[&[u8]]) -> Bytes {
+        self.result_with(id, revision, members, &OwnMeta::default())
+    }
+
     fn result_with(&self, id: &RequestId, revision: Revision, members: &[&[u8]], meta: &OwnMeta) -> Bytes {
         let expected = members.iter().map(|member| member.len()).sum::<usize>();
         let mut out = start(id, expected + self.tails[revision.index()].len());
         members.iter().for_each(|member| out.put_slice(member));
-        self.end(&mut out, revision, meta);
+        self.end(&mut out, revision, meta, !members.is_empty());
         out.freeze()
     }
 
-    /// Ends a result that has a member, with its own `_meta` and what the revision adds to it.
-    fn end(&self, out: &mut BytesMut, revision: Revision, meta: &OwnMeta) {
+    /// Ends a result, with its own `_meta` and what the revision adds to it. `follows`: whether there is a member before it.
+    fn end(&self, out: &mut BytesMut, revision: Revision, meta: &OwnMeta, follows: bool) {
         let tail: &[u8] = &self.tails[revision.index()];
+        // Every tail with members begins with the comma that separates it from those before.
+        let tail = if follows { tail } else { tail.strip_prefix(b",").unwrap_or(tail) };
         let Some(own) = meta.members() else {
             out.put_slice(tail);
             return;
@@ -166,22 +190,11 @@ impl Encoder {
                 out.put_slice(begun);
                 out.put_u8(b',');
             }
-            None => out.put_slice(br#","_meta":{"#),
+            None if follows => out.put_slice(br#","_meta":{"#),
+            None => out.put_slice(br#""_meta":{"#),
         }
         out.put_slice(&own);
         out.put_slice(b"}}}");
-    }
-
-    fn result(&self, id: &RequestId, revision: Revision, members: &[&[u8]]) -> Bytes {
-        let tail: &[u8] = &self.tails[revision.index()];
-        // Every tail begins with the comma that separates it from a member.
-        let tail = if members.is_empty() { tail.strip_prefix(b",").unwrap_or(tail) } else { tail };
-        let mut out = start(id, members.iter().map(|member| member.len()).sum::<usize>() + tail.len());
-        for member in members {
-            out.put_slice(member);
-        }
-        out.put_slice(tail);
-        out.freeze()
     }
 }
 
