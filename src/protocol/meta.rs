@@ -125,7 +125,8 @@ macro_rules! result_meta {
 pub(crate) use result_meta;
 
 /// What a key looks like, for people.
-const KEY: &str = "letters and digits, in between also `-`, `_` and `.`, behind a prefix such as `com.example/`";
+pub(crate) const KEY: &str =
+    "letters and digits, in between also `-`, `_` and `.`, behind a prefix such as `com.example/`";
 
 /// Whether it may be a key (2026-07-28, basic/index, «_meta»).
 fn is_key(key: &str) -> bool {
@@ -133,6 +134,11 @@ fn is_key(key: &str) -> bool {
         Some((prefix, name)) => prefix.split('.').all(is_label) && is_name(name),
         None => is_name(key),
     }
+}
+
+/// Whether it may name an extension: a key with a prefix (2026-07-28, schema, «ServerCapabilities»).
+pub(crate) fn is_extension(identifier: &str) -> bool {
+    is_key(identifier) && identifier.contains('/') && !identifier.ends_with('/')
 }
 
 fn is_label(label: &str) -> bool {
@@ -159,6 +165,8 @@ mod tests {
         {
             assert!(is_key(good), "{good}");
         }
+        assert!(is_extension("com.example/thing") && is_extension("example/thing"));
+        assert!(!is_extension("thing") && !is_extension("com.example/"));
         for bad in ["-a", "a-", "a b", "/a", "1com/a", "com./a", "com.exa_mple/a", "a/b/c", "ü"] {
             assert!(!is_key(bad), "{bad}");
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use serde_json::{Map, Value};
 
 use super::changes::Changes;
 use super::dispatch::Server;
@@ -19,6 +20,7 @@ use crate::protocol::caching::CacheHints;
 use crate::protocol::capabilities::ServerCapabilities;
 use crate::protocol::encode::{Encoder, Identity, Introduction};
 use crate::protocol::implementation::Implementation;
+use crate::protocol::meta::{KEY, is_extension};
 use crate::protocol::revision::Revisions;
 
 /// How many entries a page of a list has by default: so many that hardly any list has a second, since some clients read
@@ -34,6 +36,7 @@ pub(crate) struct ServerBuilder {
     pub(crate) resources: Vec<Resource>,
     pub(crate) prompts: Vec<Prompt>,
     pub(crate) methods: Vec<Target>,
+    pub(crate) extensions: Vec<(String, Value)>,
     pub(crate) states: States,
     pub(crate) layers: Layers,
     pub(crate) hints: CacheHints,
@@ -54,6 +57,7 @@ impl ServerBuilder {
             resources: Vec::new(),
             prompts: Vec::new(),
             methods: Vec::new(),
+            extensions: Vec::new(),
             states,
             layers: Layers::default(),
             hints: CacheHints::default(),
@@ -81,6 +85,7 @@ impl ServerBuilder {
             instructions: self.instructions,
             revisions,
             hints: self.hints,
+            extensions: extensions(self.extensions)?,
             sessions,
         };
         let introduction = Introduction::new(&identity, self.declared.and(registry.capabilities()));
@@ -95,4 +100,24 @@ impl ServerBuilder {
             changes: Arc::new(Changes::default()),
         })
     }
+}
+
+/// The extensions of [`Mcp::extension`](crate::Mcp::extension), checked.
+fn extensions(declared: Vec<(String, Value)>) -> Result<Map<String, Value>, BuildError> {
+    let mut extensions = Map::new();
+    for (identifier, settings) in declared {
+        if !is_extension(&identifier) {
+            let text = format!("extension: {identifier:?} is no identifier, which has a prefix: {KEY}");
+            return Err(BuildError::setting(text));
+        }
+        if !settings.is_object() {
+            let text = format!("extension: the settings of `{identifier}` are no JSON object; `json!({{}})` is none");
+            return Err(BuildError::setting(text));
+        }
+        if extensions.contains_key(&identifier) {
+            return Err(BuildError::setting(format!("extension: `{identifier}` is there twice; leave one out")));
+        }
+        extensions.insert(identifier, settings);
+    }
+    Ok(extensions)
 }

@@ -242,6 +242,8 @@ pub(crate) struct CallFacts {
     /// `clientInfo`, as JSON text.
     pub(crate) client_info: Option<Bytes>,
     pub(crate) capabilities: ClientCapabilities,
+    /// The extensions that the client declared when it opened its session; else they are in its message.
+    pub(crate) extensions: Option<Bytes>,
     pub(crate) progress_token: Option<RequestId>,
     pub(crate) trace_parent: Option<TraceParent>,
     /// The whole message, for what is seldom asked for.

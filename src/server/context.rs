@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::call::CallFacts;
@@ -200,6 +200,31 @@ impl Context {
     pub(crate) fn missing_capability(&self) -> Option<Missing> {
         let has_code = self.shared.facts.policy.names_capabilities;
         self.shared.missing.get().map(|capability| Missing { capability: *capability, has_code })
+    }
+
+    /// What the client says of an extension that it supports: its settings, an object that may be empty. `None` if it does
+    /// not support it. Some clients of earlier revisions than 2026-07-28 declare theirs when they open a session, and 1 KiB
+    /// of it is kept.
+    ///
+    /// ```
+    /// async fn show(ctx: mcp_mount::Context) -> &'static str {
+    ///     match ctx.client_extension("io.modelcontextprotocol/ui") {
+    ///         Some(_) => "shown on a page",
+    ///         None => "told in words",
+    ///     }
+    /// }
+    /// # let _ = mcp_mount::tool_fn("show", "Show it", show);
+    /// ```
+    #[must_use]
+    pub fn client_extension(&self, identifier: &str) -> Option<Value> {
+        let declared: Option<Map<String, Value>> = match &self.shared.facts.extensions {
+            Some(kept) => serde_json::from_slice(kept).ok(),
+            None => {
+                let capabilities: Value = self.meta_value(meta::CLIENT_CAPABILITIES).ok()??;
+                capabilities.get("extensions").and_then(Value::as_object).cloned()
+            }
+        };
+        declared?.remove(identifier).filter(Value::is_object)
     }
 
     /// Tells clients of changes: the same as [`McpService::notify`](crate::McpService::notify).

@@ -20,6 +20,7 @@ use super::service::Shared;
 use super::session::Session;
 use super::session::live::CallKey;
 use super::session::open;
+use super::session::record::Record;
 use super::sse::listen::{self, ListenStream};
 use super::stateless;
 use crate::auth::Principal;
@@ -294,6 +295,7 @@ impl<'a> Request<'a> {
             principal,
             client_info,
             capabilities,
+            extensions: record.map(Record::extensions),
             progress_token: meta.progress_token.0.to_request_id(),
             trace_parent: self.trace_parent(),
             message: self.body.clone(),

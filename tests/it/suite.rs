@@ -28,6 +28,7 @@ mod cors;
 mod custom_methods;
 mod describe;
 mod drops;
+mod extensions;
 mod extremes;
 mod guard;
 mod handlers;

@@ -282,6 +282,7 @@ mod tests {
             instructions: None,
             revisions: Revisions::ALL,
             hints: CacheHints::default(),
+            extensions: Map::new(),
             sessions: true,
         })
     }

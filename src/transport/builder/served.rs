@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tower::{Layer, Service};
 
 use super::Mcp;
@@ -84,6 +85,26 @@ impl Mcp {
         H: Handler<P, MethodResult>,
     {
         self.server.methods.push(method::target(name.into(), handler));
+        self
+    }
+
+    /// Declares that an extension of the protocol is supported, with its settings: an object, which may be empty. 2026-07-28
+    /// clients find it in `capabilities.extensions`, those of earlier revisions in `capabilities.experimental`. The extension
+    /// itself is what your handlers do: its methods are [`method`](Self::method), and what a client supports is
+    /// [`Context::client_extension`](crate::Context::client_extension).
+    ///
+    /// ```
+    /// use mcp_mount::Mcp;
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = Mcp::new("demo", "1.0.0").extension("com.example/jobs", json!({ "maxJobs": 5 })).build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    ///
+    /// An identifier without a prefix, or that is there twice, fails [`build`](Self::build).
+    pub fn extension(mut self, identifier: impl Into<String>, settings: impl Into<Value>) -> Self {
+        self.server.extensions.push((identifier.into(), settings.into()));
         self
     }
 
