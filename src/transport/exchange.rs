@@ -10,7 +10,7 @@ use super::accept::Accepts;
 use super::pending::PendingCall;
 use super::read::Share;
 use super::rejection::Rejection;
-use super::request::{RequestHead, take};
+use super::request::{RequestHead, copy, take};
 use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
@@ -43,6 +43,8 @@ pub(crate) struct StartCall {
     pub(crate) trace: Option<TraceParent>,
     pub(crate) accepts: Accepts,
     pub(crate) session: Option<Key>,
+    /// Whether there are others in the same request.
+    pub(crate) one_of_many: bool,
 }
 
 impl StartCall {
@@ -70,7 +72,11 @@ impl StartCall {
         let parts = match needs.parts || layered {
             true => {
                 let limit = self.target.timeout.unwrap_or(shared.config.tool_timeout);
-                match take(request, wanted, limit, &shared.lifespan).await {
+                let parts = match self.one_of_many {
+                    true => copy(request, wanted, limit, &shared.lifespan).await,
+                    false => take(request, wanted, limit, &shared.lifespan).await,
+                };
+                match parts {
                     Ok(parts) => Some(Box::new(parts)),
                     Err(rejection) => return Err(self.seat.refuse(rejection)),
                 }

@@ -18,6 +18,7 @@
 //! Nothing is allocated for a request that a later step refuses. With CORS on, every reply is marked on its way out.
 
 pub(crate) mod accept;
+mod batch;
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod config;
@@ -57,7 +58,7 @@ use self::config::FindPrincipal;
 use self::cors::Page;
 use self::headers::Head;
 use self::pending::PendingCall;
-use self::post::Received;
+use self::post::{Posted, Received};
 use self::rejection::Rejection;
 use self::request::RequestHead;
 use self::route::{Place, Route};
@@ -174,8 +175,9 @@ where
             let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
             let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
-                Received::Reply(response) => Ok(Accepted::Reply(response)),
-                Received::Call(call) => Ok(Accepted::Call(call.start(shared, request).await?)),
+                Posted::Message(Received::Reply(response)) => Ok(Accepted::Reply(response)),
+                Posted::Message(Received::Call(call)) => Ok(Accepted::Call(call.start(shared, request).await?)),
+                Posted::Batch(batch) => Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await)),
             }
         }
         Method::GET if sessions => {

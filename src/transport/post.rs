@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::accept::Accepts;
+use super::batch::{self, Batch, Batched};
 use super::body::Body;
 use super::exchange::{Seat, StartCall};
 use super::headers::{Field, Head};
@@ -27,7 +28,7 @@ use crate::auth::Principal;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
-use crate::protocol::jsonrpc::{Kind, Message, RequestId};
+use crate::protocol::jsonrpc::{Kind, Malformed, Message, RequestId};
 use crate::protocol::method::{Method, Notification};
 use crate::protocol::params::{self, Filter};
 use crate::protocol::stateless::parse_log_level;
@@ -38,6 +39,13 @@ use crate::server::run::has_span;
 use crate::server::target::{Kind as TargetKind, Target};
 
 /// What a POST comes to.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
+pub(crate) enum Posted {
+    Message(Received),
+    Batch(Batch),
+}
+
+/// What a message comes to.
 pub(crate) enum Received {
     Reply(Response<Body>),
     Call(StartCall),
@@ -51,12 +59,21 @@ pub(crate) async fn receive<'a>(
     accepts: Accepts,
     body: &'a Bytes,
     share: Share<'a>,
-) -> Result<Received, Box<Rejection>> {
+) -> Result<Posted, Box<Rejection>> {
     let text = std::str::from_utf8(body).map_err(|_| Rejection::not_utf8())?;
     let mut message = Message::default();
-    let kind = match message.parse(text) {
+    let kind = match parse(shared, &mut message, text) {
         Ok(kind) => kind,
-        Err(malformed) => parse_custom(shared, &mut message, text).ok_or_else(|| Rejection::malformed(malformed))?,
+        Err(malformed) if batch::is_array(text) => {
+            let otherwise = Rejection::malformed(malformed);
+            // Boxed, since it is rare and every call's future would have room for it.
+            let batch = batch::receive(shared, principal, head, accepts, (body, text), share, otherwise);
+            return Box::pin(batch).await.map(|batched| match batched {
+                Batched::Accepted => Posted::Message(Received::Reply(reply::accepted())),
+                Batched::Requests(batch) => Posted::Batch(batch),
+            });
+        }
+        Err(malformed) => return Err(Rejection::malformed(malformed)),
     };
     let id = match &kind {
         Kind::Request(id) => Some(id),
@@ -75,10 +92,15 @@ pub(crate) async fn receive<'a>(
         None => without_answer(shared, &incoming, &message, &kind),
     });
     match settled {
-        Ok(Settled::Received(received)) => Ok(received),
-        Ok(Settled::Later(later)) => later.await.map_err(|rejection| rejection.of(id)),
+        Ok(Settled::Received(received)) => Ok(Posted::Message(received)),
+        Ok(Settled::Later(later)) => later.await.map(Posted::Message).map_err(|rejection| rejection.of(id)),
         Err(rejection) => Err(rejection.of(id)),
     }
+}
+
+/// Reads a message into one that is empty.
+pub(super) fn parse<'a>(shared: &Shared, message: &mut Message<'a>, text: &'a str) -> Result<Kind, Malformed> {
+    message.parse(text).or_else(|malformed| parse_custom(shared, message, text).ok_or(malformed))
 }
 
 /// Reads a message whose parameters are what no method of the protocol's takes, but maybe one of the application's own.
@@ -95,13 +117,13 @@ fn parse_custom<'a>(shared: &Shared, message: &mut Message<'a>, text: &'a str) -
 
 /// What a message comes to as soon as it is known whose it is.
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
-enum Settled<'a> {
+pub(super) enum Settled<'a> {
     Received(Received),
     /// Boxed, since it is rare and every call's future would have room for it.
     Later(Pin<Box<dyn Future<Output = Result<Received, Box<Rejection>>> + Send + 'a>>),
 }
 
-fn without_answer<'a>(
+pub(super) fn without_answer<'a>(
     shared: &Shared,
     incoming: &Incoming,
     message: &Message<'_>,
@@ -128,17 +150,18 @@ fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
     }
 }
 
-struct Request<'a> {
-    shared: &'a Arc<Shared>,
-    head: &'a Head<'a>,
-    accepts: Accepts,
-    body: &'a Bytes,
-    message: &'a Message<'a>,
-    id: &'a RequestId,
+pub(super) struct Request<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) head: &'a Head<'a>,
+    pub(super) accepts: Accepts,
+    /// The message, as it was sent.
+    pub(super) body: &'a Bytes,
+    pub(super) message: &'a Message<'a>,
+    pub(super) id: &'a RequestId,
 }
 
 impl<'a> Request<'a> {
-    fn settle(
+    pub(super) fn settle(
         self,
         incoming: Incoming,
         principal: Option<Principal>,
@@ -265,6 +288,7 @@ impl<'a> Request<'a> {
             target,
             accepts: self.accepts,
             session: session.map(|session| session.key),
+            one_of_many: false,
         }))
     }
 

@@ -16,6 +16,7 @@ pub mod table;
 pub mod target;
 pub mod told;
 
+mod batches;
 mod blocking;
 mod busy_handlers;
 mod caching;

@@ -214,6 +214,15 @@ pub(crate) fn error(id: Option<&RequestId>, error: &RpcError) -> Bytes {
     write_error(id, error.code.number(), error)
 }
 
+/// An error response in a batch, where the id that could not be read is null (JSON-RPC 2.0, 5, «Response object»).
+pub(crate) fn error_in_batch(id: Option<&RequestId>, error: &RpcError) -> Bytes {
+    let written = self::error(id, error);
+    match (id, written.strip_prefix(b"{")) {
+        (None, Some(rest)) => [br#"{"id":null,"#, rest].concat().into(),
+        _ => written,
+    }
+}
+
 fn write_error(id: Option<&RequestId>, code: i32, error: &RpcError) -> Bytes {
     let mut out = BytesMut::with_capacity(96 + error.message.len());
     out.put_slice(br#"{"jsonrpc":"2.0","#);
