@@ -119,6 +119,15 @@ pub(crate) fn extensions_to_keep(capabilities: &str) -> Cow<'_, str> {
     Cow::Owned(Value::Object(kept).to_string())
 }
 
+/// What a server can tell its clients beside the answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside {
+    /// Log messages, while a call runs.
+    pub(crate) logging: bool,
+    /// What has changed.
+    pub(crate) changes: bool,
+}
+
 /// What a server offers: which kinds of things it has, or once had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ServerCapabilities {
@@ -139,11 +148,13 @@ impl ServerCapabilities {
         }
     }
 
-    /// As it is declared; changes can be told where there are `streams` to tell them on.
-    pub(crate) fn to_json(self, revision: Revision, streams: bool) -> Value {
-        let changing = if streams { json!({ "listChanged": true }) } else { json!({}) };
-        let resources = if streams { json!({ "listChanged": true, "subscribe": true }) } else { json!({}) };
-        let mut capabilities = json!({ "logging": {} });
+    /// As it is declared, with what can be told `beside` the answers.
+    pub(crate) fn to_json(self, revision: Revision, beside: Beside) -> Value {
+        let (changing, resources) = match beside.changes {
+            true => (json!({ "listChanged": true }), json!({ "listChanged": true, "subscribe": true })),
+            false => (json!({}), json!({})),
+        };
+        let mut capabilities = if beside.logging { json!({ "logging": {} }) } else { json!({}) };
         let mut offer = |offered: bool, name: &str, details: Value| {
             if offered {
                 capabilities[name] = details;

@@ -37,6 +37,8 @@ pub(crate) struct ServerBuilder {
     pub(crate) prompts: Vec<Prompt>,
     pub(crate) methods: Vec<Target>,
     pub(crate) extensions: Vec<(String, Value)>,
+    /// Whether replies are never streams.
+    pub(crate) json_only: bool,
     pub(crate) states: States,
     pub(crate) layers: Layers,
     pub(crate) hints: CacheHints,
@@ -58,6 +60,7 @@ impl ServerBuilder {
             prompts: Vec::new(),
             methods: Vec::new(),
             extensions: Vec::new(),
+            json_only: false,
             states,
             layers: Layers::default(),
             hints: CacheHints::default(),
@@ -87,6 +90,7 @@ impl ServerBuilder {
             hints: self.hints,
             extensions: extensions(self.extensions)?,
             sessions,
+            streams: !self.json_only,
         };
         let introduction = Introduction::new(&identity, self.declared.and(registry.capabilities()));
         Ok(Server {

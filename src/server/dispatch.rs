@@ -95,16 +95,15 @@ impl Server {
         match method {
             Method::ToolsList => declared().tools,
             Method::ResourcesRead | Method::ResourcesList | Method::TemplatesList => declared().resources,
-            Method::Subscribe | Method::Unsubscribe => declared().resources && self.identity.sessions,
+            Method::Subscribe | Method::Unsubscribe => {
+                declared().resources && self.identity.sessions && self.identity.streams
+            }
+            // What nothing could be told on is not there either.
+            Method::Listen | Method::SetLevel => self.identity.streams,
             Method::PromptsGet | Method::PromptsList => declared().prompts,
             Method::Complete => declared().completions,
             // A call of a tool that is not there says so by itself.
-            Method::ToolsCall
-            | Method::Listen
-            | Method::Ping
-            | Method::Discover
-            | Method::Initialize
-            | Method::SetLevel => true,
+            Method::ToolsCall | Method::Ping | Method::Discover | Method::Initialize => true,
         }
     }
 

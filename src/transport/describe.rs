@@ -54,6 +54,8 @@ pub struct Description {
     pub origins: Vec<String>,
     /// How many sessions there may be; `None` where requests are served without.
     pub sessions: Option<usize>,
+    /// Whether replies are never streams: [`Mcp::json_only`](crate::Mcp::json_only).
+    pub json_only: bool,
 }
 
 impl Description {
@@ -96,6 +98,7 @@ impl Description {
                 Origins::Any => vec!["any".into()],
             },
             sessions: shared.serves_sessions().then_some(shared.sessions.settings.max),
+            json_only: !server.identity.streams,
         }
     }
 }
@@ -121,6 +124,9 @@ impl fmt::Display for Description {
             if !names.is_empty() {
                 write!(f, "\n  {what:<10} {}", names.join(", "))?;
             }
+        }
+        if self.json_only {
+            write!(f, "\n  {:<10} JSON only", "replies")?;
         }
         match self.sessions {
             Some(max) => write!(f, "\n  {:<10} at most {max}", "sessions"),

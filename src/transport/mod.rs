@@ -135,11 +135,11 @@ where
         let forwarded = shared.config.proxies.forwarded(request)?;
         guard::check(&shared.config.guard, &head, request.authority(), &forwarded)?;
     }
-    let sessions = shared.serves_sessions();
+    let (sessions, streams) = (shared.serves_sessions(), shared.server.identity.streams);
     let methods = || match route {
         Route::Health | Route::Ready => Cow::from(health::METHODS),
         Route::Custom(path) => shared.config.routes.methods(path).into(),
-        Route::Endpoint => route::methods(sessions).into(),
+        Route::Endpoint => route::methods(sessions, streams).into(),
     };
     if let Some(page) = page
         && cors::is_preflight(request)
@@ -171,7 +171,7 @@ where
     match method {
         Method::POST => {
             let principal = principal()?;
-            let accepts = accept::check_post(&head)?;
+            let accepts = accept::check_post(&head, streams)?;
             let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
             let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
@@ -180,7 +180,7 @@ where
                 Posted::Batch(batch) => Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await)),
             }
         }
-        Method::GET if sessions => {
+        Method::GET if sessions && streams => {
             session::stream::open(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
         }
         Method::DELETE if sessions => {

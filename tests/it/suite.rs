@@ -39,6 +39,7 @@ pub mod held;
 pub mod http_layers;
 mod ids;
 mod json;
+mod json_only;
 mod lame_duck;
 mod layers;
 mod layers_and_limits;

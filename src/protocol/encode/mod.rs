@@ -293,6 +293,7 @@ mod tests {
             hints: CacheHints::default(),
             extensions: Map::new(),
             sessions: true,
+            streams: true,
         })
     }
 
