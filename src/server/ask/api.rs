@@ -133,7 +133,7 @@ impl Context {
         let Asking::Session(_) = &self.facts().asking else { return };
         let id = self.asks().lock().urls.iter().find(|(asked, _)| **asked == *key).map(|(_, id)| id.clone());
         if let (Some(id), Some(outbound), false) = (id, self.outbound(), self.is_cancelled()) {
-            outbound.send(requests::elicitation_complete(&id), None).await;
+            outbound.send(requests::elicitation_complete(&id)).await;
         }
     }
 
