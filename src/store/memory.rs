@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use self::logs::Logs;
 use super::{
-    Appended, Cap, Expect, Key, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, RandomId, Reserved, Store, StoreFuture,
-    Stored,
+    Appended, Cap, Expect, Key, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, RandomId, Reserved, Store,
+    StoreFuture, Stored,
 };
 
 mod logs;

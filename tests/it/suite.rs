@@ -8,6 +8,7 @@ pub mod connection;
 pub mod differences;
 pub mod eras;
 pub mod layered;
+pub mod log_stores;
 pub mod page;
 pub mod reply;
 pub mod rig;
