@@ -207,19 +207,19 @@ impl Changes {
     }
 
     pub(crate) fn list_changed(&self, list: ChangedList) {
-        self.tell(Change::List(list));
+        self.tell(&Change::List(list));
     }
 
     pub(crate) fn resource_updated(&self, uri: &str) {
-        self.tell(Change::Resource(uri.into()));
+        self.tell(&Change::Resource(uri.into()));
     }
 
-    fn tell(&self, change: Change) {
+    fn tell(&self, change: &Change) {
         let mut woken = Vec::new();
         let mut inner = lock(&self.inner);
         let number = inner.history.add(change.clone());
         for watch in inner.watches.values() {
-            if lock(&watch.state).note(Some(number), &change) {
+            if lock(&watch.state).note(Some(number), change) {
                 woken.push(Arc::clone(watch));
             }
         }

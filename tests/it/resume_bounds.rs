@@ -194,8 +194,9 @@ async fn without_its_store_a_stream_is_as_good_as_it_can_be() {
 
 #[test]
 fn a_setting_that_can_never_work_is_named() {
+    type Wrong = (&'static str, fn(Mcp) -> Mcp);
     let builds = |configure: fn(Mcp) -> Mcp| configure(Mcp::new("demo", "1.0.0")).build().map(drop);
-    let zero: [(&str, fn(Mcp) -> Mcp); 5] = [
+    let zero: [Wrong; 5] = [
         ("log_events", |mcp| mcp.limits(Limits::new().log_events(0))),
         ("log_bytes", |mcp| mcp.limits(Limits::new().log_bytes(0))),
         ("log_budget", |mcp| mcp.limits(Limits::new().log_budget(1_000))),

@@ -41,7 +41,7 @@ pub(crate) fn write_primer(out: &mut BytesMut, id: EventId, retry: Duration) {
 pub(crate) fn write(out: &mut BytesMut, id: Option<EventId>, message: &[u8]) {
     out.reserve(message.len() + 8);
     if let Some(id) = id {
-        let _ = write!(out.writer(), "id: {id}\n");
+        let _ = writeln!(out.writer(), "id: {id}");
     }
     out.put_slice(b"data: ");
     // JSON has line breaks between its tokens only, where a space means the same; here one would end the field.
