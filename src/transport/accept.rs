@@ -17,6 +17,13 @@ pub(crate) struct Accepts {
 ///
 /// The media type is a safeguard too: a page of another origin may send `text/plain` without a preflight.
 pub(crate) fn check_post(head: &Head<'_>) -> Result<Accepts, Box<Rejection>> {
+    check_body(head)?;
+    let accepts = accepts(head);
+    if accepts.json || accepts.sse { Ok(accepts) } else { Err(Rejection::not_acceptable(false)) }
+}
+
+/// Checks that a body is JSON that is not compressed.
+pub(crate) fn check_body(head: &Head<'_>) -> Result<(), Box<Rejection>> {
     let json = !head.content_type.duplicate && head.content_type.value.is_some_and(is_json);
     if !json {
         return Err(Rejection::content_type(head.content_type.value));
@@ -25,8 +32,7 @@ pub(crate) fn check_post(head: &Head<'_>) -> Result<Accepts, Box<Rejection>> {
     if head.content_encoding.duplicate || !head.content_encoding.value.is_none_or(plain) {
         return Err(Rejection::content_encoding());
     }
-    let accepts = accepts(head);
-    if accepts.json || accepts.sse { Ok(accepts) } else { Err(Rejection::not_acceptable(false)) }
+    Ok(())
 }
 
 /// Checks that a GET takes a stream of events.

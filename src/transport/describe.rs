@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::guard::{Hosts, Origins};
+use super::route::LegacyRoutes;
 use super::service::Shared;
 use crate::protocol::revision::Revision;
 
@@ -60,6 +61,8 @@ impl Description {
         let registry = &server.registry;
         let probes = config.routes.health.iter().chain(&config.routes.ready).map(|path| format!("GET {path}"));
         let custom = config.routes.custom.iter().map(|route| format!("{} {}", route.method, route.path));
+        let legacy = config.routes.legacy.iter().flat_map(LegacyRoutes::by_method);
+        let legacy = legacy.map(|(method, path)| format!("{method} {path}"));
         let (base_url, public_url) = config.public.describe();
         let names = |keys: &mut dyn Iterator<Item = &str>| keys.map(str::to_owned).collect();
         Self {
@@ -70,7 +73,7 @@ impl Description {
             resources: names(&mut registry.resources.load().iter().map(|resource| resource.uri())),
             resource_templates: names(&mut registry.templates.load().iter().map(|template| template.uri())),
             prompts: names(&mut registry.prompts.load().iter().map(|prompt| prompt.name())),
-            routes: probes.chain(custom).collect(),
+            routes: probes.chain(legacy).chain(custom).collect(),
             hosts: match &config.guard.hosts {
                 Hosts::Listed { loopback, list } => {
                     let loopback = loopback.then(|| "loopback".to_owned());

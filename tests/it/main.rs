@@ -60,6 +60,7 @@ mod shutdown_hooks;
 mod signals;
 mod small_writes;
 mod squeezed;
+mod stdio;
 mod testing_app;
 mod testing_raw;
 mod testing_spec;

@@ -39,6 +39,7 @@ mod json;
 mod lame_duck;
 mod layers;
 mod layers_and_limits;
+mod legacy_sse;
 mod lifespan;
 mod limits;
 mod listen;
