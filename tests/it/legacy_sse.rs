@@ -1,118 +1,22 @@
 //! HTTP+SSE of 2024-11-05: a stream that says where to post, and everything that is said on it.
 
-use std::{net::SocketAddr, pin::pin};
+use std::net::SocketAddr;
 
 use http::Method;
 use mcp_mount::{
-    Context, EndpointUrl, Extension, Headers, Limits, Mcp, McpService, OnDisconnect, Resource, Revision, Sessions,
-    resource_fn, tool_fn,
+    Context, EndpointUrl, Extension, Headers, Limits, Mcp, Resource, Revision, Sessions, resource_fn, tool_fn,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
+    legacy_client::{Client, code, endpoint, get, text, with, within_mount},
     page::Page,
-    rig::{Probe, owned, patient, rig, rig_with, server, server_with},
+    rig::{Probe, owned, rig, rig_with, server, server_with},
     support::{
-        Ask, LATEST_SESSION, Live, Reply, SESSION_REVISIONS, User, bare, call, call_with_progress, legacy, message,
-        modern_meta, notification, pass, raw, secs, soon,
+        Ask, LATEST_SESSION, Reply, SESSION_REVISIONS, User, bare, call, call_with_progress, legacy, message,
+        modern_meta, notification, pass, raw, secs,
     },
 };
-
-fn get() -> Ask {
-    bare(Method::GET, "").at("/sse").header("accept", "text/event-stream")
-}
-
-fn with(configure: impl FnOnce(Mcp) -> Mcp) -> McpService {
-    rig_with(|mcp| configure(mcp.legacy_sse())).mcp
-}
-
-/// What the first event says.
-async fn endpoint(live: &mut Live) -> String {
-    assert_eq!((live.status.as_u16(), live.is_sse()), (200, true));
-    let first = live.next().await.expect("an event");
-    assert!(first.endpoint && first.id.is_none(), "{first:?}");
-    first.data
-}
-
-/// A URL less the path that a home has the service at.
-fn within_mount(url: &str) -> String {
-    url.replacen("/mcp", "", 1)
-}
-
-/// A client of that time.
-struct Client {
-    mcp: McpService,
-    live: Live,
-    /// As the home is asked for it.
-    messages: String,
-    user: Option<&'static str>,
-}
-
-impl Client {
-    async fn connect_as(mcp: &McpService, user: Option<&'static str>) -> Self {
-        let ask = user.map_or_else(get, |user| get().user(user));
-        let mut live = ask.open(mcp).await;
-        let messages = endpoint(&mut live).await;
-        let messages = within_mount(&messages);
-        Self { mcp: mcp.clone(), live, messages, user }
-    }
-
-    async fn connect(mcp: &McpService) -> Self {
-        Self::connect_as(mcp, None).await
-    }
-
-    async fn open(mcp: &McpService) -> Self {
-        let mut client = Self::connect(mcp).await;
-        client.initialize(LATEST_SESSION).await;
-        client
-    }
-
-    async fn initialize(&mut self, revision: &str) -> Value {
-        let info = json!({"name": "it", "version": "0.1"});
-        let params = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": info});
-        let answer = self.ask(message("init", "initialize", params)).await;
-        self.say(notification("notifications/initialized", json!({}))).await;
-        answer
-    }
-
-    fn own(&self, ask: Ask) -> Ask {
-        let ask = ask.at(&self.messages);
-        self.user.map_or(ask.clone(), |user| ask.user(user))
-    }
-
-    /// As such clients do it: they take no stream in answer to a POST.
-    fn post(&self, body: impl ToString) -> Ask {
-        self.own(raw(body.to_string()).header("accept", "*/*"))
-    }
-
-    async fn say(&self, message: Value) {
-        let reply = self.post(message).to(&self.mcp).await;
-        assert_eq!((reply.status.as_u16(), &reply.body[..]), (202, &b""[..]), "{reply}");
-    }
-
-    async fn hear(&mut self) -> Value {
-        soon("a message comes", self.live.message()).await.unwrap_or_default()
-    }
-
-    async fn ask(&mut self, message: Value) -> Value {
-        self.say(message).await;
-        self.hear().await
-    }
-
-    async fn nothing_comes(&mut self) {
-        let heard = self.live.listen(secs(5)).await;
-        assert!(heard.iter().all(|event| event.comment), "{heard:?}");
-        assert!(!self.live.ended);
-    }
-}
-
-fn text(answer: &Value) -> &str {
-    answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("no text in {answer}"))
-}
-
-fn code(answer: &Value) -> i64 {
-    answer["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error in {answer}"))
-}
 
 #[tokio::test]
 async fn it_is_off_by_default() {
@@ -302,127 +206,6 @@ async fn a_conversation_is_its_principals_alone() {
     pass(secs(1)).await;
     let gone = raw("{}").at(&alice.messages).user("alice").to(&mcp).await;
     same(&gone, &unknown);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_goes_leaves_nothing() {
-    let probe = Probe::new();
-    let tools = [probe.stuck_tool().on_disconnect(OnDisconnect::Finish)];
-    let mcp = server_with(tools, |mcp| {
-        mcp.legacy_sse().sessions(Sessions::new().max(1)).limits(patient().open_streams(1).calls_in_flight(1))
-    });
-    for _ in 0..3 {
-        let client = Client::open(&mcp).await;
-        client.say(call("stuck", json!({}))).await;
-        probe.started().await;
-        drop(client);
-        probe.dropped().await;
-    }
-    assert_eq!(mcp.lifespan().shutdown().await.cut, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_is_left() {
-    let probe = Probe::new();
-    let limits = patient().stream_events(2);
-    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.legacy_sse().limits(limits));
-    let client = Client::open(&mcp).await;
-    client.say(call("stuck", json!({}))).await;
-    probe.started().await;
-    for id in 2..10 {
-        client.say(message(id, "ping", json!({}))).await;
-    }
-    pass(secs(31)).await;
-    probe.dropped().await;
-    assert_eq!(client.post(message(99, "ping", json!({}))).to(&mcp).await.status, 404);
-    let Client { mut live, .. } = client;
-    while live.frame().await {}
-}
-
-#[tokio::test(start_paused = true)]
-async fn requests_that_wait_are_bounded() {
-    let probe = Probe::new();
-    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.legacy_sse().limits(patient()));
-    let client = Client::open(&mcp).await;
-    let stuck = |id: usize| client.post(message(id, "tools/call", json!({"name": "stuck"})));
-    for id in 0..256 {
-        assert_eq!(stuck(id).to(&mcp).await.status, 202, "{id}");
-    }
-    let refused = stuck(256).to(&mcp).await;
-    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, Some("1")), "{refused}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn each_takes_one_place_among_the_open_streams() {
-    let mcp = with(|mcp| mcp.limits(Limits::new().open_streams(1)));
-    let full = async || get().to(&mcp).await.status == 503;
-    let mut client = Client::connect(&mcp).await;
-    assert!(full().await, "before it is initialized");
-    client.initialize(LATEST_SESSION).await;
-    assert!(full().await, "and after it");
-    mcp.tools().remove("echo");
-    assert_eq!(client.hear().await["method"], "notifications/tools/list_changed");
-    drop(client);
-    pass(secs(1)).await;
-    let mut client = Client::connect(&mcp).await;
-    // Whoever does not open a session in time makes room.
-    pass(secs(59)).await;
-    assert!(full().await);
-    assert!(client.live.ends_within(secs(2)).await);
-    assert!(!full().await);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_session_ends_no_other_way_than_with_its_stream() {
-    let mcp = with(|mcp| mcp.sessions(Sessions::new().max(1)));
-    let mut client = Client::open(&mcp).await;
-    assert_eq!(Client::connect(&mcp).await.initialize_refused().await, -32603, "there is room for one");
-    client.say(notification("notifications/initialized", json!({}))).await;
-    assert_eq!(code(&client.ask(message(1, "initialize", json!({"protocolVersion": LATEST_SESSION}))).await), -32600);
-    assert!(client.ask(message(1, "ping", json!({}))).await["result"].is_object());
-}
-
-impl Client {
-    async fn initialize_refused(&mut self) -> i64 {
-        let info = json!({"name": "it", "version": "0.1"});
-        let params = json!({"protocolVersion": LATEST_SESSION, "capabilities": {}, "clientInfo": info});
-        code(&self.ask(message("init", "initialize", params)).await)
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_drain_delivers_what_runs_and_ends_the_stream() {
-    let probe = Probe::new();
-    let mcp = server_with([probe.silent_tool()], Mcp::legacy_sse);
-    let mut client = Client::open(&mcp).await;
-    let mut idle = Client::open(&mcp).await;
-    let mut begun = Client::connect(&mcp).await;
-    client.say(call("wait", json!({}))).await;
-    probe.started().await;
-    let lifespan = mcp.lifespan();
-    let mut draining = pin!(lifespan.shutdown());
-    assert!(futures::poll!(&mut draining).is_pending());
-    assert!(idle.live.ends_within(secs(1)).await);
-    assert!(begun.live.ends_within(secs(1)).await);
-    assert_eq!(get().to(&mcp).await.status, 503);
-    assert_eq!(code(&client.ask(message(9, "tools/list", json!({}))).await), -32603);
-    probe.release();
-    assert_eq!(text(&client.hear().await), "done");
-    assert!(client.live.ends_within(secs(1)).await);
-    let report = draining.await;
-    assert_eq!((report.finished, report.cut, report.streams), (1, 0, 3));
-}
-
-#[tokio::test(start_paused = true)]
-async fn at_the_deadline_a_call_is_cut_and_its_client_is_told() {
-    let probe = Probe::new();
-    let mcp = server_with([probe.stuck_tool()], Mcp::legacy_sse);
-    let mut client = Client::open(&mcp).await;
-    client.say(call("stuck", json!({}))).await;
-    probe.started().await;
-    assert_eq!(mcp.lifespan().shutdown().await.cut, 1);
-    assert_eq!(code(&client.hear().await), -32603);
-    assert!(client.live.ends_within(secs(1)).await);
 }
 
 #[tokio::test(start_paused = true)]

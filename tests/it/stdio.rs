@@ -1,22 +1,9 @@
 //! Messages by lines: a pair of pipes in place of the process's own streams, and one process with real ones.
 
-use std::{
-    io::{BufRead as _, BufReader as StdReader, Write as _},
-    pin::pin,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
-
-use mcp_mount::{
-    Args, Context, Headers, Lifespan, Limits, Mcp, McpService, OnDisconnect, Principal, Revision, Sessions, Tool,
-    tool_fn,
-};
+use mcp_mount::{Args, Context, Headers, Limits, Mcp, McpService, Principal, Revision, Sessions, Tool, tool_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf},
-    time::Instant,
-};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 
 use crate::{
     rig::{Probe, rig_with, server},
@@ -27,18 +14,18 @@ use crate::{
 };
 
 /// A client at the other end of the pipes.
-struct Peer {
-    input: WriteHalf<DuplexStream>,
-    output: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    served: tokio::task::JoinHandle<std::io::Result<()>>,
+pub struct Peer {
+    pub input: WriteHalf<DuplexStream>,
+    pub output: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    pub served: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Peer {
-    fn of(mcp: &McpService) -> Self {
+    pub fn of(mcp: &McpService) -> Self {
         Self::with_pipe(mcp, 1 << 20)
     }
 
-    fn with_pipe(mcp: &McpService, bytes: usize) -> Self {
+    pub fn with_pipe(mcp: &McpService, bytes: usize) -> Self {
         let (near, far) = tokio::io::duplex(bytes);
         let (output, input) = tokio::io::split(near);
         let (reader, writer) = tokio::io::split(far);
@@ -47,13 +34,13 @@ impl Peer {
         Self { input, output: BufReader::new(output).lines(), served }
     }
 
-    async fn open(mcp: &McpService, revision: &str) -> Self {
+    pub async fn open(mcp: &McpService, revision: &str) -> Self {
         let mut peer = Self::of(mcp);
         peer.initialize(revision).await;
         peer
     }
 
-    async fn initialize(&mut self, revision: &str) -> Value {
+    pub async fn initialize(&mut self, revision: &str) -> Value {
         let params =
             json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "it", "version": "0"}});
         self.say(message("init", "initialize", params)).await;
@@ -63,32 +50,32 @@ impl Peer {
         answer
     }
 
-    async fn say(&mut self, message: Value) {
+    pub async fn say(&mut self, message: Value) {
         self.write(&format!("{message}\n")).await;
     }
 
-    async fn write(&mut self, text: impl AsRef<[u8]>) {
+    pub async fn write(&mut self, text: impl AsRef<[u8]>) {
         self.input.write_all(text.as_ref()).await.expect("somebody reads");
     }
 
     /// The next message, or `Null` at the end.
-    async fn hear(&mut self) -> Value {
+    pub async fn hear(&mut self) -> Value {
         let line = soon("a message comes", self.output.next_line()).await.expect("text");
         line.map_or(Value::Null, |line| serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e} in {line:?}")))
     }
 
-    async fn ask(&mut self, message: Value) -> Value {
+    pub async fn ask(&mut self, message: Value) -> Value {
         self.say(message).await;
         self.hear().await
     }
 
-    async fn nothing_comes(&mut self) {
+    pub async fn nothing_comes(&mut self) {
         let heard = tokio::time::timeout(secs(5), self.output.next_line()).await;
         assert!(heard.is_err(), "{heard:?}");
     }
 
     /// Ends the input, and reads the rest of the output.
-    async fn leave(mut self) -> Vec<Value> {
+    pub async fn leave(mut self) -> Vec<Value> {
         self.input.shutdown().await.expect("open until now");
         let mut rest = Vec::new();
         loop {
@@ -103,20 +90,20 @@ impl Peer {
 }
 
 /// A 2026-07-28 request.
-fn modern(id: impl Into<Value>, method: &str, mut params: Value) -> Value {
+pub fn modern(id: impl Into<Value>, method: &str, mut params: Value) -> Value {
     params["_meta"] = modern_meta();
     message(id, method, params)
 }
 
-fn modern_call(id: impl Into<Value>, tool: &str) -> Value {
+pub fn modern_call(id: impl Into<Value>, tool: &str) -> Value {
     modern(id, "tools/call", json!({"name": tool, "arguments": {"text": "x"}}))
 }
 
-fn text(answer: &Value) -> &str {
+pub fn text(answer: &Value) -> &str {
     answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("no text in {answer}"))
 }
 
-fn code(answer: &Value) -> i64 {
+pub fn code(answer: &Value) -> i64 {
     answer["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error in {answer}"))
 }
 
@@ -305,108 +292,6 @@ async fn a_session_lives_as_long_as_its_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_before_the_end_of_the_input_is_answered() {
-    let probe = Probe::new();
-    let mcp = server([probe.silent_tool()]);
-    let mut peer = Peer::of(&mcp);
-    let params =
-        json!({"protocolVersion": LATEST_SESSION, "capabilities": {}, "clientInfo": {"name": "it", "version": "0"}});
-    // As somebody pipes it, without a line break at the end.
-    let lines = [message("init", "initialize", params), call("wait", json!({})), message(2, "tools/list", json!({}))];
-    peer.write(lines.map(|line| line.to_string()).join("\n")).await;
-    let release = async {
-        probe.started().await;
-        probe.release();
-    };
-    let (rest, ()) = tokio::join!(peer.leave(), release);
-    let mut ids: Vec<_> = rest.iter().map(|answer| answer["id"].to_string()).collect();
-    ids.sort();
-    assert_eq!(ids, ["\"init\"", "1", "2"]);
-    assert!(rest.iter().all(|answer| answer["result"].is_object()), "{rest:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_drain_lets_calls_finish_ends_subscriptions_and_then_the_line() {
-    let probe = Probe::new();
-    let mcp = server([probe.silent_tool()]);
-    let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
-    peer.say(call("wait", json!({}))).await;
-    probe.started().await;
-    peer.ask(modern("l", "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}))).await;
-    let lifespan = mcp.lifespan();
-    let mut draining = pin!(lifespan.shutdown());
-    assert!(futures::poll!(&mut draining).is_pending());
-    assert_eq!(peer.hear().await["id"], "l", "its result");
-    let refused = peer.ask(message(3, "tools/list", json!({}))).await;
-    assert_eq!((code(&refused), &refused["id"]), (-32603, &json!(3)));
-    probe.release();
-    assert_eq!(text(&peer.hear().await), "done");
-    assert_eq!(peer.hear().await, Value::Null);
-    let report = draining.await;
-    assert_eq!((report.finished, report.cut, report.streams), (1, 0, 2));
-}
-
-#[tokio::test(start_paused = true)]
-async fn at_the_deadline_a_call_is_cut_and_its_client_is_told() {
-    let probe = Probe::new();
-    let mcp = server([probe.stuck_tool()]);
-    let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
-    peer.say(call("stuck", json!({}))).await;
-    probe.started().await;
-    let report = mcp.lifespan().shutdown().await;
-    assert_eq!((report.cut, report.elapsed), (1, secs(10)));
-    assert_eq!(code(&peer.hear().await), -32603);
-    assert_eq!(peer.hear().await, Value::Null);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_is_left_and_its_calls_are_cancelled() {
-    let probe = Probe::new();
-    let mcp = server([probe.stuck_tool().on_disconnect(OnDisconnect::Finish)]);
-    let mut peer = Peer::with_pipe(&mcp, 4096);
-    peer.initialize(LATEST_SESSION).await;
-    peer.say(call("stuck", json!({}))).await;
-    probe.started().await;
-    for id in 10..100 {
-        peer.say(message(id, "tools/list", json!({}))).await;
-        tokio::task::yield_now().await;
-        if peer.served.is_finished() {
-            break;
-        }
-    }
-    let ended = soon("it is left", &mut peer.served).await.expect("no panic");
-    assert_eq!(ended.expect_err("it was too slow").kind(), std::io::ErrorKind::TimedOut);
-    probe.dropped().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_goes_leaves_nothing() {
-    let probe = Probe::new();
-    let mcp = server([probe.stuck_tool().on_disconnect(OnDisconnect::Finish)]);
-    for _ in 0..3 {
-        let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
-        peer.say(call("stuck", json!({}))).await;
-        probe.started().await;
-        let Peer { input, output, served } = peer;
-        drop((input, output));
-        let began = Instant::now();
-        // Who only ends the input may still want the answer, which is the first thing that cannot be written.
-        soon("it ends", served).await.expect("no panic").expect("that is no error");
-        probe.dropped().await;
-        assert_eq!(began.elapsed(), secs(60), "the call's own timeout");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_session_ends_with_its_line() {
-    let mcp = rig_with(|mcp| mcp.sessions(Sessions::new().max(1))).mcp;
-    for _ in 0..3 {
-        // There is room for one, and none gives way within this time.
-        assert!(Peer::open(&mcp, LATEST_SESSION).await.leave().await.is_empty());
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn handlers_find_nothing_of_http() {
     #[derive(Deserialize, schemars::JsonSchema)]
     struct Nothing {}
@@ -436,81 +321,4 @@ async fn a_start_hook_that_fails_is_the_error() {
     let mcp = rig_with(|mcp| mcp.on_start("database", || async { Err::<(), _>("no such host") })).mcp;
     let error = mcp.serve_lines(&b""[..], Vec::new()).await.expect_err("not started");
     assert!(error.to_string().contains("database"), "{error}");
-}
-
-/// Serves its own standard streams, as a client has launched it.
-#[tokio::test]
-#[ignore = "the process that the others start"]
-async fn serving_stdio() {
-    let lifespan = Lifespan::new().grace(secs(5)).lame_duck(secs(3600));
-    let slow = tool_fn("slow", "", || async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        "slow"
-    });
-    let mcp = Mcp::new("rig", "1")
-        .lifespan(&lifespan)
-        .tool(slow)
-        .on_start("hello", || async {
-            eprintln!("hello");
-            Ok::<_, String>(())
-        })
-        .on_shutdown("goodbye", || async { eprintln!("goodbye") })
-        .build()
-        .unwrap();
-    let report = mcp.serve_stdio().await.expect("a clean end");
-    eprintln!("finished {} cut {}", report.finished, report.cut);
-    // Else the harness would say more on the output.
-    std::process::exit(0);
-}
-
-fn child() -> Child {
-    let mut command = Command::new(std::env::current_exe().expect("this test"));
-    command.args(["--exact", "stdio::serving_stdio", "--ignored", "--nocapture", "--quiet"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process")
-}
-
-fn said(child: Child) -> String {
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stderr).expect("text")
-}
-
-#[test]
-fn a_process_ends_with_its_input_and_has_answered_all_of_it() {
-    let mut child = child();
-    let mut input = child.stdin.take().expect("piped");
-    writeln!(input, "{}", modern_call(1, "slow")).expect("somebody reads");
-    drop(input);
-    let mut output = StdReader::new(child.stdout.take().expect("piped"));
-    let mut answered = String::new();
-    // The harness has a line of its own.
-    while !answered.contains("slow") {
-        answered.clear();
-        assert!(output.read_line(&mut answered).expect("text") > 0, "no answer");
-    }
-    let said = said(child);
-    assert!(said.starts_with("hello\n") && said.ends_with("goodbye\nfinished 1 cut 0\n"), "{said}");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_signal_ends_a_process_whose_input_is_open() {
-    let mut child = child();
-    let mut input = child.stdin.take().expect("piped");
-    writeln!(input, "{}", modern(1, "server/discover", json!({}))).expect("somebody reads");
-    let mut output = StdReader::new(child.stdout.take().expect("piped"));
-    let mut answered = String::new();
-    while !answered.contains("supportedVersions") {
-        answered.clear();
-        assert!(output.read_line(&mut answered).expect("text") > 0, "no answer");
-    }
-    // The second one ends the lame duck.
-    for _ in 0..2 {
-        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
-        assert!(sent.success());
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    let said = said(child);
-    assert!(said.ends_with("goodbye\nfinished 0 cut 0\n"), "{said}");
-    drop(input);
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use self::events::Events;
 pub(crate) use self::head::LineHead;
-use self::running::{Place, Running};
+use self::running::{Manner, Place, Running};
 use self::session::Opened;
 use super::accept::Accepts;
 use super::body::Body;
@@ -32,7 +32,7 @@ use super::service::Shared;
 use super::sse::listen::Entered;
 use crate::auth::Principal;
 use crate::protocol::jsonrpc::{Kind, Message, RequestId};
-use crate::protocol::method::{Method, Notification};
+use crate::protocol::method::Notification;
 use crate::server::outbound::{Outbound, Read};
 
 /// A line takes whatever there is to say.
@@ -63,8 +63,7 @@ pub(crate) enum Taken {
 
 /// What a message is, as far as its line has to know.
 enum Peeked {
-    Initialize(RequestId),
-    Request { id: RequestId, listens: bool },
+    Request(RequestId, Manner),
     Cancellation(RequestId),
     WithoutAnswer,
     Unreadable,
@@ -87,8 +86,8 @@ impl Line {
         self.principal.as_ref().map(Principal::id) == principal.map(Principal::id)
     }
 
-    /// Takes a message that has come by the line. `initialize` is answered before this returns, so that what comes after it
-    /// finds its session; other requests run beside each other.
+    /// Takes a message that has come by the line. `initialize` has been answered when this returns, so that what comes after
+    /// it finds its session; other requests run beside each other.
     pub(crate) async fn take(
         self: &Arc<Self>,
         text: Bytes,
@@ -97,25 +96,25 @@ impl Line {
     ) -> Taken {
         let peeked = peek(&text);
         match peeked {
-            Peeked::Request { id, listens } => {
-                match Running::begin(self, id.clone(), listens) {
-                    Some(place) => self.run(place, text, principal, request),
-                    None => self.refuse(Rejection::id_in_use().of(Some(&id))).await,
+            Peeked::Request(id, manner) => {
+                match Running::begin(self, id.clone(), manner) {
+                    Ok(place) => self.run(place, text, principal, request),
+                    Err(rejection) => self.refuse(rejection.of(Some(&id))).await,
+                }
+                if manner == Manner::Initializes {
+                    self.running.has_initialized().await;
                 }
                 return Taken::Accepted;
             }
             // Before the session hears of it: see `run`.
             Peeked::Cancellation(ref id) => self.running.cancel(id),
-            Peeked::Initialize(_) | Peeked::WithoutAnswer | Peeked::Unreadable => {}
+            Peeked::WithoutAnswer | Peeked::Unreadable => {}
         }
         let answer = self.answer(text, principal, &mut request, None).await;
+        let response = answer.unwrap_or_else(|rejection| rejection.into_response());
         match peeked {
-            Peeked::Initialize(id) => {
-                self.open(answer.unwrap_or_else(|rejection| rejection.of(Some(&id)).into_response())).await;
-                Taken::Accepted
-            }
-            Peeked::Unreadable => Taken::Unreadable(answer.unwrap_or_else(|rejection| rejection.into_response())),
-            _ => Taken::Settled(answer.unwrap_or_else(|rejection| rejection.into_response())),
+            Peeked::Unreadable => Taken::Unreadable(response),
+            _ => Taken::Settled(response),
         }
     }
 
@@ -125,6 +124,7 @@ impl Line {
         self.shared.lifespan.adopt(async move {
             let answering = async {
                 match line.answer(text, principal, &mut request, Some(&place)).await {
+                    Ok(response) if place.manner() == Manner::Initializes => line.open(response).await,
                     Ok(response) => line.forward(response).await,
                     Err(rejection) => line.refuse(rejection.of(Some(place.id()))).await,
                 }
@@ -268,8 +268,7 @@ fn peek(text: &[u8]) -> Peeked {
     let mut message = Message::default();
     let Ok(kind) = message.parse(text) else { return Peeked::Unreadable };
     match kind {
-        Kind::Request(id) if message.method() == Method::Initialize.as_str() => Peeked::Initialize(id),
-        Kind::Request(id) => Peeked::Request { id, listens: message.method() == Method::Listen.as_str() },
+        Kind::Request(id) => Peeked::Request(id, Manner::of(message.method())),
         Kind::Notification if Notification::parse(message.method()) == Notification::Cancelled => {
             message.params().request_id.to_request_id().map_or(Peeked::WithoutAnswer, Peeked::Cancellation)
         }

@@ -7,6 +7,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Line;
 use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::method::Method;
+use crate::transport::rejection::Rejection;
 
 /// How many requests of one line may wait for their answers, those that listen not counted. Over HTTP each would have to
 /// have a connection.
@@ -30,36 +32,65 @@ struct Entry {
     cancel: CancellationToken,
     /// Whether the server knows of it.
     arrived: bool,
-    /// Whether it is open until somebody ends it: one of the open streams, which have a bound of their own.
-    listens: bool,
+    manner: Manner,
+}
+
+/// How a request differs from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    Plain,
+    /// What comes after it waits for it, and there is one at a time.
+    Initializes,
+    /// It is open until somebody ends it: one of the open streams, which have a bound of their own.
+    Listens,
+}
+
+impl Manner {
+    pub(super) fn of(method: &str) -> Self {
+        if method == Method::Initialize.as_str() {
+            Self::Initializes
+        } else if method == Method::Listen.as_str() {
+            Self::Listens
+        } else {
+            Self::Plain
+        }
+    }
 }
 
 impl State {
     fn has_room(&self) -> bool {
-        self.requests.iter().filter(|entry| !entry.listens).count() < MOST_RUNNING
+        self.requests.iter().filter(|entry| entry.manner != Manner::Listens).count() < MOST_RUNNING
+    }
+
+    fn is_initializing(&self) -> bool {
+        self.requests.iter().any(|entry| entry.manner == Manner::Initializes)
     }
 }
 
 impl Running {
-    /// Lists a request until its place is dropped. `None` if one with this id is running: it could not be told which of them
-    /// is answered or cancelled.
-    pub(super) fn begin(line: &Arc<Line>, id: RequestId, listens: bool) -> Option<Place> {
+    /// Lists a request until its place is dropped, unless one with this id is running: it could not be told which of them is
+    /// answered or cancelled.
+    pub(super) fn begin(line: &Arc<Line>, id: RequestId, manner: Manner) -> Result<Place, Box<Rejection>> {
         let mut state = line.running.lock();
         if state.requests.iter().any(|entry| entry.id == id) {
-            return None;
+            return Err(Rejection::id_in_use());
+        }
+        if manner == Manner::Initializes && state.is_initializing() {
+            return Err(Rejection::initializing());
         }
         let cancel = CancellationToken::new();
-        state.requests.push(Entry { id: id.clone(), cancel: cancel.clone(), arrived: false, listens });
+        state.requests.push(Entry { id: id.clone(), cancel: cancel.clone(), arrived: false, manner });
         drop(state);
-        Some(Place { line: Arc::clone(line), id, cancel })
+        Ok(Place { line: Arc::clone(line), id, manner, cancel })
     }
 
+    /// «The `initialize` request MUST NOT be cancelled by clients» (2025-11-25, basic/utilities/cancellation).
     pub(super) fn cancel(&self, id: &RequestId) {
-        self.cancel_where(|entry| entry.id == *id);
+        self.cancel_where(|entry| entry.id == *id && entry.manner != Manner::Initializes);
     }
 
     pub(super) fn cancel_listening(&self) {
-        self.cancel_where(|entry| entry.listens);
+        self.cancel_where(|entry| entry.manner == Manner::Listens);
     }
 
     pub(super) fn cancel_all(&self) {
@@ -81,6 +112,11 @@ impl Running {
 
     pub(super) async fn room(&self) {
         self.until(State::has_room).await;
+    }
+
+    /// Waits until `initialize` has come to something, if it has been sent.
+    pub(super) async fn has_initialized(&self) {
+        self.until(|state| !state.is_initializing()).await;
     }
 
     pub(super) async fn all_arrived(&self) {
@@ -141,12 +177,17 @@ impl std::fmt::Debug for Running {
 pub(super) struct Place {
     line: Arc<Line>,
     id: RequestId,
+    manner: Manner,
     cancel: CancellationToken,
 }
 
 impl Place {
     pub(super) fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    pub(super) fn manner(&self) -> Manner {
+        self.manner
     }
 
     /// Resolves when the client wants no answer any more.

@@ -27,6 +27,11 @@ impl Rejection {
     }
 
     #[cold]
+    pub(crate) fn initializing() -> Box<Self> {
+        Self::invalid("initialize: another one is running; wait for its answer")
+    }
+
+    #[cold]
     pub(crate) fn line_too_long(limit: usize) -> Box<Self> {
         Self::invalid(format!("the line is longer than {limit} bytes, which `Limits::body_bytes` allows"))
     }

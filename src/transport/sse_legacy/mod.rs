@@ -72,10 +72,12 @@ where
         return Err(Rejection::too_many_waiting());
     }
     let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
-    let (text, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
+    let (text, share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
     // It is asked for when the answer is on its way, and a host's own request cannot be kept for so long.
     let parts = take(request, WantedExtensions::ALL, shared.config.tool_timeout, &shared.lifespan).await?;
     let route = shared.config.routes.legacy.as_ref().map_or("", |routes| &routes.messages);
+    // The line takes its own.
+    drop(share);
     match line.take(text, principal, LineHead::of(parts, route)).await {
         Taken::Settled(response) => Ok(response),
         Taken::Unreadable(response) if !response.status().is_success() => Ok(response),

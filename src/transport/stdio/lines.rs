@@ -97,7 +97,8 @@ mod tests {
             sender.write_all(text).await.unwrap();
         };
         let reading = async {
-            let mut lines = Lines::new(pin!(receiver), limit);
+            let receiver = pin!(receiver);
+            let mut lines = Lines::new(receiver, limit);
             let mut read = Vec::new();
             loop {
                 match lines.next().await.unwrap() {
