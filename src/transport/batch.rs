@@ -43,7 +43,6 @@ pub(crate) struct Batch {
     accepts: Accepts,
 }
 
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum Item {
     Answered(Bytes),
     Call(StartCall),

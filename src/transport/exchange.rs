@@ -37,8 +37,8 @@ pub(crate) struct StartCall {
     pub(crate) on_disconnect: OnDisconnect,
     /// For handlers that ask for it.
     pub(crate) principal: Option<Principal>,
-    /// For handlers that ask for their context.
-    pub(crate) facts: Option<CallFacts>,
+    /// For handlers that ask for their context. Boxed, since every call is moved with the room for it.
+    pub(crate) facts: Option<Box<CallFacts>>,
     /// For the call's span, if it has one.
     pub(crate) trace: Option<TraceParent>,
     pub(crate) accepts: Accepts,
@@ -61,7 +61,7 @@ impl StartCall {
                 Arguments::Named(named) => named.uri.clone(),
                 Arguments::Json(_) => None,
             };
-            Context::new(Arc::clone(&self.target), uri, facts, queue.clone(), server.notify())
+            Context::new(Arc::clone(&self.target), uri, *facts, queue.clone(), server.notify())
         });
         let endpoint_url = match needs.endpoint_url.then(|| shared.config.endpoint_url(request)).transpose() {
             Ok(url) => url.flatten(),

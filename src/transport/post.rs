@@ -39,7 +39,6 @@ use crate::server::run::has_span;
 use crate::server::target::{Kind as TargetKind, Target};
 
 /// What a POST comes to.
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(crate) enum Posted {
     Message(Received),
     Batch(Batch),
@@ -116,7 +115,6 @@ fn parse_custom<'a>(shared: &Shared, message: &mut Message<'a>, text: &'a str) -
 }
 
 /// What a message comes to as soon as it is known whose it is.
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(super) enum Settled<'a> {
     Received(Received),
     /// Boxed, since it is rare and every call's future would have room for it.
@@ -273,7 +271,7 @@ impl<'a> Request<'a> {
         }
         let session = incoming.session.as_ref();
         let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
-        let facts = target.needs.context.then(|| self.facts(incoming, principal.clone()));
+        let facts = target.needs.context.then(|| Box::new(self.facts(incoming, principal.clone())));
         Ok(Received::Call(StartCall {
             seat,
             facts,

@@ -84,4 +84,5 @@ mod tools;
 mod trace_context;
 mod unknown_resources;
 mod unread_sockets;
+mod validation;
 mod wire;
