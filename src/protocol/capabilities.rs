@@ -38,6 +38,15 @@ impl Capability {
         }
     }
 
+    /// The first revision that has it.
+    pub(crate) const fn since(self) -> Revision {
+        match self {
+            Self::Sampling | Self::Roots => Revision::V2024_11_05,
+            Self::Elicitation => Revision::V2025_06_18,
+            Self::SamplingTools | Self::ElicitationUrl => Revision::V2025_11_25,
+        }
+    }
+
     /// `requiredCapabilities` of -32021: an object of objects (2026-07-28, schema,
     /// «MissingRequiredClientCapabilityError»).
     pub(crate) fn required(self) -> Value {

@@ -235,6 +235,16 @@ impl<'a> Message<'a> {
         &self.params.meta
     }
 
+    /// The response that the message is: to which request, and its result or its error as JSON text.
+    pub(crate) fn response(&self) -> Option<(RequestId, Result<&'a str, &'a str>)> {
+        let answer = match (self.result, self.error) {
+            (Some(result), None) => Ok(result.get()),
+            (None, Some(error)) => Err(error.get()),
+            _ => return None,
+        };
+        Some((self.id.to_request_id()?, answer))
+    }
+
     fn kind(&self) -> Result<Kind, Malformed> {
         let id = self.id.to_request_id();
         let refuse = |message: &'static str| {

@@ -34,6 +34,8 @@ pub(crate) struct Params<'a> {
     argument: Option<&'a RawValue>,
     context: Option<&'a RawValue>,
     notifications: Option<&'a RawValue>,
+    input_responses: Option<&'a RawValue>,
+    request_state: Option<&'a RawValue>,
 }
 
 fill!(Params {
@@ -51,6 +53,8 @@ fill!(Params {
     11 "argument" => argument,
     12 "context" => context,
     13 "notifications" => notifications,
+    14 "inputResponses" => input_responses,
+    15 "requestState" => request_state,
 });
 
 /// `completion/complete`, read (2026-07-28, server/utilities/completion).
@@ -149,6 +153,24 @@ impl<'a> Params<'a> {
             check_uri("params.ref.uri", uri)?;
         }
         Ok(CompleteParams { reference, argument: name, value, context: context.arguments.0 })
+    }
+
+    /// What the client answered to the questions of an earlier round: an object, as JSON text (2026-07-28,
+    /// basic/patterns/mrtr).
+    pub(crate) fn input_responses(&self) -> Option<&str> {
+        self.input_responses.map(RawValue::get)
+    }
+
+    /// Whether it comes with something from an earlier round.
+    pub(crate) fn is_retry(&self) -> bool {
+        self.input_responses.is_some() || self.request_state.is_some()
+    }
+
+    /// What the server left for this round.
+    pub(crate) fn request_state(&self) -> Result<Option<Cow<'_, str>>, RpcError> {
+        let Some(raw) = self.request_state else { return Ok(None) };
+        let text: Result<Text<'_>, _> = serde_json::from_str(raw.get());
+        text.map(|text| Some(text.0)).map_err(|_| RpcError::invalid_params("params.requestState: expected a string"))
     }
 
     pub(crate) fn filter(&self) -> Result<Filter, RpcError> {

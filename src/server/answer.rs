@@ -46,6 +46,16 @@ impl About {
                 self.target.failed(error.message.into_owned())
             };
         }
+        // The same of a malformed answer of the client's.
+        if let Some(fault) = self.context.as_ref().and_then(|context| context.asks().malformed()) {
+            if error.ask().is_none() {
+                tracing::warn!(name = self.target.name, cause = %error.causes(), "failed after a malformed answer");
+            }
+            return Reply::Error(CallError::invalid_params(fault));
+        }
+        if let Some(error) = error.ask().filter(|error| error.is_clients()) {
+            return self.target.failed(error.to_string());
+        }
         match error.exposed() {
             Ok(text) => self.target.failed(text),
             Err(causes) => self.target.masked(&causes),

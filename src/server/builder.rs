@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
 
+use super::answers::Answers;
+use super::ask::state::Seals;
 use super::changes::Changes;
 use super::dispatch::Server;
 use super::layer::Layers;
@@ -74,7 +76,7 @@ impl ServerBuilder {
         }
     }
 
-    pub(crate) fn build(self, revisions: Revisions, sessions: bool) -> Result<Server, BuildError> {
+    pub(crate) fn build(self, revisions: Revisions, sessions: bool, seals: Arc<Seals>) -> Result<Server, BuildError> {
         if self.implementation.name.is_empty() {
             return Err(BuildError::setting("Mcp::new: the server's name is empty"));
         }
@@ -112,6 +114,8 @@ impl ServerBuilder {
             states: Arc::new(self.states),
             layers: self.layers,
             changes: Arc::new(Changes::default()),
+            answers: Arc::new(Answers::default()),
+            seals,
         })
     }
 }

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap};
 use serde_json::Value;
 
+use super::ask::Asking;
 use super::completion::CompletionRequest;
 use super::context::Context;
 use super::method::MethodResult;
@@ -244,7 +245,6 @@ impl CallError {
 }
 
 /// What a call's era and request mean for everybody who must not know the era.
-#[derive(Clone)]
 pub(crate) struct CallFacts {
     pub(crate) revision: Revision,
     pub(crate) principal: Option<Principal>,
@@ -258,17 +258,31 @@ pub(crate) struct CallFacts {
     /// The whole message, for what is seldom asked for.
     pub(crate) message: Bytes,
     pub(crate) policy: CallPolicy,
+    pub(crate) asking: Asking,
 }
 
 /// What the era decides about a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallPolicy {
+    /// How the client can be asked something.
+    pub(crate) can_ask: CanAsk,
     /// What the client's going away means.
     pub(crate) on_disconnect: OnDisconnect,
     /// The least grave log message that the client wants; none at all without it.
     pub(crate) log_floor: Option<LogLevel>,
     /// Whether a capability that is missing has an error code of its own.
     pub(crate) names_capabilities: bool,
+}
+
+/// How the client of a call can be asked something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CanAsk {
+    /// By a request of the server's, which another message answers.
+    InSession,
+    /// By a result, after which the client sends its request again.
+    InRounds,
+    /// There is no session in which it could answer.
+    Never,
 }
 
 /// What happens to a running call when its client goes away.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::ask::Asks;
 use super::call::CallFacts;
 use super::changes::Notify;
 use super::outbound::Outbound;
@@ -53,6 +54,7 @@ struct Shared {
     outbound: Option<Arc<Outbound>>,
     notify: Notify,
     missing: OnceLock<Capability>,
+    asks: Asks,
     ended: CancellationToken,
 }
 
@@ -71,8 +73,8 @@ impl Context {
         outbound: Option<Arc<Outbound>>,
         notify: Notify,
     ) -> Self {
-        let (missing, ended) = (OnceLock::new(), CancellationToken::new());
-        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, missing, ended }) }
+        let (missing, asks, ended) = (OnceLock::new(), Asks::default(), CancellationToken::new());
+        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, missing, asks, ended }) }
     }
 
     /// Tells the client how far the call is: a number that grows, in a unit of your choice. `.await` the result to send
@@ -125,6 +127,36 @@ impl Context {
         self.log(LogLevel::Error, data).await;
     }
 
+    /// Ends the connection that carries the reply, and not the call: the client comes back for what is said from now on,
+    /// the answer included, when [`Sessions::retry_interval`](crate::Sessions::retry_interval) has passed. A long call need
+    /// not hold a connection (2025-11-25, basic/transports, «Sending Messages to the Server»). Messages that were sent
+    /// before still go out.
+    ///
+    /// It does nothing, but for a line in the log at debug level, where the client does not know to come back, or has
+    /// nothing to come back for: outside of 2025-11-25, without a session, without an
+    /// [event log](crate::Sessions::event_log), in a shutdown, or if the client takes no stream. A handler that ends right
+    /// after it answers on the connection that is there. Doing it twice is fine.
+    ///
+    /// ```
+    /// use mcp_mount::Context;
+    /// use std::time::Duration;
+    ///
+    /// async fn render(ctx: Context) -> &'static str {
+    ///     ctx.info("rendering, which takes a minute").await;
+    ///     ctx.close_stream().await;
+    ///     tokio::time::sleep(Duration::from_secs(55)).await;
+    ///     "rendered"
+    /// }
+    /// # let _ = mcp_mount::tool_fn("render", "Render", render);
+    /// ```
+    pub async fn close_stream(&self) {
+        take_turns().await;
+        let closes = self.shared.outbound.as_ref().is_some_and(|outbound| outbound.ask_to_close());
+        if !closes {
+            tracing::debug!(name = self.name(), "the stream is not closed: its client could not come back for it");
+        }
+    }
+
     /// Whether the call is over: cancelled by its client, timed out, cut by a shutdown, or answered.
     ///
     /// The handler itself is dropped then; this is for what it started elsewhere.
@@ -162,10 +194,11 @@ impl Context {
         self.shared.uri.as_deref()
     }
 
-    /// Whether the client offers a capability. A client without a session, before 2026-07-28, offers none.
+    /// Whether the client offers a capability, and its revision has it. A client without a session, before 2026-07-28,
+    /// offers none.
     #[must_use]
     pub fn supports(&self, capability: Capability) -> bool {
-        self.shared.facts.capabilities.has(capability)
+        self.shared.facts.capabilities.has(capability) && self.shared.facts.revision >= capability.since()
     }
 
     /// Goes on only if the client offers a capability. A handler that fails after this has failed is answered with
@@ -238,6 +271,25 @@ impl Context {
     pub fn client_info(&self) -> Option<Implementation> {
         let json = self.shared.facts.client_info.as_deref()?;
         client_info(std::str::from_utf8(json).ok()?)
+    }
+
+    pub(crate) fn facts(&self) -> &CallFacts {
+        &self.shared.facts
+    }
+
+    /// `None` where the client cannot be told anything before the answer.
+    pub(crate) fn outbound(&self) -> Option<&Outbound> {
+        self.shared.outbound.as_deref()
+    }
+
+    /// What this run of the handler has asked.
+    pub(crate) fn asks(&self) -> &Asks {
+        &self.shared.asks
+    }
+
+    /// What no other living call has.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
     }
 
     /// The request's `_meta`: what its client says beside the parameters. Read anew each time.

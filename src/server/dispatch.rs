@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 
+use super::answers::Answers;
+use super::ask::state::Seals;
 use super::call::Named;
 use super::catalog::{Listed, Shelf};
 use super::changes::{Changes, Notify};
@@ -33,6 +35,9 @@ pub(crate) struct Server {
     pub(crate) states: Arc<States>,
     pub(crate) layers: Layers,
     pub(crate) changes: Arc<Changes>,
+    /// The answers of clients that this server waits for.
+    pub(crate) answers: Arc<Answers>,
+    pub(crate) seals: Arc<Seals>,
     pub(crate) encoder: Encoder,
     pub(crate) identity: Identity,
     pub(crate) introduction: ArcSwap<Introduction>,

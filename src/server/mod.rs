@@ -1,7 +1,9 @@
 //! What we do: tools, resources and prompts, their handlers, and the dispatch of a method to its answer. Neutral to era and transport.
 
 pub(crate) mod answer;
+pub(crate) mod answers;
 pub(crate) mod arguments;
+pub(crate) mod ask;
 pub(crate) mod builder;
 pub(crate) mod call;
 pub(crate) mod catalog;
@@ -25,6 +27,7 @@ pub(crate) mod resource;
 pub(crate) mod result;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod seal;
 pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod target;

@@ -13,7 +13,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{DropGuard, WaitForCancellationFutureOwned};
 use tracing::Span;
 
+use super::ask::rounds::InputRequired;
+use super::ask::{Asking, Round, here};
 use super::call::{Call, Reply};
+use super::context::Context;
 use super::handler::HandlerFuture;
 use super::layer::Layers;
 use super::target::{Kind, Target};
@@ -27,6 +30,8 @@ use crate::protocol::trace_context::TraceParent;
 pub(crate) enum Outcome {
     /// With an answer, which may be a failure.
     Reply(Reply),
+    /// With questions, which the client answers with the same request again.
+    InputRequired(InputRequired),
     /// The client cancelled it.
     Cancelled,
     /// The server is shutting down and could not wait any longer.
@@ -39,6 +44,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Running {
     /// Taken when it is dropped.
     handler: Option<HandlerFuture>,
+    /// Of a handler that takes it: what it asks of its client is seen here.
+    context: Option<Context>,
     target: Arc<Target>,
     timeout: Duration,
     cancel: Option<CancelHandle>,
@@ -55,6 +62,8 @@ pin_project_lite::pin_project! {
         timeout: Sleep,
         #[pin]
         cut: WaitForCancellationFutureOwned,
+        // Since when the call waits for its client, which is not its own time.
+        asking: Option<Instant>,
     }
 }
 
@@ -74,10 +83,11 @@ impl Running {
             span.record("parent_span_id", trace.parent_id());
         }
         let began = (!span.is_disabled()).then(Instant::now);
-        let end = call.context.as_ref().map(super::context::Context::end_guard);
+        let context = call.context.clone();
+        let end = context.as_ref().map(Context::end_guard);
         let timeout = target.timeout.unwrap_or(timeout).min(LONGEST_WAIT);
         let handler = Some(layers.start(call, &target));
-        Self { handler, target, timeout, cancel: None, pending: None, span, began, _end: end }
+        Self { handler, context, target, timeout, cancel: None, pending: None, span, began, _end: end }
     }
 
     /// Lets `cancel` end the call, which waits.
@@ -111,7 +121,10 @@ impl Running {
             return Poll::Ready(Outcome::Cancelled);
         }
         let Some(handler) = &mut self.handler else { return Poll::Pending };
-        if let Poll::Ready(outcome) = handler.as_mut().poll(cx) {
+        let here = self.context.as_ref().map(|context| here::enter(context.address()));
+        let polled = handler.as_mut().poll(cx);
+        drop(here);
+        if let Poll::Ready(outcome) = polled {
             let reply = outcome.unwrap_or_else(|panic| self.target.masked(&panic_text(&*panic)));
             return Poll::Ready(Outcome::Reply(reply));
         }
@@ -119,15 +132,42 @@ impl Running {
         if self.cancel.as_ref().is_some_and(|cancel| cancel.poll(cx)) {
             return Poll::Ready(Outcome::Cancelled);
         }
+        if let Some(questions) = self.end_of_round(cx) {
+            self.drop_handler();
+            return Poll::Ready(Outcome::InputRequired(questions));
+        }
+        self.poll_waits(cx, lifespan)
+    }
+
+    /// What is to be asked, if the handler waits for nothing but answers that another round has to bring.
+    fn end_of_round(&self, cx: &TaskContext<'_>) -> Option<InputRequired> {
+        let context = self.context.as_ref()?;
+        match (&context.facts().asking, context.asks().look(cx)) {
+            (Asking::Rounds(rounds), Round::Ends) => Some(rounds.end(context.asks())),
+            _ => None,
+        }
+    }
+
+    /// The timeout, which stands still while the client is asked, and the end of the server.
+    fn poll_waits(&mut self, cx: &mut TaskContext<'_>, lifespan: &Lifespan) -> Poll<Outcome> {
         let timeout = self.timeout;
         let waits = self.pending.get_or_insert_with(|| {
             let timeout = sleep_until(Instant::now() + timeout);
-            Box::pin(Waits { timeout, cut: lifespan.cut() })
+            Box::pin(Waits { timeout, cut: lifespan.cut(), asking: None })
         });
+        let asks = self.context.as_ref().is_some_and(|context| context.asks().is_waiting());
         let ended = past_budget(cx, |cx| {
-            let waits = waits.as_mut().project();
+            let mut waits = waits.as_mut().project();
             if waits.cut.poll(cx).is_ready() {
                 return Poll::Ready(true);
+            }
+            if asks {
+                waits.asking.get_or_insert_with(Instant::now);
+                return Poll::Pending;
+            }
+            if let Some(since) = waits.asking.take() {
+                let deadline = waits.timeout.deadline() + since.elapsed();
+                waits.timeout.as_mut().reset(deadline);
             }
             waits.timeout.poll(cx).map(|()| false)
         });
@@ -145,6 +185,7 @@ impl Running {
         let name = match outcome {
             Some(Outcome::Reply(reply)) if reply.is_error() => "error",
             Some(Outcome::Reply(_)) => "ok",
+            Some(Outcome::InputRequired(_)) => "input_required",
             Some(Outcome::Cancelled) => "cancelled",
             Some(Outcome::Cut) => "cut",
             None => "abandoned",
@@ -153,16 +194,20 @@ impl Running {
         self.span.record("duration_ms", began.elapsed().as_secs_f64() * 1e3);
         tracing::debug!(parent: &self.span, "done");
     }
-}
 
-impl Drop for Running {
     /// A handler that is dropped before its end may panic in its own `Drop`, which must not tear down the connection.
-    fn drop(&mut self) {
-        self.record(None);
+    fn drop_handler(&mut self) {
         let handler = self.handler.take();
         if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(handler))) {
             tracing::error!(name = self.target.name, cause = panic_text(&*panic), "the handler panicked when dropped");
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.record(None);
+        self.drop_handler();
     }
 }
 

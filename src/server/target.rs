@@ -78,6 +78,11 @@ impl Target {
         }
     }
 
+    /// Whether its handler may ask the client (2026-07-28, basic/patterns/mrtr, «Supported Requests»).
+    pub(crate) const fn may_ask(&self) -> bool {
+        matches!(self.kind, Kind::Tool { .. } | Kind::Resource { .. } | Kind::Prompt)
+    }
+
     /// What it is, for people: the word before its name.
     pub(crate) const fn noun(&self) -> &'static str {
         match self.kind {

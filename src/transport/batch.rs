@@ -115,7 +115,7 @@ impl Reader<'_> {
             }
             Ok(kind) => {
                 let incoming = self.wanted.incoming(self.session.clone(), &message)?;
-                post::without_answer(self.shared, &incoming, &message, &kind)?;
+                post::without_answer(self.shared, &incoming, &message, &kind, &body)?;
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ use crate::protocol::notifications::LogLevel;
 use crate::protocol::revision::{Era, Revision};
 use crate::protocol::stateless::check_request_meta;
 use crate::protocol::text::Text;
-use crate::server::call::{CallPolicy, OnDisconnect};
+use crate::server::call::{CallPolicy, CanAsk, OnDisconnect};
 
 /// What sessions are sent before they ask for a level: enough to see what goes on.
 const DEFAULT_LOG_FLOOR: LogLevel = LogLevel::Info;
@@ -155,7 +155,12 @@ fn stateless(
         log_floor = check_request_meta(message.meta()).map_err(Rejection::bad_request)?;
         stateless::check_headers(head, message, method)?;
     }
-    let policy = CallPolicy { on_disconnect: OnDisconnect::Cancel, log_floor, names_capabilities: true };
+    let policy = CallPolicy {
+        can_ask: CanAsk::InRounds,
+        on_disconnect: OnDisconnect::Cancel,
+        log_floor,
+        names_capabilities: true,
+    };
     Ok(Incoming {
         revision,
         method,
@@ -198,6 +203,7 @@ impl WantedSession {
         let revision = session.as_ref().map_or(otherwise, |session| session.record.revision);
         let log_level = session.as_ref().and_then(|session| session.record.log_level);
         let policy = CallPolicy {
+            can_ask: if session.is_some() { CanAsk::InSession } else { CanAsk::Never },
             on_disconnect: OnDisconnect::Finish,
             log_floor: Some(log_level.unwrap_or(DEFAULT_LOG_FLOOR)),
             names_capabilities: false,

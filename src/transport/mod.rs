@@ -18,6 +18,7 @@
 //! Nothing is allocated for a request that a later step refuses. With CORS on, every reply is marked on its way out.
 
 pub(crate) mod accept;
+pub(crate) mod asking;
 mod batch;
 pub(crate) mod body;
 pub(crate) mod builder;
@@ -39,6 +40,7 @@ pub(crate) mod read;
 pub(crate) mod rejection;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod resume;
 pub(crate) mod route;
 pub(crate) mod service;
 pub(crate) mod session;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::accept::Accepts;
+use super::asking;
 use super::batch::{self, Batch, Batched};
 use super::body::Body;
 use super::exchange::{Seat, StartCall};
@@ -88,7 +89,7 @@ pub(crate) async fn receive<'a>(
     };
     let settled = settled.and_then(|incoming| match id {
         Some(id) => Request { shared, head, accepts, body, message: &message, id }.settle(incoming, principal, share),
-        None => without_answer(shared, &incoming, &message, &kind),
+        None => without_answer(shared, &incoming, &message, &kind, body),
     });
     match settled {
         Ok(Settled::Received(received)) => Ok(Posted::Message(received)),
@@ -126,12 +127,16 @@ pub(super) fn without_answer<'a>(
     incoming: &Incoming,
     message: &Message<'_>,
     kind: &Kind,
+    body: &Bytes,
 ) -> Result<Settled<'a>, Box<Rejection>> {
     if *kind == Kind::Notification {
         notify(shared, incoming, message);
     } else if !incoming.takes_responses {
         let text = "2026-07-28 has no responses from clients; answers go with the request again";
         return Err(Rejection::invalid(text));
+    } else if let (Some(session), Some((id, answer))) = (&incoming.session, message.response()) {
+        let keep = |json: &str| body.slice_ref(json.as_bytes());
+        shared.server.answers.deliver(session.id, &id, answer.map(keep).map_err(keep));
     }
     Ok(Settled::Received(Received::Reply(reply::accepted())))
 }
@@ -269,23 +274,30 @@ impl<'a> Request<'a> {
             };
             stateless::params::check(self.head, mirrored, &strict.map_err(Rejection::bad_request)?)?;
         }
+        let arguments = match named {
+            Some(named) => Arguments::Named(named),
+            None => Arguments::Json(arguments),
+        };
+        let facts = target.needs.context.then(|| self.facts(incoming, &target, &arguments, principal.clone()));
+        let facts = match facts.transpose() {
+            Ok(facts) => facts.map(Box::new),
+            // In band, as every fault of a call's own parameters.
+            Err(error) => return Ok(self.reply(encode::error_in(incoming.revision, self.id, &error))),
+        };
         let session = incoming.session.as_ref();
         let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
-        let facts = target.needs.context.then(|| Box::new(self.facts(incoming, principal.clone())));
         Ok(Received::Call(StartCall {
             seat,
             facts,
             trace: if has_span() { self.trace_parent() } else { None },
             principal: principal.filter(|_| target.needs.principal || layered),
-            arguments: match named {
-                Some(named) => Arguments::Named(named),
-                None => Arguments::Json(arguments),
-            },
+            arguments,
             revision: incoming.revision,
             on_disconnect: target.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
             target,
             accepts: self.accepts,
             session: session.map(|session| session.key),
+            retried: self.message.params().is_retry(),
             one_of_many: false,
         }))
     }
@@ -302,7 +314,19 @@ impl<'a> Request<'a> {
     }
 
     /// What the handler's context tells of the call.
-    fn facts(&self, incoming: &Incoming, principal: Option<Principal>) -> CallFacts {
+    ///
+    /// # Errors
+    ///
+    /// When what came with it for the handler's questions is not what this server made.
+    fn facts(
+        &self,
+        incoming: &Incoming,
+        target: &Arc<Target>,
+        arguments: &Arguments,
+        principal: Option<Principal>,
+    ) -> Result<CallFacts, RpcError> {
+        let params = self.message.params();
+        let asking = asking::of(self.shared, incoming, params, target, arguments, principal.as_ref())?;
         let meta = self.message.meta();
         let record = incoming.session.as_ref().map(|Session { record, .. }| record);
         let (client_info, capabilities) = match record {
@@ -312,7 +336,7 @@ impl<'a> Request<'a> {
                 meta.client_capabilities.map(|json| ClientCapabilities::read(json.0)).unwrap_or_default(),
             ),
         };
-        CallFacts {
+        Ok(CallFacts {
             revision: incoming.revision,
             principal,
             client_info,
@@ -322,7 +346,8 @@ impl<'a> Request<'a> {
             trace_parent: self.trace_parent(),
             message: self.body.clone(),
             policy: incoming.policy,
-        }
+            asking,
+        })
     }
 
     /// The trace that the request belongs to: what its `_meta` says of it goes before the header, which a proxy may have set.

@@ -1,7 +1,7 @@
 //! Without server-sent events: every reply is JSON, and what needs a stream is neither there nor declared.
 
 use http::Method;
-use mcp_mount::{Context, Json, McpService, Resource, Sessions, tool_fn};
+use mcp_mount::{Context, Json, Mcp, McpService, Resource, Sessions, tool_fn};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -92,7 +92,7 @@ async fn what_is_not_there_is_not_declared() {
 #[tokio::test]
 async fn all_else_is_as_before() {
     let tool = tool_fn("sum", "Sum up", || Json(json!({"sum": 3})));
-    let mcp = server_with([tool], mcp_mount::Mcp::json_only);
+    let mcp = server_with([tool], Mcp::json_only);
     let session = Session::open(&mcp, "2025-03-26", None).await;
     let asks: [Ask; 3] = [
         session.post(message(1, "tools/call", json!({"name": "sum"}))),

@@ -40,7 +40,7 @@ mod small_writes;
 mod squeezed;
 
 use homes::actix as home;
-use suite::{connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
+use suite::{asking, connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
 
 mod half_closed;
 mod raw;

@@ -98,12 +98,12 @@ impl Encoder {
         id: &RequestId,
         revision: Revision,
         result: &ReadResourceResult,
-        otherwise: CacheHints,
+        hints: CacheHints,
     ) -> Bytes {
         let contents = to_json(&result.contents_for(revision));
         let members: &[&[u8]] = match revision.era() {
             Era::Session => &[br#""contents":"#, &contents],
-            Era::Stateless => &[br#""contents":"#, &contents, &result.hints(otherwise).members()],
+            Era::Stateless => &[br#""contents":"#, &contents, &hints.members()],
         };
         self.result_with(id, revision, members, &result.meta)
     }
@@ -142,6 +142,34 @@ impl Encoder {
         out.put_slice(br#"":"#);
         id.write(&mut out);
         out.put_slice(br#","io.modelcontextprotocol/serverInfo":"#);
+        out.put_slice(&self.server_info);
+        out.put_slice(b"}}}");
+        out.freeze()
+    }
+
+    /// The answer of a call that asks its client first: each request by its key, with its method and parameters (2026-07-28,
+    /// basic/patterns/mrtr).
+    pub(crate) fn input_required<'a>(
+        &self,
+        id: &RequestId,
+        requests: impl IntoIterator<Item = (&'a str, &'static str, Value)>,
+        state: &str,
+    ) -> Bytes {
+        let mut out = start(id, self.server_info.len() + state.len() + 512);
+        out.put_slice(br#""resultType":"input_required","inputRequests":{"#);
+        for (index, (key, method, params)) in requests.into_iter().enumerate() {
+            out.put_slice(if index > 0 { b"," } else { b"" });
+            write_string(&mut out, key);
+            out.put_slice(br#":{"method":""#);
+            out.put_slice(method.as_bytes());
+            out.put_slice(br#"","params":"#);
+            out.put_slice(&to_json(&params));
+            out.put_u8(b'}');
+        }
+        out.put_slice(br#"},"requestState":""#);
+        // Base64, which needs no escapes.
+        out.put_slice(state.as_bytes());
+        out.put_slice(br#"","_meta":{"io.modelcontextprotocol/serverInfo":"#);
         out.put_slice(&self.server_info);
         out.put_slice(b"}}}");
         out.freeze()
