@@ -102,4 +102,6 @@ mod tools;
 mod trace_context;
 mod unknown_resources;
 mod unread_sockets;
+mod utilities;
+mod validation;
 mod wire;
