@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     legacy_client::{Client, code, endpoint, get, text, with, within_mount},
     page::Page,
-    rig::{Probe, owned, rig, rig_with, server, server_with},
+    rig::{Probe, owned, patient, rig, rig_with, server, server_with},
     support::{
         Ask, LATEST_SESSION, Reply, SESSION_REVISIONS, User, bare, call, call_with_progress, legacy, message,
         modern_meta, notification, pass, raw, secs,
@@ -71,7 +71,7 @@ async fn what_a_call_says_comes_before_its_answer_and_beside_others() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_is_stopped_and_has_no_answer() {
     let probe = Probe::new();
-    let mcp = server_with([probe.stuck_tool()], Mcp::legacy_sse);
+    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.legacy_sse().limits(patient()));
     let mut client = Client::open(&mcp).await;
     client.say(call("stuck", json!({}))).await;
     probe.started().await;

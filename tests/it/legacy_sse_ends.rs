@@ -50,13 +50,18 @@ async fn a_client_that_does_not_read_is_left() {
 async fn requests_that_wait_are_bounded() {
     let probe = Probe::new();
     let mcp = server_with([probe.stuck_tool()], |mcp| mcp.legacy_sse().limits(patient()));
-    let client = Client::open(&mcp).await;
-    let stuck = |id: usize| client.post(message(id, "tools/call", json!({"name": "stuck"})));
+    let mut client = Client::open(&mcp).await;
+    let stuck = |id: usize| message(id, "tools/call", json!({"name": "stuck"}));
     for id in 0..256 {
-        assert_eq!(stuck(id).to(&mcp).await.status, 202, "{id}");
+        client.say(stuck(id)).await;
     }
-    let refused = stuck(256).to(&mcp).await;
-    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (503, Some("1")), "{refused}");
+    let refused = client.ask(stuck(256)).await;
+    assert_eq!((code(&refused), &refused["id"]), (-32603, &json!(256)));
+    client.nothing_comes().await;
+    client.say(notification("notifications/cancelled", json!({"requestId": 7}))).await;
+    probe.dropped().await;
+    client.say(stuck(256)).await;
+    client.nothing_comes().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 
 use crate::{
-    rig::{Probe, rig_with, server},
+    rig::{Probe, patient, rig_with, server, server_with},
     support::{
         LATEST_SESSION, MODERN, SESSION_REVISIONS, User, call, call_with_progress, message, modern_meta, notification,
         secs, soon,
@@ -230,7 +230,7 @@ async fn progress_comes_before_the_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_request_is_stopped_and_has_no_answer_in_either_era() {
     let probe = Probe::new();
-    let mcp = server([probe.stuck_tool()]);
+    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.limits(patient()));
     let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
     for ask in [call("stuck", json!({})), modern_call(1, "stuck")] {
         peer.say(ask).await;
@@ -248,7 +248,7 @@ async fn a_cancelled_request_is_stopped_and_has_no_answer_in_either_era() {
 #[tokio::test(start_paused = true)]
 async fn a_cancellation_right_behind_its_request_finds_it() {
     let probe = Probe::new();
-    let mcp = server([probe.stuck_tool()]);
+    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.limits(patient()));
     let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
     let cancelled = notification("notifications/cancelled", json!({"requestId": 1}));
     peer.write(format!("{}\n{cancelled}\n", call("stuck", json!({})))).await;

@@ -175,6 +175,21 @@ fn a_process_ends_with_its_input_and_has_answered_all_of_it() {
 
 #[cfg(unix)]
 #[test]
+fn a_process_ends_when_nobody_reads_its_output_any_more() {
+    let mut child = child();
+    let mut output = StdReader::new(child.stdout.take().expect("piped"));
+    // The harness has a line of its own.
+    while output.read_line(&mut String::new()).expect("text") <= 1 {}
+    drop(output);
+    let mut input = child.stdin.take().expect("piped");
+    writeln!(input, "{}", modern(1, "server/discover", json!({}))).expect("somebody reads");
+    let said = said(child);
+    assert!(said.ends_with("goodbye\nfinished 0 cut 0\n"), "{said}");
+    drop(input);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_signal_ends_a_process_whose_input_is_open() {
     let mut child = child();
     let mut input = child.stdin.take().expect("piped");

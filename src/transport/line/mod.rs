@@ -98,6 +98,10 @@ impl Line {
         principal: Option<Principal>,
         mut request: LineHead,
     ) -> Taken {
+        if self.running.is_over() {
+            // Nothing would be read any more.
+            return Taken::Settled(Rejection::no_such_line().into_response());
+        }
         let peeked = peek(&text);
         match peeked {
             Peeked::Request(id, manner) => {
@@ -209,10 +213,6 @@ impl Line {
     /// Waits until another request may run beside the others.
     pub(crate) async fn room(&self) {
         self.running.room().await;
-    }
-
-    pub(crate) fn has_room(&self) -> bool {
-        self.running.has_room()
     }
 
     /// Waits until what has come is known to the server: a drain would refuse what has not arrived.

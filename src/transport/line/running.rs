@@ -68,8 +68,8 @@ impl State {
 }
 
 impl Running {
-    /// Lists a request until its place is dropped, unless one with this id is running: it could not be told which of them is
-    /// answered or cancelled.
+    /// Lists a request until its place is dropped. Not while one with this id is running: it could not be told which of them
+    /// is answered or cancelled.
     pub(super) fn begin(line: &Arc<Line>, id: RequestId, manner: Manner) -> Result<Place, Box<Rejection>> {
         let mut state = line.running.lock();
         if state.requests.iter().any(|entry| entry.id == id) {
@@ -77,6 +77,9 @@ impl Running {
         }
         if manner == Manner::Initializes && state.is_initializing() {
             return Err(Rejection::initializing());
+        }
+        if manner != Manner::Listens && !state.has_room() {
+            return Err(Rejection::too_many_waiting());
         }
         let cancel = CancellationToken::new();
         state.requests.push(Entry { id: id.clone(), cancel: cancel.clone(), arrived: false, manner });
@@ -104,10 +107,6 @@ impl Running {
         drop(state);
         // Wakers are foreign code: called without the lock.
         cancelled.iter().for_each(CancellationToken::cancel);
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        self.lock().has_room()
     }
 
     pub(super) async fn room(&self) {
@@ -142,6 +141,10 @@ impl Running {
         if over {
             self.over.cancel();
         }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_cancelled()
     }
 
     pub(super) fn over(&self) -> WaitForCancellationFutureOwned {

@@ -3,13 +3,14 @@
 mod lines;
 mod streams;
 
-use std::future::poll_fn;
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -62,7 +63,8 @@ impl McpService {
         let signal = lifespan.until_signal();
         let serving = async {
             let (reader, writer, written) = streams::standard()?;
-            let mut conversation = pin!(self.converse(reader, writer, AtEof::ShutDown));
+            let written = written.boxed().shared();
+            let mut conversation = pin!(self.converse(reader, writer, written.clone(), AtEof::ShutDown));
             // A drain that a signal begins is seen in the conversation, too.
             let ended = tokio::select! {
                 ended = &mut conversation => ended,
@@ -99,10 +101,17 @@ impl McpService {
         R: AsyncRead,
         W: AsyncWrite,
     {
-        self.converse(reader, writer, AtEof::Leave).await
+        self.converse(reader, writer, pending(), AtEof::Leave).await
     }
 
-    async fn converse<R, W>(&self, reader: R, writer: W, at_eof: AtEof) -> io::Result<()>
+    /// `gone` resolves when nothing can be written any more, which is else noticed when something is.
+    async fn converse<R, W>(
+        &self,
+        reader: R,
+        writer: W,
+        gone: impl Future<Output = ()>,
+        at_eof: AtEof,
+    ) -> io::Result<()>
     where
         R: AsyncRead,
         W: AsyncWrite,
@@ -121,11 +130,13 @@ impl McpService {
             read
         });
         let mut writing = pin!(write(Reader::new(&line), writer, shared.config.queue.stall));
-        let mut drained = pin!(lifespan.drain_begun());
+        let (mut drained, mut gone) = (pin!(lifespan.drain_begun()), pin!(gone));
         let (mut outcome, mut draining) = (None, false);
         let written = loop {
             tokio::select! {
+                biased;
                 written = &mut writing => break written,
+                () = &mut gone => break Ok(()),
                 read = &mut reading, if outcome.is_none() => outcome = Some(read),
                 () = &mut drained, if !draining => {
                     draining = true;
