@@ -50,6 +50,16 @@ FEATURES = {
     "complete": "completion, with context",
     "pages": "pages",
     "cache": "caching by `ttlMs`",
+    "elicit": "elicitation: a form, accepted, declined, cancelled",
+    "forms": "forms with defaults, and every kind of choice",
+    "elicit_url": "elicitation: a URL",
+    "sample": "sampling",
+    "roots": "roots",
+    "joined": "user, model and roots asked at once",
+    "rounds": "one question after another",
+    "prompt_asks": "a prompt that asks",
+    "withdrawn": "a question withdrawn, as its call is cancelled",
+    "unasked": "nothing asked that is not offered",
     "end": "end of the session",
 }
 

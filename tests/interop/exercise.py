@@ -12,12 +12,13 @@ import json
 import sys
 
 import common
+from asking import Answers, Asking
 from side import REVISION, SESSION, STATELESS, equal, refused, true, until
 
 WATCHED = "test://watched-resource"
 
 
-class Exercise:
+class Exercise(Asking):
     """Each method that does not begin with `_` is a feature, named by `FEATURES`."""
 
     def __init__(self, side, paged):
@@ -235,7 +236,7 @@ class Exercise:
 
 
 # In this order they run. `end` comes last, when the connection is closed.
-FEATURES = [name for name in vars(Exercise) if not name.startswith("_")]
+FEATURES = [name for each in (Exercise, Asking) for name in vars(each) if not name.startswith("_")]
 # What is no feature of an era, whatever the client.
 NOT_IN_ERA = {
     SESSION: {
@@ -244,14 +245,18 @@ NOT_IN_ERA = {
     },
     STATELESS: {
         "ping": "not in 2026-07-28",
+        "withdrawn": "in 2026-07-28 no call runs while the client is asked",
         "end": "2026-07-28 has no sessions",
     },
 }
 
 
 async def run(report, connect, url, paged_url, cannot=None, exercise=Exercise):
-    """`connect(url)` is a context that gives a `Side`; `cannot` says of features why the client lacks them."""
-    async with connect(url) as side, connect(paged_url) as paged:
+    """`connect(url, answers)` is a context that gives a `Side`, which can be asked nothing if `answers` is None;
+    `cannot` says of features why the client lacks them."""
+    answers = Answers()
+    async with connect(url, answers) as side, connect(paged_url, None) as paged:
+        side.answers = answers
         report.era = side.era
         cannot = {**(cannot or {}), **NOT_IN_ERA[side.era]}
         checks = exercise(side, paged)

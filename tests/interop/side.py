@@ -74,6 +74,8 @@ class Side:
 
     def __init__(self, recorder):
         self.recorder = recorder
+        # What the client says when it is asked; see `asking.py`.
+        self.answers = None
         self.inbox = Inbox()
 
     async def opened(self):

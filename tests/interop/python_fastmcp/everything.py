@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import asking  # noqa: E402
 import common  # noqa: E402
 import exercise  # noqa: E402
 import httpx2  # noqa: E402
@@ -83,8 +84,25 @@ class FastMCP(Side):
         yield
 
 
+def handlers(answers):
+    """What FastMCP is given to ask; without it, the client offers nothing that could be asked."""
+    if answers is None:
+        return {}
+
+    async def elicit(_message, _type, params, _context):
+        return types.ElicitResult(**await answers.answer(asking.ELICIT, common.wire(params)))
+
+    async def sample(_messages, params, _context):
+        return types.CreateMessageResult(**await answers.answer(asking.SAMPLE, common.wire(params)))
+
+    async def roots(_context):
+        return [types.Root(**root) for root in (await answers.answer(asking.ROOTS, {}))["roots"]]
+
+    return {"elicitation_handler": elicit, "sampling_handler": sample, "roots": roots}
+
+
 @contextlib.asynccontextmanager
-async def connect(era, url):
+async def connect(era, url, answers):
     recorder = common.Recorder(httpx2)
     sides = []
 
@@ -98,7 +116,7 @@ async def connect(era, url):
     mode = "legacy" if era == SESSION else "auto"
     transport = StreamableHttpTransport(url, httpx_client_factory=http)
     # Unlike the SDK below it, it keeps nothing unless it is told to.
-    async with Client(transport, mode=mode, message_handler=on_message, cache=True) as client:
+    async with Client(transport, mode=mode, message_handler=on_message, cache=True, **handlers(answers)) as client:
         sides.append(FastMCP(recorder, client, era))
         if era == SESSION:
             await client.set_logging_level("info")

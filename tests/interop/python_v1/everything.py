@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import asking  # noqa: E402
 import common  # noqa: E402
 import exercise  # noqa: E402
 import httpx  # noqa: E402
@@ -18,6 +19,11 @@ from mcp import ClientSession, McpError  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 from pydantic import AnyUrl  # noqa: E402
 from side import SESSION, Report, Side  # noqa: E402
+
+
+CANNOT = {
+    "withdrawn": "the SDK reads no message, and so no withdrawal, while its handler of a question runs",
+}
 
 
 class V1(Side):
@@ -73,8 +79,25 @@ class V1(Side):
         await self.session.send_notification(types.ClientNotification(types.CancelledNotification(params=params)))
 
 
+def handlers(answers):
+    """What the SDK is given to ask; without it, the client offers nothing that could be asked."""
+    if answers is None:
+        return {}
+
+    async def elicit(_context, params):
+        return types.ElicitResult(**await answers.answer(asking.ELICIT, common.wire(params)))
+
+    async def sample(_context, params):
+        return types.CreateMessageResult(**await answers.answer(asking.SAMPLE, common.wire(params)))
+
+    async def roots(_context):
+        return types.ListRootsResult(**await answers.answer(asking.ROOTS, {}))
+
+    return {"elicitation_callback": elicit, "sampling_callback": sample, "list_roots_callback": roots}
+
+
 @contextlib.asynccontextmanager
-async def connect(url):
+async def connect(url, answers):
     recorder = common.Recorder(httpx)
     sides = []
 
@@ -84,7 +107,7 @@ async def connect(url):
 
     async with recorder.client() as http:
         async with streamable_http_client(url, http_client=http) as (read, write, _session_id):
-            async with ClientSession(read, write, message_handler=on_message) as session:
+            async with ClientSession(read, write, message_handler=on_message, **handlers(answers)) as session:
                 sides.append(V1(recorder, session, await session.initialize()))
                 await session.set_logging_level("info")
                 yield sides[0]
@@ -92,7 +115,7 @@ async def connect(url):
 
 async def main(url, paged_url):
     report = Report("Python SDK", version("mcp"))
-    await exercise.run(report, connect, url, paged_url)
+    await exercise.run(report, connect, url, paged_url, CANNOT)
 
 
 exercise.main(main)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import asking  # noqa: E402
 import common  # noqa: E402
 import exercise  # noqa: E402
 import httpx2  # noqa: E402
@@ -87,8 +88,25 @@ class V2(Side):
             yield
 
 
+def handlers(answers):
+    """What the SDK is given to ask; without it, the client offers nothing that could be asked."""
+    if answers is None:
+        return {}
+
+    async def elicit(_context, params):
+        return types.ElicitResult(**await answers.answer(asking.ELICIT, common.wire(params)))
+
+    async def sample(_context, params):
+        return types.CreateMessageResult(**await answers.answer(asking.SAMPLE, common.wire(params)))
+
+    async def roots(_context):
+        return types.ListRootsResult(**await answers.answer(asking.ROOTS, {}))
+
+    return {"elicitation_callback": elicit, "sampling_callback": sample, "list_roots_callback": roots}
+
+
 @contextlib.asynccontextmanager
-async def connect(era, url):
+async def connect(era, url, answers):
     recorder = common.Recorder(httpx2)
     sides = []
 
@@ -99,7 +117,8 @@ async def connect(era, url):
     mode = "legacy" if era == SESSION else "auto"
     async with recorder.client() as http:
         transport = streamable_http_client(url, http_client=http)
-        async with Client(transport, mode=mode, message_handler=on_message, log_level="info") as client:
+        options = {"mode": mode, "message_handler": on_message, "log_level": "info", **handlers(answers)}
+        async with Client(transport, **options) as client:
             sides.append(V2(recorder, client, era))
             if era == SESSION:
                 await client.set_logging_level("info")

@@ -4,14 +4,26 @@ import { createRequire } from 'node:module';
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import {
+    CreateMessageRequestSchema,
+    ElicitRequestSchema,
+    ListRootsRequestSchema
+} from '@modelcontextprotocol/sdk/types.js';
 
-import { run, SESSION } from './exercise.mjs';
+import { CAPABILITIES, ELICIT, ROOTS, SAMPLE } from './asking.mjs';
+import { SESSION } from './common.mjs';
+import { run } from './exercise.mjs';
 
 const require = createRequire(import.meta.url);
 const { version } = require(require.resolve('@modelcontextprotocol/sdk/client').replace(/dist\/.*/, 'package.json'));
 
-async function connect(url, recorder, inbox) {
-    const client = new Client({ name: 'interop', version: '1.0.0' });
+const SCHEMAS = { [ELICIT]: ElicitRequestSchema, [SAMPLE]: CreateMessageRequestSchema, [ROOTS]: ListRootsRequestSchema };
+
+async function connect(url, recorder, inbox, answers) {
+    const client = new Client({ name: 'interop', version: '1.0.0' }, { capabilities: answers ? CAPABILITIES : {} });
+    for (const [method, schema] of Object.entries(answers ? SCHEMAS : {})) {
+        client.setRequestHandler(schema, ({ params }, { signal }) => answers.answer(method, params, signal));
+    }
     client.fallbackNotificationHandler = inbox.put;
     const transport = new StreamableHTTPClientTransport(url, { fetch: recorder.fetch });
     await client.connect(transport);
