@@ -50,6 +50,7 @@ pub use server::extract::{EndpointUrl, Extension, FromCall, Headers, Needs, Stat
 pub use server::handler::Handler;
 pub use server::handles::{Prompts, Resources, Tools};
 pub use server::layer::CallService;
+pub use server::method::MethodResult;
 pub use server::prompt::{IntoPromptResult, Prompt, prompt_fn};
 pub use server::refusal::Refusal;
 pub use server::resource::{IntoResourceResult, Resource, resource_fn};

@@ -163,6 +163,31 @@ fill!(Message {
     5 "error" => error,
 });
 
+/// A message of whose parameters only `_meta` is read.
+#[derive(Debug, Default)]
+struct CustomMessage<'a> {
+    jsonrpc: Option<Text<'a>>,
+    id: Id<'a>,
+    method: Option<Text<'a>>,
+    params: MetaOnly<'a>,
+}
+
+fill!(CustomMessage {
+    0 "jsonrpc" => jsonrpc,
+    1 "id" => id,
+    2 "method" => method,
+    3 "params" => { params },
+});
+
+#[derive(Debug, Default)]
+struct MetaOnly<'a> {
+    meta: Meta<'a>,
+}
+
+fill!(MetaOnly {
+    0 "_meta" => { meta or null },
+});
+
 /// What a message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -186,6 +211,15 @@ impl<'a> Message<'a> {
         let read = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
         read.map_err(|error| diagnose(text, &error))?;
         self.kind()
+    }
+
+    /// Reads a message whose parameters are the application's own, and may be what no method of the protocol's takes.
+    #[cold]
+    pub(crate) fn parse_custom(text: &'a str) -> Option<(Self, Kind)> {
+        let CustomMessage { jsonrpc, id, method, params: MetaOnly { meta } } = serde_json::from_str(text).ok()?;
+        let message = Self { jsonrpc, id, method, params: Params::of(meta), ..Self::default() };
+        let kind = message.kind().ok()?;
+        Some((message, kind))
     }
 
     pub(crate) fn method(&self) -> &str {

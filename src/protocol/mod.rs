@@ -29,4 +29,5 @@ pub(crate) mod strict;
 pub(crate) mod subscriptions;
 pub(crate) mod text;
 pub(crate) mod tools;
+pub(crate) mod trace_context;
 pub(crate) mod uri_template;

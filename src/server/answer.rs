@@ -32,7 +32,7 @@ impl About {
     }
 
     /// The answer of a handler that failed.
-    fn failure(&self, error: &ToolError) -> Reply {
+    pub(super) fn failure(&self, error: &ToolError) -> Reply {
         // Whatever error type the failed `Context::require` has travelled through.
         if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
             // Should it have failed for another reason, that must not be lost.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::ask::Asking;
 use super::completion::CompletionRequest;
 use super::context::Context;
+use super::method::MethodResult;
 use super::state::States;
 use super::target::Target;
 use crate::auth::Principal;
@@ -24,6 +25,7 @@ use crate::protocol::prompts::GetPromptResult;
 use crate::protocol::resources::ReadResourceResult;
 use crate::protocol::revision::Revision;
 use crate::protocol::tools::CallToolResult;
+use crate::protocol::trace_context::TraceParent;
 
 /// A call on its way to the handler: what [`FromCall`](crate::FromCall) reads from, and what a layer of
 /// [`Mcp::layer`](crate::Mcp::layer) sees.
@@ -67,7 +69,7 @@ pub struct Call {
 /// What a call was given.
 #[derive(Clone, Debug)]
 pub(crate) enum Arguments {
-    /// `arguments` as it was sent, a slice of the request's body.
+    /// `arguments` as it was sent, a slice of the request's body; `params` of a method of the application's own.
     Json(Option<Bytes>),
     Named(Box<Named>),
 }
@@ -82,13 +84,15 @@ pub(crate) struct Named {
 }
 
 impl Call {
-    /// The method: `tools/call`, `resources/read`, `prompts/get` or `completion/complete`.
+    /// The method: `tools/call`, `resources/read`, `prompts/get`, `completion/complete`, or one of
+    /// [`Mcp::method`](crate::Mcp::method).
     #[must_use]
-    pub fn method(&self) -> &'static str {
-        self.target.method().as_str()
+    pub fn method(&self) -> &str {
+        self.target.method()
     }
 
-    /// The name of the tool, the resource or the prompt; in `completion/complete` the prompt's name or the template.
+    /// The name of the tool, the resource or the prompt; in `completion/complete` the prompt's name or the template; that
+    /// of a method of your own.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.target.name
@@ -185,6 +189,8 @@ pub enum Reply {
     Prompt(GetPromptResult),
     /// Of `completion/complete`.
     Completion(Completion),
+    /// Of a method of your own.
+    Method(MethodResult),
     /// A JSON-RPC error.
     Error(CallError),
 }
@@ -196,7 +202,7 @@ impl Reply {
         match self {
             Self::Tool(result) => result.is_error,
             Self::Error(_) => true,
-            Self::Resource(_) | Self::Prompt(_) | Self::Completion(_) => false,
+            Self::Resource(_) | Self::Prompt(_) | Self::Completion(_) | Self::Method(_) => false,
         }
     }
 }
@@ -236,7 +242,12 @@ pub(crate) struct CallFacts {
     /// `clientInfo`, as JSON text.
     pub(crate) client_info: Option<Bytes>,
     pub(crate) capabilities: ClientCapabilities,
+    /// The extensions that the client declared when it opened its session; else they are in its message.
+    pub(crate) extensions: Option<Bytes>,
     pub(crate) progress_token: Option<RequestId>,
+    pub(crate) trace_parent: Option<TraceParent>,
+    /// The whole message, for what is seldom asked for.
+    pub(crate) message: Bytes,
     pub(crate) policy: CallPolicy,
     pub(crate) asking: Asking,
 }

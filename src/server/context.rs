@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::Asks;
@@ -16,9 +18,11 @@ use super::target::Target;
 use crate::auth::Principal;
 use crate::protocol::capabilities::Capability;
 use crate::protocol::implementation::Implementation;
+use crate::protocol::meta;
 use crate::protocol::notifications::{self, LogLevel};
 use crate::protocol::revision::Revision;
 use crate::protocol::session::client_info;
+use crate::protocol::trace_context::TraceParent;
 
 /// The call that a handler serves: ask for it as a parameter.
 ///
@@ -77,7 +81,8 @@ impl Context {
     /// it.
     ///
     /// Nothing is sent if the client did not ask for progress, or if the number is not greater than the last one
-    /// (2026-07-28, basic/patterns/progress). While the client's queue is full, it waits.
+    /// (2026-07-28, basic/patterns/progress). After a burst of 32, at most 20 a second are sent: what comes faster, or
+    /// while the client's queue is full, is replaced by what comes next. The last one is always sent before the answer.
     ///
     /// ```
     /// # async fn example(ctx: mcp_mount::Context) {
@@ -97,7 +102,7 @@ impl Context {
             return;
         }
         match notifications::message(level, self.name(), &data) {
-            Ok(message) => outbound.send(message, None).await,
+            Ok(message) => outbound.send(message).await,
             Err(error) => tracing::warn!(%error, name = self.name(), "a log message could not be written as JSON"),
         }
     }
@@ -200,6 +205,31 @@ impl Context {
         self.shared.missing.get().map(|capability| Missing { capability: *capability, has_code })
     }
 
+    /// What the client says of an extension that it supports: its settings, an object that may be empty. `None` if it does
+    /// not support it. Some clients of earlier revisions than 2026-07-28 declare theirs when they open a session, and 1 KiB
+    /// of it is kept.
+    ///
+    /// ```
+    /// async fn show(ctx: mcp_mount::Context) -> &'static str {
+    ///     match ctx.client_extension("io.modelcontextprotocol/ui") {
+    ///         Some(_) => "shown on a page",
+    ///         None => "told in words",
+    ///     }
+    /// }
+    /// # let _ = mcp_mount::tool_fn("show", "Show it", show);
+    /// ```
+    #[must_use]
+    pub fn client_extension(&self, identifier: &str) -> Option<Value> {
+        let declared: Option<Map<String, Value>> = match &self.shared.facts.extensions {
+            Some(kept) => serde_json::from_slice(kept).ok(),
+            None => {
+                let capabilities: Value = self.meta_value(meta::CLIENT_CAPABILITIES).ok()??;
+                capabilities.get("extensions").and_then(Value::as_object).cloned()
+            }
+        };
+        declared?.remove(identifier).filter(Value::is_object)
+    }
+
     /// Tells clients of changes: the same as [`McpService::notify`](crate::McpService::notify).
     #[must_use]
     pub fn notify(&self) -> Notify {
@@ -230,6 +260,46 @@ impl Context {
     /// What no other living call has.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.shared).addr()
+    }
+
+    /// The request's `_meta`: what its client says beside the parameters. Read anew each time.
+    #[must_use]
+    pub fn meta(&self) -> Option<Value> {
+        serde_json::from_str(self.meta_text()?).ok()
+    }
+
+    /// One member of the request's `_meta`, read into a `T`; `None` where there is none of this key.
+    ///
+    /// ```
+    /// use mcp_mount::{Context, ToolError};
+    ///
+    /// async fn greet(ctx: Context) -> Result<String, ToolError> {
+    ///     let name: Option<String> = ctx.meta_value("com.example/name").map_err(ToolError::expose)?;
+    ///     Ok(format!("Hello, {}", name.as_deref().unwrap_or("you")))
+    /// }
+    /// # let _ = mcp_mount::tool_fn("greet", "Greet", greet);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When what is there is no `T`.
+    pub fn meta_value<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        match self.meta() {
+            Some(Value::Object(mut members)) => members.remove(key).map(serde_json::from_value).transpose(),
+            _ => Ok(None),
+        }
+    }
+
+    /// The trace that the call belongs to, in the form of W3C Trace Context: `_meta.traceparent`, or the request's header of
+    /// that name. `None` where there is none, or none that is valid. The call's own span has it as `trace_id` and
+    /// `parent_span_id`.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.shared.facts.trace_parent.as_ref().map(TraceParent::as_str)
+    }
+
+    fn meta_text(&self) -> Option<&str> {
+        meta::of_message(std::str::from_utf8(&self.shared.facts.message).ok()?)
     }
 
     /// Marks the call as over when dropped.
@@ -295,7 +365,7 @@ impl Progress<'_> {
         }
         let total = self.total.filter(|total| total.is_finite());
         let message = notifications::progress(token, self.progress, total, self.message.as_deref());
-        outbound.send(message, Some(self.progress)).await;
+        outbound.send_progress(message, self.progress);
     }
 }
 

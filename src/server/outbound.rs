@@ -9,6 +9,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::pace::Pace;
+
 /// How much may wait in a queue, and how long it may wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueLimits {
@@ -35,8 +37,10 @@ struct State {
     queue: VecDeque<Bytes>,
     bytes: usize,
     end: End,
-    /// The greatest progress that was sent.
+    /// The greatest progress that was sent, or waits to be.
     progress: f64,
+    /// Holds progress that came too fast, which is sent when its time comes, or before what follows it.
+    pace: Pace,
     reader: Option<Waker>,
     /// Since when something waits that nobody has read.
     unread: Option<Instant>,
@@ -72,24 +76,24 @@ impl Outbound {
             bytes: 0,
             end: End::Open,
             progress: f64::NEG_INFINITY,
+            pace: Pace::default(),
             reader: None,
             unread: None,
         };
         Self { state: Mutex::new(state), room: Notify::new(), gone: Notify::new(), limits }
     }
 
-    /// Sends a message, waiting for room if the queue is full. A queue that nobody has read for too long is cut. A
-    /// message of `progress` that does not exceed what was sent before it is dropped, whoever was faster.
-    pub(crate) async fn send(&self, message: Bytes, progress: Option<f64>) {
+    /// Sends a message, waiting for room if the queue is full. A queue that nobody has read for too long is cut.
+    pub(crate) async fn send(&self, message: Bytes) {
         loop {
             let room = self.room.notified();
             let patience = {
                 let mut state = self.lock();
-                if state.end != End::Open || progress.is_some_and(|progress| progress <= state.progress) {
+                if state.end != End::Open {
                     return;
                 }
                 if self.has_room(&state, message.len()) {
-                    state.progress = progress.unwrap_or(state.progress);
+                    state.push_late_progress();
                     let reader = state.push(message);
                     drop(state);
                     wake(reader);
@@ -124,11 +128,33 @@ impl Outbound {
         }
     }
 
+    /// Sends progress, which waits for nobody: where there is too much of it, or no room, the newest takes the place of
+    /// what has not been sent yet (2026-07-28, basic/patterns/progress, «Implementation Notes»). A number that does not
+    /// exceed what was sent before is dropped, whoever was faster.
+    pub(crate) fn send_progress(&self, message: Bytes, progress: f64) {
+        let mut state = self.lock();
+        if state.end != End::Open || progress <= state.progress {
+            return;
+        }
+        state.progress = progress;
+        let reader = if self.has_room(&state, message.len()) && state.pace.admits() {
+            state.push(message)
+        } else if state.pace.hold(message) {
+            None
+        } else {
+            // So that it looks at the clock.
+            state.reader.take()
+        };
+        drop(state);
+        wake(reader);
+    }
+
     /// Ends the queue with the answer, for which there is always room.
     pub(crate) fn finish(&self, answer: Bytes) {
         let mut state = self.lock();
         if state.end == End::Open {
             state.end = End::Answered;
+            state.push_late_progress();
             let reader = state.push(answer);
             drop(state);
             wake(reader);
@@ -136,8 +162,9 @@ impl Outbound {
     }
 
     /// Resolves when something waits, without taking it.
-    pub(crate) fn poll_message(&self, cx: &TaskContext<'_>) -> Poll<()> {
+    pub(crate) fn poll_message(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let mut state = self.lock();
+        state.poll_late_progress(cx);
         if state.queue.is_empty() {
             state.wait(cx);
             return Poll::Pending;
@@ -148,12 +175,13 @@ impl Outbound {
     /// Takes all that waits.
     pub(crate) fn take(&self) -> VecDeque<Bytes> {
         let mut state = self.lock();
+        state.push_late_progress();
         state.bytes = 0;
         std::mem::take(&mut state.queue)
     }
 
     /// Reads all that waits, or waits for more.
-    pub(crate) fn poll_read(&self, cx: &TaskContext<'_>) -> Poll<Read> {
+    pub(crate) fn poll_read(&self, cx: &mut TaskContext<'_>) -> Poll<Read> {
         let mut state = self.lock();
         match state.end {
             End::Cut => return Poll::Ready(Read::Cut),
@@ -161,6 +189,7 @@ impl Outbound {
             End::Answered if state.queue.is_empty() => return Poll::Ready(Read::End),
             End::Open | End::Answered => {}
         }
+        state.poll_late_progress(cx);
         if state.queue.is_empty() {
             state.wait(cx);
             return Poll::Pending;
@@ -255,8 +284,23 @@ impl State {
         self.reader.take()
     }
 
+    /// Moves progress that waits to the queue. Whoever calls this is going to wake the reader, or is the reader.
+    fn push_late_progress(&mut self) {
+        if let Some(message) = self.pace.take() {
+            self.reader = self.push(message);
+        }
+    }
+
+    /// The same for the reader, once its time has come.
+    fn poll_late_progress(&mut self, cx: &mut TaskContext<'_>) {
+        if let Some(message) = self.pace.poll(cx) {
+            self.reader = self.push(message);
+        }
+    }
+
     fn clear(&mut self) -> Option<Waker> {
         self.queue = VecDeque::new();
+        self.pace.clear();
         self.bytes = 0;
         self.reader.take()
     }
@@ -291,7 +335,7 @@ mod tests {
             let queue = Arc::clone(&queue);
             async move {
                 for text in ["one", "two", "three", "four"] {
-                    queue.send(message(text), None).await;
+                    queue.send(message(text)).await;
                 }
                 queue.finish(message("answer"));
             }
@@ -315,27 +359,27 @@ mod tests {
         let queue = queue();
         let began = Instant::now();
         for text in ["one", "two", "three"] {
-            queue.send(message(text), None).await;
+            queue.send(message(text)).await;
         }
         assert_eq!(began.elapsed(), Duration::from_secs(30));
         queue.watch().await;
         assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
-        queue.send(message("dropped"), None).await;
+        queue.send(message("dropped")).await;
         assert!(queue.take().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn progress_never_goes_back() {
         let queue = queue();
-        queue.send(message("6"), Some(6.0)).await;
-        queue.send(message("5"), Some(5.0)).await;
+        queue.send_progress(message("6"), 6.0);
+        queue.send_progress(message("5"), 5.0);
         assert_eq!(queue.take(), [message("6")]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_single_message_that_nobody_reads_is_cut_too() {
         let queue = queue();
-        queue.send(message("one"), None).await;
+        queue.send(message("one")).await;
         let began = Instant::now();
         queue.watch().await;
         assert_eq!(began.elapsed(), Duration::from_secs(30));
@@ -345,13 +389,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_comes_back_in_time_keeps_its_stream() {
         let queue = queue();
-        queue.send(message("one"), None).await;
-        queue.send(message("two"), None).await;
+        queue.send(message("one")).await;
+        queue.send(message("two")).await;
         let late = async {
             tokio::time::sleep(Duration::from_secs(29)).await;
             poll_fn(|cx| queue.poll_read(cx)).await
         };
-        let (read, ()) = tokio::join!(late, queue.send(message("three"), None));
+        let (read, ()) = tokio::join!(late, queue.send(message("three")));
         assert_eq!(read, Read::Messages { messages: [message("one"), message("two")].into(), last: false });
         assert_eq!(queue.take(), [message("three")]);
     }

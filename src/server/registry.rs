@@ -18,6 +18,7 @@ use crate::protocol::capabilities::ServerCapabilities;
 use crate::protocol::content::Annotations;
 use crate::protocol::encode::to_json;
 use crate::protocol::implementation::Icon;
+use crate::protocol::meta::OwnMeta;
 use crate::protocol::revision::Revision;
 use crate::protocol::uri_template::UriTemplate;
 
@@ -128,6 +129,7 @@ fn check_tool(tool: Tool, states: &States) -> Result<Tool, BuildError> {
         return Err(invalid(text));
     }
     check_icons(&tool.definition.icons, "tool", tool.name()).map_err(invalid)?;
+    check_meta(&tool.definition.meta, "tool", tool.name()).map_err(invalid)?;
     check_target(&tool.target, states, BuildErrorKind::InvalidTool)?;
     tool.ready().map_err(invalid)
 }
@@ -166,6 +168,7 @@ fn check_resource(resource: &Resource, states: &States) -> Result<(), BuildError
         return Err(invalid(format!("resource `{uri}`: annotations: {fault}")));
     }
     check_icons(&resource.definition.icons, "resource", uri).map_err(invalid)?;
+    check_meta(&resource.definition.meta, "resource", uri).map_err(invalid)?;
     check_target(&resource.target, states, BuildErrorKind::InvalidResource)
 }
 
@@ -216,6 +219,7 @@ fn check_prompt(prompt: &Prompt, states: &States) -> Result<(), BuildError> {
     let has = |argument: &str| prompt.definition.arguments.iter().any(|one| one.name == argument);
     check_completers(&prompt.completers, states, has, name)?;
     check_icons(&prompt.definition.icons, "prompt", name).map_err(invalid)?;
+    check_meta(&prompt.definition.meta, "prompt", name).map_err(invalid)?;
     check_target(&prompt.target, states, BuildErrorKind::InvalidPrompt)
 }
 
@@ -235,7 +239,7 @@ fn check_completers(
     Ok(())
 }
 
-fn check_target(target: &Target, states: &States, kind: BuildErrorKind) -> Result<(), BuildError> {
+pub(super) fn check_target(target: &Target, states: &States, kind: BuildErrorKind) -> Result<(), BuildError> {
     let (noun, name) = (target.noun(), &target.name);
     if target.timeout.is_some_and(|timeout| timeout.is_zero()) {
         let text = format!("{noun} `{name}`: timeout is zero; every call would fail");
@@ -270,4 +274,8 @@ pub(crate) fn check_icons(icons: &[Icon], noun: &str, name: &str) -> Result<(), 
         Some(icon) => Err(format!("{noun} `{name}`: the icon {:?} is neither `https:` nor `data:`", icon.src())),
         None => Ok(()),
     }
+}
+
+fn check_meta(meta: &OwnMeta, noun: &str, name: &str) -> Result<(), String> {
+    meta.fault().map_or(Ok(()), |fault| Err(format!("{noun} `{name}`: {fault}")))
 }

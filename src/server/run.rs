@@ -23,6 +23,7 @@ use super::target::{Kind, Target};
 use crate::lifespan::spawner::panic_text;
 use crate::lifespan::{LONGEST_WAIT, Lifespan};
 use crate::protocol::revision::Revision;
+use crate::protocol::trace_context::TraceParent;
 
 /// How a call ended.
 #[derive(Debug)]
@@ -68,9 +69,19 @@ pin_project_lite::pin_project! {
 
 impl Running {
     /// Starts the handler of a call.
-    pub(crate) fn start(call: Call, layers: &Layers, revision: Revision, timeout: Duration) -> Self {
+    pub(crate) fn start(
+        call: Call,
+        layers: &Layers,
+        revision: Revision,
+        timeout: Duration,
+        trace: Option<&TraceParent>,
+    ) -> Self {
         let target = Arc::clone(&call.target);
         let span = span(&target, revision);
+        if let Some(trace) = trace {
+            span.record("trace_id", trace.trace_id());
+            span.record("parent_span_id", trace.parent_id());
+        }
         let began = (!span.is_disabled()).then(Instant::now);
         let context = call.context.clone();
         let end = context.as_ref().map(Context::end_guard);
@@ -212,6 +223,11 @@ pub(crate) fn past_budget<T>(cx: &mut TaskContext<'_>, poll: impl FnMut(&mut Tas
     pin!(tokio::task::coop::unconstrained(poll_fn(poll))).poll(cx)
 }
 
+/// Whether anybody listens to the spans of calls.
+pub(crate) fn has_span() -> bool {
+    tracing::enabled!(tracing::Level::INFO)
+}
+
 /// The call's span, if anybody listens: a disabled one would still be offered to the `log` crate, field by field.
 fn span(target: &Target, revision: Revision) -> Span {
     macro_rules! span {
@@ -222,10 +238,12 @@ fn span(target: &Target, revision: Revision) -> Span {
                 revision = revision.as_str(),
                 outcome = tracing::field::Empty,
                 duration_ms = tracing::field::Empty,
+                trace_id = tracing::field::Empty,
+                parent_span_id = tracing::field::Empty,
             )
         };
     }
-    if !tracing::enabled!(tracing::Level::INFO) {
+    if !has_span() {
         return Span::none();
     }
     match target.kind {
@@ -233,6 +251,7 @@ fn span(target: &Target, revision: Revision) -> Span {
         Kind::Resource { .. } => span!("resources/read", resource),
         Kind::Prompt => span!("prompts/get", prompt),
         Kind::Completion => span!("completion/complete", completion),
+        Kind::Custom => span!("custom method", method),
     }
 }
 

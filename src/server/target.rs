@@ -14,7 +14,7 @@ use crate::protocol::caching::CacheHints;
 use crate::protocol::method::Method;
 use crate::protocol::tools::CallToolResult;
 
-/// The handler of a tool, a resource, a prompt or a completion.
+/// The handler of a tool, a resource, a prompt, a completion, or of a method of the application's own.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) kind: Kind,
@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     },
     Prompt,
     Completion,
+    /// A method of the application's own.
+    Custom,
 }
 
 impl Target {
@@ -51,12 +53,13 @@ impl Target {
     }
 
     /// The method that calls it.
-    pub(crate) const fn method(&self) -> Method {
+    pub(crate) fn method(&self) -> &str {
         match self.kind {
-            Kind::Tool { .. } => Method::ToolsCall,
-            Kind::Resource { .. } => Method::ResourcesRead,
-            Kind::Prompt => Method::PromptsGet,
-            Kind::Completion => Method::Complete,
+            Kind::Tool { .. } => Method::ToolsCall.as_str(),
+            Kind::Resource { .. } => Method::ResourcesRead.as_str(),
+            Kind::Prompt => Method::PromptsGet.as_str(),
+            Kind::Completion => Method::Complete.as_str(),
+            Kind::Custom => &self.name,
         }
     }
 
@@ -72,6 +75,7 @@ impl Target {
             Kind::Resource { .. } => "resource",
             Kind::Prompt => "prompt",
             Kind::Completion => "completion",
+            Kind::Custom => "method",
         }
     }
 

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::call::OnDisconnect;
 use super::handler::{ErasedHandler, Handler};
-use super::settings::{icons, runs, title};
+use super::settings::{icons, meta, runs, title};
 use super::target::{Kind, Target};
 use super::{mirror, schema};
 use crate::protocol::implementation::Icon;
+use crate::protocol::meta::OwnMeta;
 use crate::protocol::tools::{CallToolResult, ToolAnnotations, ToolDefinition};
 
 /// A function that clients can call. Made by [`tool_fn`], by [`Tool::raw`], or by `#[tool]`.
@@ -53,6 +54,7 @@ where
         output_schema: H::output_schema(),
         annotations: ToolAnnotations::default(),
         icons: Vec::new(),
+        meta: OwnMeta::default(),
     };
     let kind = Kind::Tool { wraps_output: definition.wraps_output(), mirrored: Vec::new() };
     let target = Arc::new(Target::new(kind, name, needs, ErasedHandler::new(handler)));
@@ -138,6 +140,7 @@ impl Tool {
 
     title!();
     icons!();
+    meta!();
     runs!();
 
     /// Finds the arguments that headers mirror, once the schema is known to be right.

@@ -58,8 +58,7 @@ impl Body {
         Self(Kind::Foreign(body.map_err(Into::into).boxed_unsync()))
     }
 
-    /// The whole of it, if it is there in one piece, for hosts that have bodies of their own.
-    #[cfg(feature = "actix-web")]
+    /// The whole of it, if it is there in one piece.
     pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
             Kind::Empty => Ok(Bytes::new()),

@@ -10,15 +10,17 @@ use super::accept::Accepts;
 use super::pending::PendingCall;
 use super::read::Share;
 use super::rejection::Rejection;
-use super::request::{RequestHead, take};
+use super::request::{RequestHead, copy, take};
 use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
 use crate::auth::Principal;
+use crate::protocol::caching::CacheHints;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::revision::Revision;
+use crate::protocol::trace_context::TraceParent;
 use crate::server::ask::rounds::InputRequired;
 use crate::server::call::{Arguments, Call, CallError, CallFacts, OnDisconnect, Reply};
 use crate::server::context::Context;
@@ -38,9 +40,16 @@ pub(crate) struct StartCall {
     /// For handlers that ask for it.
     pub(crate) principal: Option<Principal>,
     /// For handlers that ask for their context.
-    pub(crate) facts: Option<CallFacts>,
+    /// Boxed, since every call's future would have room for them.
+    pub(crate) facts: Option<Box<CallFacts>>,
+    /// For the call's span, if it has one.
+    pub(crate) trace: Option<TraceParent>,
     pub(crate) accepts: Accepts,
     pub(crate) session: Option<Key>,
+    /// Whether answers came with it, on which what comes of it depends.
+    pub(crate) retried: bool,
+    /// Whether there are others in the same request.
+    pub(crate) one_of_many: bool,
 }
 
 impl StartCall {
@@ -57,7 +66,7 @@ impl StartCall {
                 Arguments::Named(named) => named.uri.clone(),
                 Arguments::Json(_) => None,
             };
-            Context::new(Arc::clone(&self.target), uri, facts, queue.clone(), server.notify())
+            Context::new(Arc::clone(&self.target), uri, *facts, queue.clone(), server.notify())
         });
         let endpoint_url = match needs.endpoint_url.then(|| shared.config.endpoint_url(request)).transpose() {
             Ok(url) => url.flatten(),
@@ -68,7 +77,11 @@ impl StartCall {
         let parts = match needs.parts || layered {
             true => {
                 let limit = self.target.timeout.unwrap_or(shared.config.tool_timeout);
-                match take(request, wanted, limit, &shared.lifespan).await {
+                let parts = match self.one_of_many {
+                    true => copy(request, wanted, limit, &shared.lifespan).await,
+                    false => take(request, wanted, limit, &shared.lifespan).await,
+                };
+                match parts {
                     Ok(parts) => Some(Box::new(parts)),
                     Err(rejection) => return Err(self.seat.refuse(rejection)),
                 }
@@ -86,12 +99,14 @@ impl StartCall {
             optional: false,
             target: self.target,
         };
-        let running = Running::start(call, &server.layers, self.revision, shared.config.tool_timeout);
+        let running =
+            Running::start(call, &server.layers, self.revision, shared.config.tool_timeout, self.trace.as_ref());
         let work = Work {
             running,
             session: self.session,
             pulse: None,
             waits: false,
+            retried: self.retried,
             revision: self.revision,
             seat: self.seat,
         };
@@ -199,6 +214,8 @@ pub(crate) struct Work {
     pulse: Option<Pulse>,
     /// Whether it has been polled in vain.
     waits: bool,
+    /// Whether it came with answers: what comes of it must not be cached (2026-07-28, server/utilities/caching).
+    retried: bool,
     revision: Revision,
     /// Last, so that it is given back when the handler is gone.
     seat: Seat,
@@ -271,9 +288,13 @@ impl Work {
         let encoder = &self.seat.shared.server.encoder;
         match (reply, &target.kind) {
             (Reply::Tool(result), Kind::Tool { wraps_output, .. }) => encoder.call(id, revision, result, *wraps_output),
-            (Reply::Resource(result), Kind::Resource { hints, .. }) => encoder.read(id, revision, result, *hints),
+            (Reply::Resource(result), Kind::Resource { hints, .. }) => {
+                let hints = if self.retried { CacheHints::default() } else { result.hints(*hints) };
+                encoder.read(id, revision, result, hints)
+            }
             (Reply::Prompt(result), Kind::Prompt) => encoder.prompt(id, revision, result),
             (Reply::Completion(result), Kind::Completion) => encoder.completion(id, revision, result),
+            (Reply::Method(result), Kind::Custom) => encoder.custom(id, revision, &result.members, &result.meta),
             (Reply::Error(error), _) => encode::error_in(revision, id, &error.0),
             // `masked` answers with the right kind.
             _ => self.encode(&target.masked(&"a layer answered with the reply of another method")),

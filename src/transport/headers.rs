@@ -56,6 +56,7 @@ pub(crate) struct Head<'a> {
     pub(crate) session_id: Field<'a>,
     pub(crate) method: Field<'a>,
     pub(crate) name: Field<'a>,
+    pub(crate) traceparent: Field<'a>,
     /// What few requests have, by name in lower case: further lines of `Accept`, and `Mcp-Param-*`.
     more: Vec<(&'a str, &'a [u8])>,
 }
@@ -80,6 +81,7 @@ impl<'a> Head<'a> {
                 "mcp-session-id" => &mut head.session_id,
                 "mcp-method" => &mut head.method,
                 "mcp-name" => &mut head.name,
+                "traceparent" => &mut head.traceparent,
                 parameter if parameter.starts_with(PARAMETER) => {
                     head.more.push((name, value));
                     continue;

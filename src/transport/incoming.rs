@@ -88,8 +88,7 @@ pub(crate) fn decide(
             stateless(revision, head, message, kind).map(Decision::Incoming)
         }
         (named, Some(newest)) => {
-            let revisions = shared.config.revisions;
-            let assumed = if revisions.contains(Revision::ASSUMED) { Revision::ASSUMED } else { newest };
+            let assumed = assumed(shared, newest);
             let named = named.filter(|revision| revision.era() == Era::Session);
             Ok(Decision::Session(WantedSession { named, assumed, opens }))
         }
@@ -98,6 +97,29 @@ pub(crate) fn decide(
             Err(Rejection::header_mismatch(text))
         }
     }
+}
+
+/// The session of a batch, or that it has none; `None` where batches are not known.
+pub(crate) async fn batch(
+    shared: &Shared,
+    head: &Head<'_>,
+    principal: Option<&Principal>,
+) -> Result<Option<(WantedSession, Option<Session>)>, Box<Rejection>> {
+    let named = version_header(head).and_then(|header| header.map(|version| served(shared, version)).transpose());
+    let (Ok(named), Some(newest)) = (named, shared.config.revisions.newest_session()) else { return Ok(None) };
+    if named.is_some_and(|revision| !revision.has_batches()) {
+        return Ok(None);
+    }
+    let wanted = WantedSession { named, assumed: assumed(shared, newest), opens: false };
+    let session = wanted.find(shared, head, principal).await?;
+    let otherwise = named.unwrap_or(wanted.assumed);
+    let revision = session.as_ref().map_or(otherwise, |session| session.record.revision);
+    Ok(revision.has_batches().then_some((wanted, session)))
+}
+
+/// What a request without session and header is taken for.
+fn assumed(shared: &Shared, newest: Revision) -> Revision {
+    if shared.config.revisions.contains(Revision::ASSUMED) { Revision::ASSUMED } else { newest }
 }
 
 /// The version that the header names, without the white space around it.

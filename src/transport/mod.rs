@@ -18,6 +18,8 @@
 //! Nothing is allocated for a request that a later step refuses. With CORS on, every reply is marked on its way out.
 
 pub(crate) mod accept;
+pub(crate) mod asking;
+mod batch;
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod config;
@@ -57,7 +59,7 @@ use self::config::FindPrincipal;
 use self::cors::Page;
 use self::headers::Head;
 use self::pending::PendingCall;
-use self::post::Received;
+use self::post::{Posted, Received};
 use self::rejection::Rejection;
 use self::request::RequestHead;
 use self::route::{Place, Route};
@@ -134,11 +136,11 @@ where
         let forwarded = shared.config.proxies.forwarded(request)?;
         guard::check(&shared.config.guard, &head, request.authority(), &forwarded)?;
     }
-    let sessions = shared.serves_sessions();
+    let (sessions, streams) = (shared.serves_sessions(), shared.server.identity.streams);
     let methods = || match route {
         Route::Health | Route::Ready => Cow::from(health::METHODS),
         Route::Custom(path) => shared.config.routes.methods(path).into(),
-        Route::Endpoint => route::methods(sessions).into(),
+        Route::Endpoint => route::methods(sessions, streams).into(),
     };
     if let Some(page) = page
         && cors::is_preflight(request)
@@ -170,15 +172,16 @@ where
     match method {
         Method::POST => {
             let principal = principal()?;
-            let accepts = accept::check_post(&head)?;
+            let accepts = accept::check_post(&head, streams)?;
             let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
             let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
-                Received::Reply(response) => Ok(Accepted::Reply(response)),
-                Received::Call(call) => Ok(Accepted::Call(call.start(shared, request).await?)),
+                Posted::Message(Received::Reply(response)) => Ok(Accepted::Reply(response)),
+                Posted::Message(Received::Call(call)) => Ok(Accepted::Call(call.start(shared, request).await?)),
+                Posted::Batch(batch) => Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await)),
             }
         }
-        Method::GET if sessions => {
+        Method::GET if sessions && streams => {
             session::stream::open(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
         }
         Method::DELETE if sessions => {

@@ -6,7 +6,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use mcp_mount::{AskError, Context, Elicit, Elicited, Limits, McpService, Tool, tool_fn};
+use mcp_mount::{AskError, CacheScope, Context, Elicit, Elicited, Limits, Mcp, McpService, Tool, resource_fn, tool_fn};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -301,6 +301,26 @@ async fn a_round_ends_at_once_and_its_handler_is_dropped() {
     assert_eq!((keys, began.elapsed()), (vec!["roots".to_owned()], Duration::ZERO));
     probe.started().await;
     probe.dropped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_depends_on_answers_is_not_for_a_cache() {
+    let read = |ctx: Context| async move { ctx.roots("roots").await.map(|roots| roots.len().to_string()) };
+    let resource =
+        resource_fn("test://roots", "roots", read).ttl(Duration::from_secs(60)).cache_scope(CacheScope::Public);
+    let mcp = Mcp::new("rig", "1").resource(resource).build().unwrap();
+    let read = async |more: Value| {
+        let mut params = json!({"uri": "test://roots"});
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = everything();
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        modern("resources/read", params).header("mcp-name", "test://roots").to(&mcp).await
+    };
+    let asked = read(json!({})).await;
+    let (_, state) = asks(&asked);
+    assert!(asked.result().get("ttlMs").is_none() && asked.result().get("cacheScope").is_none(), "{asked}");
+    let answered = read(json!({"requestState": state, "inputResponses": {"roots": {"roots": []}}})).await.result();
+    assert_eq!((&answered["ttlMs"], &answered["cacheScope"]), (&json!(0), &json!("private")), "{answered}");
+    assert_eq!(answered["contents"][0]["text"], "0");
 }
 
 #[tokio::test(start_paused = true)]

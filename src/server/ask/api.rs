@@ -122,7 +122,6 @@ impl Context {
             return Err(invalid(key, &"the URL must be absolute, as https://example.com/connect"));
         }
         let id = Uuid::new_v4().to_string();
-        self.asks().lock().urls.push((key.into(), id.clone()));
         let answer = self.ask(key, InputRequest::Url { message: message.into(), url: url.into(), id }).await?;
         let action = read_elicit_result(answer.get()).map_err(|fault| self.malformed(key, fault))?;
         Ok(action.map(|_| ()))
@@ -134,7 +133,7 @@ impl Context {
         let Asking::Session(_) = &self.facts().asking else { return };
         let id = self.asks().lock().urls.iter().find(|(asked, _)| **asked == *key).map(|(_, id)| id.clone());
         if let (Some(id), Some(outbound), false) = (id, self.outbound(), self.is_cancelled()) {
-            outbound.send(requests::elicitation_complete(&id), None).await;
+            outbound.send(requests::elicitation_complete(&id)).await;
         }
     }
 
@@ -204,6 +203,9 @@ impl Context {
             return Err(AskError::Unreachable { key: key.into(), reason: why.reason() });
         }
         self.take_key(key, key)?;
+        if let InputRequest::Url { id, .. } = &request {
+            self.asks().lock().urls.push((key.into(), id.clone()));
+        }
         for capability in request.capabilities() {
             self.require(capability).map_err(AskError::MissingCapability)?;
         }

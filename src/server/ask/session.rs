@@ -27,7 +27,7 @@ pub(super) async fn ask(
     let _waiting = asks.wait();
     let patience = conversation.patience;
     let answered = timeout(patience, async {
-        outbound.send(requests::request(&asked.expected.id(), method, params), None).await;
+        outbound.send(requests::request(&asked.expected.id(), method, params)).await;
         asked.open = true;
         tokio::select! {
             answer = asked.expected.answer() => Ok(answer),

@@ -4,6 +4,7 @@
 //! since is asked again. It opens only for the principal, the method, the name and the arguments that it was made for, and
 //! only for a while. It does not keep an answer from being used twice: nothing on the server remembers it.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::auth::Principal;
 use crate::protocol::canonical::canonical;
 use crate::server::call::{Arguments, Named};
 use crate::server::seal::Keys;
+use crate::server::target::Target;
 
 /// The longest `requestState`, as it travels: bytes.
 pub(crate) const LONGEST: usize = 64 * 1024;
@@ -40,8 +42,7 @@ pub(crate) struct Payload {
 #[derive(Debug)]
 pub(crate) struct Binding {
     pub(crate) principal: Option<Principal>,
-    pub(crate) method: &'static str,
-    pub(crate) name: String,
+    pub(crate) target: Arc<Target>,
     pub(crate) arguments: Arguments,
 }
 
@@ -121,8 +122,8 @@ impl Binding {
             digest.update(text.unwrap_or_default());
         };
         add(self.principal.as_ref().map(Principal::id));
-        add(Some(self.method));
-        add(Some(&self.name));
+        add(Some(self.target.method()));
+        add(Some(&self.target.name));
         match &self.arguments {
             Arguments::Json(json) => add(Some(&canonical_arguments(json.as_ref()))),
             Arguments::Named(named) => {
@@ -161,13 +162,14 @@ pub(crate) fn question(text: &str) -> u128 {
 mod tests {
     use super::*;
 
+    use crate::{prompt_fn, tool_fn};
+
     const LIFETIME: Duration = Duration::from_secs(600);
 
     fn binding(principal: Option<&str>, name: &str, arguments: &'static str) -> Binding {
         Binding {
             principal: principal.map(Principal::new),
-            method: "tools/call",
-            name: name.into(),
+            target: tool_fn(name, "", || ()).target,
             arguments: Arguments::Json(Some(Bytes::from_static(arguments.as_bytes()))),
         }
     }
@@ -191,7 +193,10 @@ mod tests {
             binding(None, "deploy", r#"{"to":"production","now":true}"#),
             binding(Some("alice"), "delete", r#"{"to":"production","now":true}"#),
             binding(Some("alice"), "deploy", r#"{"to":"staging","now":true}"#),
-            Binding { method: "prompts/get", ..binding(Some("alice"), "deploy", r#"{"to":"production","now":true}"#) },
+            Binding {
+                target: prompt_fn("deploy", "", || "").target,
+                ..binding(Some("alice"), "deploy", r#"{"to":"production","now":true}"#)
+            },
         ] {
             assert_eq!(seals.open(&sealed, &other).unwrap_err(), StateFault::Foreign, "{other:?}");
         }
