@@ -68,7 +68,10 @@ pub use transport::session::Sessions;
 
 /// What a [`Store`] is asked for, and what it answers: for those who write one.
 pub mod stores {
-    pub use crate::store::{Cap, Expect, Key, Kind, Reserved, StoreError, StoreFuture, Stored};
+    pub use crate::store::{
+        Appended, Cap, Expect, Key, Kind, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, Reserved, StoreError,
+        StoreFuture, Stored,
+    };
 }
 
 /// Makes a function a tool.

@@ -127,6 +127,36 @@ impl Context {
         self.log(LogLevel::Error, data).await;
     }
 
+    /// Ends the connection that carries the reply, and not the call: the client comes back for what is said from now on,
+    /// the answer included, when [`Sessions::retry_interval`](crate::Sessions::retry_interval) has passed. A long call need
+    /// not hold a connection (2025-11-25, basic/transports, «Sending Messages to the Server»). Messages that were sent
+    /// before still go out.
+    ///
+    /// It does nothing, but for a line in the log at debug level, where the client does not know to come back, or has
+    /// nothing to come back for: outside of 2025-11-25, without a session, without an
+    /// [event log](crate::Sessions::event_log), in a shutdown, or if the client takes no stream. A handler that ends right
+    /// after it answers on the connection that is there. Doing it twice is fine.
+    ///
+    /// ```
+    /// use mcp_mount::Context;
+    /// use std::time::Duration;
+    ///
+    /// async fn render(ctx: Context) -> &'static str {
+    ///     ctx.info("rendering, which takes a minute").await;
+    ///     ctx.close_stream().await;
+    ///     tokio::time::sleep(Duration::from_secs(55)).await;
+    ///     "rendered"
+    /// }
+    /// # let _ = mcp_mount::tool_fn("render", "Render", render);
+    /// ```
+    pub async fn close_stream(&self) {
+        take_turns().await;
+        let closes = self.shared.outbound.as_ref().is_some_and(|outbound| outbound.ask_to_close());
+        if !closes {
+            tracing::debug!(name = self.name(), "the stream is not closed: its client could not come back for it");
+        }
+    }
+
     /// Whether the call is over: cancelled by its client, timed out, cut by a shutdown, or answered.
     ///
     /// The handler itself is dropped then; this is for what it started elsewhere.

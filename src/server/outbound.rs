@@ -1,4 +1,9 @@
 //! What a running call says before its answer: a bounded queue between the handler and whoever reads the reply.
+//!
+//! A call whose stream can be resumed has a [recorder](recorded) in between.
+
+pub(crate) mod recorded;
+mod watch;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +14,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use self::recorded::Recorded;
 use super::pace::Pace;
 
 /// How much may wait in a queue, and how long it may wait.
@@ -30,6 +36,8 @@ pub(crate) struct Outbound {
     /// The reader went away, was too slow, or has read the answer.
     gone: Notify,
     limits: QueueLimits,
+    /// Whether the handler may end the connection before its answer.
+    closable: bool,
 }
 
 #[derive(Debug)]
@@ -44,6 +52,10 @@ struct State {
     reader: Option<Waker>,
     /// Since when something waits that nobody has read.
     unread: Option<Instant>,
+    /// Whether the handler wants the connection to end.
+    close_asked: bool,
+    /// What is between the queue and the reader, if the stream can be resumed.
+    recorded: Option<Box<Recorded>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,21 +64,32 @@ enum End {
     Open,
     /// The answer is the last in the queue.
     Answered,
-    /// The reader went away; what is sent is dropped.
+    /// The reader went away; what is sent is dropped. Never so in a queue that is recorded.
     Gone,
-    /// The reader did not read for too long; the reply breaks off.
+    /// The reader did not read for too long; the reply breaks off. Never so in a queue that is recorded.
     Cut,
 }
 
 /// What the reader finds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Read {
+pub(crate) enum Read<T = VecDeque<Bytes>> {
     /// All that waits, and whether more can come.
-    Messages { messages: VecDeque<Bytes>, last: bool },
+    Messages { messages: T, last: bool },
     /// Nothing more comes.
     End,
     /// The reply broke off, because nobody read it.
     Cut,
+}
+
+impl<T> Read<T> {
+    /// The same, with the messages made into something else.
+    pub(crate) fn map<U>(self, make: impl FnOnce(T) -> U) -> Read<U> {
+        match self {
+            Self::Messages { messages, last } => Read::Messages { messages: make(messages), last },
+            Self::End => Read::End,
+            Self::Cut => Read::Cut,
+        }
+    }
 }
 
 impl Outbound {
@@ -79,8 +102,15 @@ impl Outbound {
             pace: Pace::default(),
             reader: None,
             unread: None,
+            close_asked: false,
+            recorded: None,
         };
-        Self { state: Mutex::new(state), room: Notify::new(), gone: Notify::new(), limits }
+        Self { state: Mutex::new(state), room: Notify::new(), gone: Notify::new(), limits, closable: false }
+    }
+
+    /// Lets the handler end the connection before its answer, if `closable`.
+    pub(crate) fn closable(self, closable: bool) -> Self {
+        Self { closable, ..self }
     }
 
     /// Sends a message, waiting for room if the queue is full. A queue that nobody has read for too long is cut.
@@ -99,7 +129,7 @@ impl Outbound {
                     wake(reader);
                     return;
                 }
-                *state.unread.get_or_insert_with(Instant::now) + self.limits.stall
+                state.unread_since() + self.limits.stall
             };
             if timeout_at(patience, room).await.is_err() {
                 self.cut_if_stalled();
@@ -111,20 +141,10 @@ impl Outbound {
     pub(crate) fn send_now(&self, message: Bytes) {
         let mut state = self.lock();
         if state.end == End::Open && self.has_room(&state, message.len()) {
+            state.push_late_progress();
             let reader = state.push(message);
             drop(state);
             wake(reader);
-        }
-    }
-
-    /// Resolves when nobody will read what is sent: the reader went away or was cut off.
-    pub(crate) async fn left(&self) {
-        loop {
-            let gone = self.gone.notified();
-            if matches!(self.lock().end, End::Gone | End::Cut) {
-                return;
-            }
-            gone.await;
         }
     }
 
@@ -143,7 +163,7 @@ impl Outbound {
             None
         } else {
             // So that it looks at the clock.
-            state.reader.take()
+            state.taker()
         };
         drop(state);
         wake(reader);
@@ -161,11 +181,11 @@ impl Outbound {
         }
     }
 
-    /// Resolves when something waits, without taking it.
+    /// Resolves when something waits, without taking it, or when the connection has to end.
     pub(crate) fn poll_message(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let mut state = self.lock();
         state.poll_late_progress(cx);
-        if state.queue.is_empty() {
+        if state.queue.is_empty() && !state.close_asked {
             state.wait(cx);
             return Poll::Pending;
         }
@@ -212,53 +232,26 @@ impl Outbound {
         if state.end == End::Cut {
             return;
         }
-        state.end = End::Gone;
-        let reader = state.clear();
+        let reader = match &mut state.recorded {
+            Some(recorded) => {
+                recorded.leave();
+                state.forget_ready()
+            }
+            None => {
+                state.end = End::Gone;
+                state.clear()
+            }
+        };
         drop(state);
         drop(reader);
         self.room.notify_waiters();
         self.gone.notify_waiters();
     }
 
-    /// Watches over the reader: resolves when it went away, has read the answer, or was cut off since it did not read
-    /// for too long.
-    pub(crate) async fn watch(&self) {
-        loop {
-            let gone = self.gone.notified();
-            let look_again = {
-                let mut state = self.lock();
-                match state.end {
-                    End::Gone | End::Cut => return,
-                    End::Answered if state.queue.is_empty() => return,
-                    // A quiet handler is not a slow reader.
-                    End::Open | End::Answered if state.queue.is_empty() => Instant::now() + self.limits.stall,
-                    End::Open | End::Answered => *state.unread.get_or_insert_with(Instant::now) + self.limits.stall,
-                }
-            };
-            if timeout_at(look_again, gone).await.is_err() {
-                self.cut_if_stalled();
-            }
-        }
-    }
-
     fn has_room(&self, state: &State, bytes: usize) -> bool {
+        let waiting = state.queue.len() + state.recorded.as_ref().map_or(0, |recorded| recorded.waiting());
         // A message larger than the whole budget passes alone.
-        state.queue.is_empty() || (state.queue.len() < self.limits.events && state.bytes + bytes <= self.limits.bytes)
-    }
-
-    fn cut_if_stalled(&self) {
-        let mut state = self.lock();
-        let stalled = state.unread.is_some_and(|since| since.elapsed() >= self.limits.stall);
-        if !stalled || state.queue.is_empty() || !matches!(state.end, End::Open | End::Answered) {
-            return;
-        }
-        tracing::debug!(stall_ms = self.limits.stall.as_millis(), "a stream was not read for too long: cutting it");
-        state.end = End::Cut;
-        let reader = state.clear();
-        drop(state);
-        wake(reader);
-        self.room.notify_waiters();
-        self.gone.notify_waiters();
+        waiting == 0 || (waiting < self.limits.events && state.bytes + bytes <= self.limits.bytes)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -274,27 +267,68 @@ impl State {
         }
     }
 
-    /// Answers who is to be woken.
-    #[must_use]
-    fn push(&mut self, message: Bytes) -> Option<Waker> {
-        // From now on somebody has to read.
-        self.unread.get_or_insert_with(Instant::now);
-        self.bytes += message.len();
-        self.queue.push_back(message);
-        self.reader.take()
-    }
-
-    /// Moves progress that waits to the queue. Whoever calls this is going to wake the reader, or is the reader.
-    fn push_late_progress(&mut self) {
-        if let Some(message) = self.pace.take() {
-            self.reader = self.push(message);
+    /// Since when the reader is waited for, if it is.
+    fn unread_since(&mut self) -> Instant {
+        match &self.recorded {
+            // The recorder is no slow reader.
+            Some(recorded) if !recorded.awaits_reader() => Instant::now(),
+            _ => *self.unread.get_or_insert_with(Instant::now),
         }
     }
 
-    /// The same for the reader, once its time has come.
+    /// Whether something waits for the reader, who is there.
+    fn awaits_reader(&self) -> bool {
+        match &self.recorded {
+            Some(recorded) => recorded.awaits_reader(),
+            None => !self.queue.is_empty() && matches!(self.end, End::Open | End::Answered),
+        }
+    }
+
+    /// Whether the reader has read all there will be, or will never read it.
+    fn is_read_out(&self) -> bool {
+        match (&self.recorded, self.end) {
+            (Some(recorded), _) => recorded.is_read_out(),
+            (None, End::Gone | End::Cut) => true,
+            (None, End::Answered) => self.queue.is_empty(),
+            (None, End::Open) => false,
+        }
+    }
+
+    /// Answers who is to be woken.
+    #[must_use]
+    fn push(&mut self, message: Bytes) -> Option<Waker> {
+        self.enqueue(message);
+        self.taker()
+    }
+
+    fn enqueue(&mut self, message: Bytes) {
+        self.bytes += message.len();
+        self.queue.push_back(message);
+        if self.recorded.is_none() {
+            // From now on somebody has to read.
+            self.unread.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Who takes what is queued.
+    fn taker(&mut self) -> Option<Waker> {
+        match &mut self.recorded {
+            Some(recorded) => recorded.take_recorder(),
+            None => self.reader.take(),
+        }
+    }
+
+    /// Moves progress that waits to the queue. Whoever calls this is going to wake the one who takes it, or is that one.
+    fn push_late_progress(&mut self) {
+        if let Some(message) = self.pace.take() {
+            self.enqueue(message);
+        }
+    }
+
+    /// The same for the one who takes it, once its time has come.
     fn poll_late_progress(&mut self, cx: &mut TaskContext<'_>) {
         if let Some(message) = self.pace.poll(cx) {
-            self.reader = self.push(message);
+            self.enqueue(message);
         }
     }
 
@@ -314,89 +348,4 @@ fn wake(reader: Option<Waker>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-    use std::sync::Arc;
-
-    use super::*;
-
-    fn queue() -> Arc<Outbound> {
-        Arc::new(Outbound::new(QueueLimits { events: 2, bytes: 10, stall: Duration::from_secs(30) }))
-    }
-
-    fn message(text: &'static str) -> Bytes {
-        Bytes::from_static(text.as_bytes())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_queue_waits_for_its_reader_and_loses_nothing() {
-        let queue = queue();
-        let writer = {
-            let queue = Arc::clone(&queue);
-            async move {
-                for text in ["one", "two", "three", "four"] {
-                    queue.send(message(text)).await;
-                }
-                queue.finish(message("answer"));
-            }
-        };
-        let reader = async {
-            let mut read = Vec::new();
-            while let Read::Messages { messages, last } = poll_fn(|cx| queue.poll_read(cx)).await {
-                read.extend(messages);
-                if last {
-                    break;
-                }
-            }
-            read
-        };
-        let ((), read) = tokio::join!(writer, reader);
-        assert_eq!(read, ["one", "two", "three", "four", "answer"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_queue_that_nobody_reads_is_cut_after_the_stall() {
-        let queue = queue();
-        let began = Instant::now();
-        for text in ["one", "two", "three"] {
-            queue.send(message(text)).await;
-        }
-        assert_eq!(began.elapsed(), Duration::from_secs(30));
-        queue.watch().await;
-        assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
-        queue.send(message("dropped")).await;
-        assert!(queue.take().is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn progress_never_goes_back() {
-        let queue = queue();
-        queue.send_progress(message("6"), 6.0);
-        queue.send_progress(message("5"), 5.0);
-        assert_eq!(queue.take(), [message("6")]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_single_message_that_nobody_reads_is_cut_too() {
-        let queue = queue();
-        queue.send(message("one")).await;
-        let began = Instant::now();
-        queue.watch().await;
-        assert_eq!(began.elapsed(), Duration::from_secs(30));
-        assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_reader_that_comes_back_in_time_keeps_its_stream() {
-        let queue = queue();
-        queue.send(message("one")).await;
-        queue.send(message("two")).await;
-        let late = async {
-            tokio::time::sleep(Duration::from_secs(29)).await;
-            poll_fn(|cx| queue.poll_read(cx)).await
-        };
-        let (read, ()) = tokio::join!(late, queue.send(message("three")));
-        assert_eq!(read, Read::Messages { messages: [message("one"), message("two")].into(), last: false });
-        assert_eq!(queue.take(), [message("three")]);
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use super::pending::PendingCall;
 use super::read::Share;
 use super::rejection::Rejection;
 use super::request::{RequestHead, copy, take};
+use super::resume::Recording;
 use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
@@ -60,7 +61,12 @@ impl StartCall {
         request: &mut R,
     ) -> Result<PendingCall<'a>, Box<Rejection>> {
         let (server, needs) = (&shared.server, &self.target.needs);
-        let queue = (needs.context && self.accepts.sse).then(|| Arc::new(Outbound::new(shared.config.queue)));
+        let recording = Recording::of(shared, self.session, self.revision);
+        let queue = (needs.context && self.accepts.sse).then(|| {
+            // Who has no primer does not know to come back for what has not begun.
+            let closable = recording.is_some_and(|recording| recording.primer.is_some());
+            Arc::new(Outbound::new(shared.config.queue).closable(closable))
+        });
         let context = self.facts.map(|facts| {
             let uri = match &self.arguments {
                 Arguments::Named(named) => named.uri.clone(),
@@ -110,7 +116,7 @@ impl StartCall {
             revision: self.revision,
             seat: self.seat,
         };
-        Ok(PendingCall::new(shared, work, queue, self.accepts, self.on_disconnect))
+        Ok(PendingCall::new(shared, work, queue, recording, self.accepts, self.on_disconnect))
     }
 }
 
@@ -250,6 +256,11 @@ impl Work {
         drop(running);
         seat.give_back();
         seat
+    }
+
+    /// Gives the call up, since its client is gone.
+    pub(crate) fn abandon(&mut self) -> Finished {
+        self.finish(&Outcome::Cancelled)
     }
 
     fn finish(&mut self, outcome: &Outcome) -> Finished {

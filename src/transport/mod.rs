@@ -40,6 +40,7 @@ pub(crate) mod read;
 pub(crate) mod rejection;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod resume;
 pub(crate) mod route;
 pub(crate) mod service;
 pub(crate) mod session;

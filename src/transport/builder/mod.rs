@@ -12,6 +12,7 @@ use super::forwarded::Proxies;
 use super::guard::{Guard, Hosts, Origins};
 use super::http_layer::HttpLayers;
 use super::public::{Public, PublicUrl};
+use super::resume::readers::Readers;
 use super::route::Routes;
 use super::service::{McpService, Mounted, Permits, Shared};
 use super::session::live::LiveSessions;
@@ -135,7 +136,8 @@ impl Mcp {
         self
     }
 
-    /// Keeps sessions elsewhere than in this process, so that they outlive it or are shared by several. Default:
+    /// Keeps sessions, and what their streams have said, elsewhere than in this process, so that they outlive it or are
+    /// shared by several. Default:
     /// [`Memory`].
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
@@ -217,6 +219,11 @@ impl Mcp {
                         without sessions";
             return Err(BuildError::setting(text));
         }
+        if self.sessions.retry_interval.is_zero() {
+            return Err(BuildError::setting(
+                "sessions: retry_interval is zero; clients would come back without a pause",
+            ));
+        }
         let (calls_in_flight, open_streams) = (self.limits.calls_in_flight, self.limits.open_streams);
         let (origins, cors) = (self.origins?, self.cors?);
         let public = Public::new(self.base_url.transpose()?, self.public_url.transpose()?);
@@ -241,6 +248,7 @@ impl Mcp {
             settings: self.sessions,
             store: self.store.unwrap_or_else(|| Arc::new(Memory::new())),
             live: Arc::new(LiveSessions::new()),
+            readers: Arc::new(Readers::new()),
             // Twice within the idle time at least, and twice before a live session could be taken for an idle one.
             beat: config.keep_alive.min(self.sessions.idle / 2).min(EVICTABLE_AFTER / 2),
         };
