@@ -2,7 +2,6 @@
 roots. The tools that ask are the same in both eras; how the questions travel differs, and is looked at on the wire."""
 
 import asyncio
-import contextlib
 import json
 
 import common
@@ -172,8 +171,7 @@ class Asking:
         await self.side.cancel(call, "test_elicitation")
         await until(over, "the end of the question")
         call.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await call
+        await asyncio.gather(call, return_exceptions=True)
 
     async def unasked(self):
         # This connection offers nothing that could be asked.

@@ -1,4 +1,4 @@
-"""The MCP Inspector's command line against `everything`: `everything.py NODE INSPECTOR URL PAGED_URL`.
+"""The MCP Inspector's command line against `everything`: `everything.py NODE INSPECTOR URL PAGED_URL CUT_URL`.
 
 Each command is a process of its own, with a connection of its own, which prints the result of one request. NODE runs
 INSPECTOR, the Inspector's launcher. Only the standard library is used.
@@ -41,6 +41,9 @@ CANNOT = {
     "rounds": NO_USER,
     "prompt_asks": NO_USER,
     "withdrawn": NO_USER,
+    "resume": "the command line asks for no progress, in whose midst a connection could be cut",
+    "away": NOT_SHOWN,
+    "by_token": "every command is a connection of its own",
     "end": "the command line does not show its session",
 }
 
@@ -138,6 +141,11 @@ class Exercise(exercise.Exercise):
             else:
                 equal((result["isError"], common.text_of(result)), (True, needs))
 
+    async def polling(self):
+        # The SDK that it stands on comes back by itself.
+        result = await self.side.call("test_reconnection", {})
+        equal(common.text_of(result), "The client came back for this.")
+
     async def pages(self):
         # It walks through the pages by itself.
         whole, walked = [await side.page("tools/list") for side in (self.side, self.paged)]
@@ -149,7 +157,7 @@ async def connect(command, era, url, _answers):
     yield Cli(command, era, url)
 
 
-async def main(node, inspector, url, paged_url):
+async def main(node, inspector, *urls):
     package = Path(inspector).parents[3] / "package.json"
     version = json.loads(package.read_text())["version"]
     with tempfile.TemporaryDirectory() as home:
@@ -159,7 +167,7 @@ async def main(node, inspector, url, paged_url):
         async def era(name):
             report = Report("MCP Inspector", version)
             connecting = functools.partial(connect, [node, inspector], name)
-            await exercise.run(report, connecting, url, paged_url, CANNOT, Exercise)
+            await exercise.run(report, connecting, urls, CANNOT, Exercise)
 
         await asyncio.gather(era(SESSION), era(STATELESS))
 

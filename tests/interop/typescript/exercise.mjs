@@ -6,14 +6,20 @@ import assert from 'node:assert/strict';
 
 import { Answers, asking } from './asking.mjs';
 import { Inbox, Recorder, REVISION, refused, SESSION, STATELESS, textOf, until, within } from './common.mjs';
+import { resuming } from './resuming.mjs';
 
 const WATCHED = 'test://watched-resource';
 const FEATURE_WITHIN = 30_000;
+const NOT_RESUMED = '2026-07-28 resumes no streams';
 const NOT_IN_ERA = {
     [SESSION]: { header: 'since 2026-07-28', cache: 'since 2026-07-28' },
     [STATELESS]: {
         ping: 'not in 2026-07-28',
         withdrawn: 'in 2026-07-28 no call runs while the client is asked',
+        resume: NOT_RESUMED,
+        polling: NOT_RESUMED,
+        away: NOT_RESUMED,
+        by_token: NOT_RESUMED,
         end: '2026-07-28 has no sessions'
     }
 };
@@ -262,13 +268,15 @@ async function end({ side, recorder, url }) {
  * features why the client lacks them.
  */
 export async function run({ client, version, era, connect, cannot = {} }) {
-    const [url, pagedUrl] = process.argv.slice(2).map(each => new URL(each));
-    const [recorder, pagedRecorder, inbox, answers] = [new Recorder(), new Recorder(), new Inbox(), new Answers()];
+    const [url, pagedUrl, cutUrl] = process.argv.slice(2).map(each => new URL(each));
+    const [recorder, pagedRecorder, cutRecorder] = [new Recorder(), new Recorder(), new Recorder()];
+    const [inbox, cutInbox, answers] = [new Inbox(), new Inbox(), new Answers()];
     const side = await within(FEATURE_WITHIN, connect(url, recorder, inbox, answers));
     const paged = await within(FEATURE_WITHIN, connect(pagedUrl, pagedRecorder, new Inbox()));
-    const all = { url, side, recorder, inbox, answers, paged, pagedRecorder };
+    const cut = await within(FEATURE_WITHIN, connect(cutUrl, cutRecorder, cutInbox));
+    const all = { url, side, recorder, inbox, answers, paged, pagedRecorder, cut, cutRecorder, cutInbox };
     const lacking = { ...cannot, ...NOT_IN_ERA[era] };
-    for (const [feature, check] of Object.entries({ ...features, ...asking, end })) {
+    for (const [feature, check] of Object.entries({ ...features, ...asking, ...resuming, end })) {
         let ok = true;
         let note = '';
         if (feature in lacking) {
@@ -285,4 +293,5 @@ export async function run({ client, version, era, connect, cannot = {} }) {
     }
     await side.client.close();
     await paged.client.close();
+    await cut.client.close();
 }

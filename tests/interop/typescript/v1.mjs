@@ -1,4 +1,4 @@
-// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL`. It knows the session era only.
+// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL CUT_URL`. It knows the session era only.
 
 import { createRequire } from 'node:module';
 
@@ -54,6 +54,15 @@ async function connect(url, recorder, inbox, answers) {
             if (uri) await client.subscribeResource({ uri });
             await during();
             if (uri) await client.unsubscribeResource({ uri });
+        },
+        async attached(sessionId, protocolVersion, inbox) {
+            const client = new Client({ name: 'interop', version: '1.0.0' });
+            client.fallbackNotificationHandler = inbox.put;
+            const transport = new StreamableHTTPClientTransport(url, { sessionId });
+            transport.setProtocolVersion(protocolVersion);
+            await client.connect(transport);
+            const call = (name, args, options) => client.callTool({ name, arguments: args }, undefined, options);
+            return { client, call };
         },
         end: () => transport.terminateSession()
     };

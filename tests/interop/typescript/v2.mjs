@@ -1,4 +1,4 @@
-// The client of the TypeScript SDK 2.x against `everything`: `v2.mjs URL PAGED_URL`. It knows both eras; which one to
+// The client of the TypeScript SDK 2.x against `everything`: `v2.mjs URL PAGED_URL CUT_URL`. It knows both eras; which one to
 // speak it is told by `mode`.
 
 import { createRequire } from 'node:module';
@@ -56,6 +56,14 @@ function connecting(era) {
                 }
                 await during();
                 await subscription.close();
+            },
+            async attached(sessionId, protocolVersion, inbox) {
+                const client = new Client({ name: 'interop', version: '1.0.0' });
+                client.fallbackNotificationHandler = inbox.put;
+                const transport = new StreamableHTTPClientTransport(url, { sessionId, protocolVersion });
+                await client.connect(transport);
+                const call = (name, args, options) => client.callTool({ name, arguments: args }, options);
+                return { client, call };
             },
             end: () => transport.terminateSession()
         };
