@@ -39,6 +39,9 @@ pub(crate) struct ServerBuilder {
     pub(crate) prompts: Vec<Prompt>,
     pub(crate) methods: Vec<Target>,
     pub(crate) extensions: Vec<(String, Value)>,
+    /// Whether the arguments of all tools are validated.
+    #[cfg(feature = "jsonschema")]
+    pub(crate) validates: bool,
     /// Whether replies are never streams.
     pub(crate) json_only: bool,
     pub(crate) states: States,
@@ -62,6 +65,8 @@ impl ServerBuilder {
             prompts: Vec::new(),
             methods: Vec::new(),
             extensions: Vec::new(),
+            #[cfg(feature = "jsonschema")]
+            validates: false,
             json_only: false,
             states,
             layers: Layers::default(),
@@ -80,7 +85,12 @@ impl ServerBuilder {
         }
         check_icons(&self.implementation.icons, "server", &self.implementation.name)
             .map_err(|fault| BuildError::setting(format!("icons: {fault}")))?;
-        let registry = Registry::new(self.page);
+        #[cfg_attr(not(feature = "jsonschema"), expect(unused_mut, reason = "nothing else is set"))]
+        let mut registry = Registry::new(self.page);
+        #[cfg(feature = "jsonschema")]
+        {
+            registry.validates = self.validates;
+        }
         registry.add_tools(self.tools, &self.states)?;
         registry.add_resources(self.resources, &self.states)?;
         registry.add_prompts(self.prompts, &self.states)?;

@@ -148,6 +148,15 @@ impl Call {
         self.principal.as_ref()
     }
 
+    /// The arguments of a tool, as they were sent.
+    #[cfg(feature = "jsonschema")]
+    pub(super) fn json_arguments(&self) -> Option<&[u8]> {
+        match &self.arguments {
+            Arguments::Json(json) => json.as_deref(),
+            Arguments::Named(_) => None,
+        }
+    }
+
     fn named(&self) -> Option<&Named> {
         match &self.arguments {
             Arguments::Named(named) => Some(named),

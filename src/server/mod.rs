@@ -32,4 +32,6 @@ pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod target;
 pub(crate) mod tool;
+#[cfg(feature = "jsonschema")]
+pub(crate) mod validate;
 pub(crate) mod variables;

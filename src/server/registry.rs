@@ -31,11 +31,16 @@ pub(crate) struct Registry {
     /// Templates, by their text.
     pub(crate) templates: Shelf<Resource>,
     pub(crate) prompts: Shelf<Prompt>,
+    /// Whether the arguments of all tools are validated.
+    #[cfg(feature = "jsonschema")]
+    pub(crate) validates: bool,
 }
 
 impl Registry {
     pub(crate) fn new(page: usize) -> Self {
         Self {
+            #[cfg(feature = "jsonschema")]
+            validates: false,
             tools: Shelf::new(Layout { member: "tools", page }),
             resources: Shelf::new(Layout { member: "resources", page }),
             templates: Shelf::new(Layout { member: "resourceTemplates", page }),
@@ -44,7 +49,10 @@ impl Registry {
     }
 
     pub(crate) fn add_tools(&self, tools: Vec<Tool>, states: &States) -> Result<(), BuildError> {
-        let ready = tools.into_iter().map(|tool| check_tool(tool, states)).collect::<Result<Vec<_>, _>>()?;
+        let ready = tools.into_iter().map(|tool| check_tool(tool, states));
+        #[cfg(feature = "jsonschema")]
+        let ready = ready.map(|tool| tool?.with_check(self.validates).map_err(|fault| invalid_tool(&fault)));
+        let ready = ready.collect::<Result<Vec<_>, _>>()?;
         self.tools.add(ready).map_err(|(tool, _)| {
             let text = format!("tools: two tools have the name `{}`; rename one", tool.name());
             BuildError::new(BuildErrorKind::DuplicateTool, text)
@@ -120,7 +128,7 @@ impl Listed for Prompt {
 }
 
 fn check_tool(tool: Tool, states: &States) -> Result<Tool, BuildError> {
-    let invalid = |fault: String| BuildError::new(BuildErrorKind::InvalidTool, format!("tools: {fault}"));
+    let invalid = |fault: String| invalid_tool(&fault);
     if let Some(fault) = tool::fault(&tool) {
         return Err(invalid(fault));
     }
@@ -132,6 +140,10 @@ fn check_tool(tool: Tool, states: &States) -> Result<Tool, BuildError> {
     check_meta(&tool.definition.meta, "tool", tool.name()).map_err(invalid)?;
     check_target(&tool.target, states, BuildErrorKind::InvalidTool)?;
     tool.ready().map_err(invalid)
+}
+
+fn invalid_tool(fault: &str) -> BuildError {
+    BuildError::new(BuildErrorKind::InvalidTool, format!("tools: {fault}"))
 }
 
 fn check_resource(resource: &Resource, states: &States) -> Result<(), BuildError> {

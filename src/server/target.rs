@@ -9,6 +9,8 @@ use super::extract::Needs;
 use super::handler::{ErasedHandler, HandlerFuture};
 use super::mirror::HeaderParam;
 use super::result::mask;
+#[cfg(feature = "jsonschema")]
+use super::validate::Check;
 use crate::lifespan::spawner::on_thread;
 use crate::protocol::caching::CacheHints;
 use crate::protocol::method::Method;
@@ -26,6 +28,9 @@ pub(crate) struct Target {
     pub(crate) on_disconnect: Option<OnDisconnect>,
     /// Whether it runs on a thread of its own.
     pub(crate) blocking: bool,
+    /// What the arguments must be, beyond what their type says.
+    #[cfg(feature = "jsonschema")]
+    pub(crate) check: Option<Check>,
 }
 
 /// What the handler serves, with what only that has.
@@ -49,7 +54,17 @@ pub(crate) enum Kind {
 
 impl Target {
     pub(crate) fn new(kind: Kind, name: String, needs: Needs, handler: ErasedHandler) -> Self {
-        Self { kind, name, needs, handler, timeout: None, on_disconnect: None, blocking: false }
+        Self {
+            kind,
+            name,
+            needs,
+            handler,
+            timeout: None,
+            on_disconnect: None,
+            blocking: false,
+            #[cfg(feature = "jsonschema")]
+            check: None,
+        }
     }
 
     /// The method that calls it.
@@ -81,6 +96,12 @@ impl Target {
 
     /// Runs the handler, on a thread of its own if it blocks.
     pub(crate) fn run(&self, mut call: Call) -> HandlerFuture {
+        #[cfg(feature = "jsonschema")]
+        if let Some(check) = &self.check
+            && let Some(fault) = check.fault(call.json_arguments())
+        {
+            return Box::pin(ready(Ok(Reply::Tool(CallToolResult::error(fault)))));
+        }
         if !self.blocking {
             return self.handler.call(call);
         }

@@ -108,6 +108,14 @@ impl Mcp {
         self
     }
 
+    /// Checks the arguments of every tool against its input schema before the handler runs, those of tools that are added at
+    /// run time too: see [`Tool::validate_arguments`].
+    #[cfg(feature = "jsonschema")]
+    pub fn validate_arguments(mut self) -> Self {
+        self.server.validates = true;
+        self
+    }
+
     /// How many entries a page of a list has, at least 1. Default: 1,000, so that few lists have a second page, which some
     /// clients never ask for.
     pub fn page_size(mut self, entries: usize) -> Self {
