@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use self::recorded::Recorded;
+use self::recorded::{Connection, Recorded};
 
 /// How much may wait in a queue, and how long it may wait.
 #[derive(Clone, Copy, Debug)]
@@ -192,15 +192,11 @@ impl Outbound {
         if state.end == End::Cut {
             return;
         }
-        let reader = match &mut state.recorded {
-            Some(recorded) => {
-                recorded.leave();
-                state.forget_ready()
-            }
-            None => {
-                state.end = End::Gone;
-                state.clear()
-            }
+        let reader = if state.recorded.is_some() {
+            state.end_connection(Connection::Gone)
+        } else {
+            state.end = End::Gone;
+            state.clear()
         };
         drop(state);
         drop(reader);
@@ -241,15 +237,11 @@ impl Outbound {
             return;
         }
         tracing::debug!(stall_ms = self.limits.stall.as_millis(), "a stream was not read for too long: cutting it");
-        let reader = match &mut state.recorded {
-            Some(recorded) => {
-                recorded.cut();
-                state.forget_ready()
-            }
-            None => {
-                state.end = End::Cut;
-                state.clear()
-            }
+        let reader = if state.recorded.is_some() {
+            state.end_connection(Connection::Cut)
+        } else {
+            state.end = End::Cut;
+            state.clear()
         };
         drop(state);
         wake(reader);
