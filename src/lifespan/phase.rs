@@ -60,7 +60,7 @@ impl Lifespan {
     }
 
     /// Begins the end without a lame duck, or ends the lame duck.
-    pub(super) fn begin_at_once(&self) {
+    pub(crate) fn begin_at_once(&self) {
         self.begin_after(Duration::ZERO);
         self.begin_drain();
     }

@@ -78,6 +78,10 @@ impl RequestHead for Parts {
         unstripped_path(&self.extensions).unwrap_or_else(|| self.uri.path())
     }
 
+    fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
     fn authority(&self) -> Option<&str> {
         self.uri.authority().map(Authority::as_str)
     }

@@ -1,8 +1,6 @@
 //! What a handler knows of its call, and what it can tell the client while it runs.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -14,6 +12,7 @@ use super::ask::Asks;
 use super::call::CallFacts;
 use super::changes::Notify;
 use super::outbound::Outbound;
+use super::progress::Progress;
 use super::target::Target;
 use crate::auth::Principal;
 use crate::protocol::capabilities::Capability;
@@ -90,7 +89,7 @@ impl Context {
     /// # }
     /// ```
     pub fn progress(&self, progress: f64) -> Progress<'_> {
-        Progress { context: self, progress, total: None, message: None }
+        Progress::new(self, progress)
     }
 
     /// Sends a log message (any serialisable value) to the client, if it asked for messages this grave. What goes here
@@ -340,7 +339,7 @@ impl Context {
 
 /// Lets others have a turn now and then. What is sent seldom has to wait, and what nobody wants never has: a handler that
 /// awaits nothing else would keep its thread, and neither its timeout nor its cancellation could reach it.
-async fn take_turns() {
+pub(super) async fn take_turns() {
     tokio::task::coop::consume_budget().await;
 }
 
@@ -360,50 +359,5 @@ impl MissingCapability {
     #[must_use]
     pub fn capability(self) -> Capability {
         self.0
-    }
-}
-
-/// A progress notification to be sent: from [`Context::progress`].
-#[derive(Debug)]
-#[must_use = "progress is sent when it is awaited"]
-pub struct Progress<'a> {
-    context: &'a Context,
-    progress: f64,
-    total: Option<f64>,
-    message: Option<String>,
-}
-
-impl Progress<'_> {
-    /// What the number will be at the end, if known.
-    pub fn total(mut self, total: f64) -> Self {
-        self.total = Some(total);
-        self
-    }
-
-    /// What goes on, for people.
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
-        self
-    }
-
-    async fn send(self) {
-        take_turns().await;
-        let shared = &self.context.shared;
-        let (Some(outbound), Some(token)) = (&shared.outbound, &shared.facts.progress_token) else { return };
-        if shared.ended.is_cancelled() || !self.progress.is_finite() {
-            return;
-        }
-        let total = self.total.filter(|total| total.is_finite());
-        let message = notifications::progress(token, self.progress, total, self.message.as_deref());
-        outbound.send_progress(message, self.progress);
-    }
-}
-
-impl<'a> IntoFuture for Progress<'a> {
-    type Output = ();
-    type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
     }
 }

@@ -318,6 +318,10 @@ impl State {
         }
     }
 
+    fn holds_progress(&self) -> bool {
+        self.pace.holds()
+    }
+
     /// Moves progress that waits to the queue. Whoever calls this is going to wake the one who takes it, or is that one.
     fn push_late_progress(&mut self) {
         if let Some(message) = self.pace.take() {

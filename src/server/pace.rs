@@ -44,6 +44,10 @@ impl Pace {
         self.late.replace(message).is_some()
     }
 
+    pub(super) fn holds(&self) -> bool {
+        self.late.is_some()
+    }
+
     /// What waits, whether its time has come or not.
     pub(super) fn take(&mut self) -> Option<Bytes> {
         let late = self.late.take()?;

@@ -19,6 +19,16 @@ pub(crate) struct Accepts {
 ///
 /// Without `streams` every answer is JSON.
 pub(crate) fn check_post(head: &Head<'_>, streams: bool) -> Result<Accepts, Box<Rejection>> {
+    check_body(head)?;
+    let accepts = accepts(head);
+    if !streams {
+        return if accepts.json { Ok(Accepts { sse: false, ..accepts }) } else { Err(Rejection::only_json()) };
+    }
+    if accepts.json || accepts.sse { Ok(accepts) } else { Err(Rejection::not_acceptable(false)) }
+}
+
+/// Checks that a body is JSON that is not compressed.
+pub(crate) fn check_body(head: &Head<'_>) -> Result<(), Box<Rejection>> {
     let json = !head.content_type.duplicate && head.content_type.value.is_some_and(is_json);
     if !json {
         return Err(Rejection::content_type(head.content_type.value));
@@ -27,11 +37,7 @@ pub(crate) fn check_post(head: &Head<'_>, streams: bool) -> Result<Accepts, Box<
     if head.content_encoding.duplicate || !head.content_encoding.value.is_none_or(plain) {
         return Err(Rejection::content_encoding());
     }
-    let accepts = accepts(head);
-    if !streams {
-        return if accepts.json { Ok(Accepts { sse: false, ..accepts }) } else { Err(Rejection::only_json()) };
-    }
-    if accepts.json || accepts.sse { Ok(accepts) } else { Err(Rejection::not_acceptable(false)) }
+    Ok(())
 }
 
 /// Checks that a GET takes a stream of events.

@@ -12,6 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use super::resume::replay::ResumedStream;
 use super::sse::call::CallStream;
 use super::sse::listen::ListenStream;
+use super::sse_legacy::LineStream;
 use crate::error::Causes;
 
 /// The body of a response: nothing, one piece, or a stream of events.
@@ -26,6 +27,7 @@ enum Kind {
     Call(Box<CallStream>),
     Listen(Box<ListenStream>),
     Resumed(Box<ResumedStream>),
+    Line(Box<LineStream>),
     /// What a layer made of one of the others.
     Foreign(UnsyncBoxBody<Bytes, BoxError>),
 }
@@ -76,6 +78,10 @@ impl Body {
     pub(crate) fn resumed(stream: ResumedStream) -> Self {
         Self(Kind::Resumed(Box::new(stream)))
     }
+
+    pub(crate) fn line(stream: LineStream) -> Self {
+        Self(Kind::Line(Box::new(stream)))
+    }
 }
 
 impl http_body::Body for Body {
@@ -89,6 +95,7 @@ impl http_body::Body for Body {
             Kind::Call(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             Kind::Listen(stream) => stream.poll_data(cx).map(|data| data.map(|data| Ok(Frame::data(data)))),
             Kind::Resumed(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
+            Kind::Line(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             Kind::Foreign(body) => Pin::new(body).poll_frame(cx).map_err(|error| {
                 tracing::debug!(error = %Causes(&*error), "a layer around the body failed");
                 StreamCut::new()
@@ -103,6 +110,7 @@ impl http_body::Body for Body {
             Kind::Call(stream) => stream.is_done(),
             Kind::Listen(stream) => stream.is_done(),
             Kind::Resumed(stream) => stream.is_done(),
+            Kind::Line(stream) => stream.is_done(),
             Kind::Foreign(body) => body.is_end_stream(),
         }
     }
@@ -111,7 +119,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) => SizeHint::default(),
+            Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) | Kind::Line(_) => SizeHint::default(),
             Kind::Foreign(body) => body.size_hint(),
         }
     }
@@ -122,7 +130,7 @@ impl fmt::Debug for Body {
         f.write_str(match &self.0 {
             Kind::Empty => "Body(empty)",
             Kind::Full(_) => "Body(full)",
-            Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) => "Body(stream)",
+            Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) | Kind::Line(_) => "Body(stream)",
             Kind::Foreign(_) => "Body(layered)",
         })
     }

@@ -135,8 +135,9 @@ impl Limits {
         self
     }
 
-    /// How many streams of changes may be open at a time: GET streams of sessions, and `subscriptions/listen`. Default:
-    /// 10,000. Beyond it they get 503.
+    /// How many streams of changes may be open at a time: GET streams of sessions, `subscriptions/listen`, and conversations
+    /// of [HTTP+SSE](crate::Mcp::legacy_sse) or [by lines](crate::McpService::serve_lines). Default: 10,000. Beyond it they
+    /// get 503.
     #[must_use]
     pub fn open_streams(mut self, streams: usize) -> Self {
         self.open_streams = streams;

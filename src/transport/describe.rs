@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::guard::{Hosts, Origins};
+use super::route::LegacyRoutes;
 use super::service::Shared;
 use crate::protocol::revision::Revision;
 
@@ -64,6 +65,8 @@ impl Description {
         let registry = &server.registry;
         let probes = config.routes.health.iter().chain(&config.routes.ready).map(|path| format!("GET {path}"));
         let custom = config.routes.custom.iter().map(|route| format!("{} {}", route.method, route.path));
+        let legacy = config.routes.legacy.iter().flat_map(LegacyRoutes::by_method);
+        let legacy = legacy.map(|(method, path)| format!("{method} {path}"));
         let (base_url, public_url) = config.public.describe();
         let names = |keys: &mut dyn Iterator<Item = &str>| keys.map(str::to_owned).collect();
         Self {
@@ -79,7 +82,7 @@ impl Description {
                 methods.sort_unstable();
                 methods
             },
-            routes: probes.chain(custom).collect(),
+            routes: probes.chain(legacy).chain(custom).collect(),
             hosts: match &config.guard.hosts {
                 Hosts::Listed { loopback, list } => {
                     let loopback = loopback.then(|| "loopback".to_owned());

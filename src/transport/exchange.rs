@@ -47,6 +47,8 @@ pub(crate) struct StartCall {
     pub(crate) trace: Option<TraceParent>,
     pub(crate) accepts: Accepts,
     pub(crate) session: Option<Key>,
+    /// Whether its stream can be come back to.
+    pub(crate) resumable: bool,
     /// Whether answers came with it, on which what comes of it depends.
     pub(crate) retried: bool,
     /// Whether there are others in the same request.
@@ -61,7 +63,7 @@ impl StartCall {
         request: &mut R,
     ) -> Result<PendingCall<'a>, Box<Rejection>> {
         let (server, needs) = (&shared.server, &self.target.needs);
-        let recording = Recording::of(shared, self.session, self.revision);
+        let recording = Recording::of(shared, self.session, self.revision).filter(|_| self.resumable);
         let queue = (needs.context && self.accepts.sse).then(|| {
             // Who has no primer does not know to come back for what has not begun.
             let closable = recording.is_some_and(|recording| recording.primer.is_some());

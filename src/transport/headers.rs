@@ -58,6 +58,8 @@ pub(crate) struct Head<'a> {
     pub(crate) method: Field<'a>,
     pub(crate) name: Field<'a>,
     pub(crate) traceparent: Field<'a>,
+    /// The message has come by a line: there are no headers that could contradict it, and no streams to come back to.
+    pub(crate) on_line: bool,
     /// What few requests have, by name in lower case: further lines of `Accept`, and `Mcp-Param-*`.
     more: Vec<(&'a str, &'a [u8])>,
 }
@@ -93,6 +95,13 @@ impl<'a> Head<'a> {
             field.add(value);
         }
         head
+    }
+
+    /// What ties a message of a line to those before it.
+    pub(crate) fn on_line(session_id: Option<&'a [u8]>, protocol_version: Option<&'a [u8]>) -> Self {
+        let field = |value| Field { value, duplicate: false };
+        let (session_id, protocol_version) = (field(session_id), field(protocol_version));
+        Self { session_id, protocol_version, on_line: true, ..Self::default() }
     }
 
     /// A header of an argument, by its name in lower case.

@@ -65,6 +65,8 @@ pub(crate) fn decide(
     let in_header = version_header(head)?;
     let in_meta = message.meta().protocol_version.as_ref().map(Text::as_str);
     let named = match (in_header, in_meta) {
+        // «There is no header layer» (2026-07-28, basic/transports/stdio, «Request Metadata»).
+        (_, Some(meta)) if head.on_line => Some(served(shared, meta.as_bytes())?),
         (Some(header), Some(meta)) if header != meta.as_bytes() => {
             let text = format!(
                 "Header mismatch: MCP-Protocol-Version is not what the body has in `_meta[\"{PROTOCOL_VERSION}\"]`"
@@ -91,6 +93,10 @@ pub(crate) fn decide(
             let assumed = assumed(shared, newest);
             let named = named.filter(|revision| revision.era() == Era::Session);
             Ok(Decision::Session(WantedSession { named, assumed, opens }))
+        }
+        (_, None) if head.on_line => {
+            let text = format!("params._meta[\"{PROTOCOL_VERSION}\"]: missing; this server speaks 2026-07-28 only");
+            Err(Rejection::bad_request(RpcError::invalid_params(text)))
         }
         (_, None) => {
             let text = "Header mismatch: MCP-Protocol-Version is missing; this server speaks 2026-07-28 only";
@@ -153,7 +159,9 @@ fn stateless(
             return Err(Rejection::bad_request(RpcError::invalid_params(text)));
         }
         log_floor = check_request_meta(message.meta()).map_err(Rejection::bad_request)?;
-        stateless::check_headers(head, message, method)?;
+        if !head.on_line {
+            stateless::check_headers(head, message, method)?;
+        }
     }
     let policy = CallPolicy {
         can_ask: CanAsk::InRounds,
@@ -168,7 +176,7 @@ fn stateless(
         policy,
         takes_responses: false,
         refuses_in_band: false,
-        checks_headers: true,
+        checks_headers: !head.on_line,
     })
 }
 

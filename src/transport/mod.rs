@@ -1,7 +1,7 @@
 //! How it travels: the way of a request.
 //!
 //! ```text
-//!  1 route      by path: the endpoint | health | ready | a route of the application's | 404
+//!  1 route      by path: the endpoint | health | ready | HTTP+SSE | a route of the application's | 404
 //!  2 guard      Host, then Origin; not for health and ready                    403
 //!  3 cors       if it is on: preflights are answered                           204
 //!  4 start      the start hooks, if nobody has run them yet                    503
@@ -14,6 +14,8 @@
 //! 11 dispatch   in-flight permit; the handler under its timeout and guards     503
 //! 12 reply      JSON, or SSE if the handler spoke first or has been silent
 //! ```
+//!
+//! A message of HTTP+SSE goes this way too, and on its [`line`] from 9 on; one of [`stdio`] begins there.
 //!
 //! Nothing is allocated for a request that a later step refuses. With CORS on, every reply is marked on its way out.
 
@@ -33,6 +35,7 @@ pub(crate) mod headers;
 pub(crate) mod health;
 pub(crate) mod http_layer;
 pub(crate) mod incoming;
+pub(crate) mod line;
 pub(crate) mod pending;
 pub(crate) mod post;
 pub(crate) mod public;
@@ -45,7 +48,9 @@ pub(crate) mod route;
 pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod sse;
+pub(crate) mod sse_legacy;
 pub(crate) mod stateless;
+pub(crate) mod stdio;
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,6 +70,7 @@ use self::rejection::Rejection;
 use self::request::RequestHead;
 use self::route::{Place, Route};
 use self::service::Shared;
+use crate::auth::Principal;
 use crate::lifespan::spawner::panic_text;
 
 /// Answers a request: the whole of the service.
@@ -105,7 +111,9 @@ where
 #[cfg(feature = "actix-web")]
 pub(crate) fn may_reach_a_handler(shared: &Shared, place: Place, request: &impl RequestHead) -> bool {
     let config = &shared.config;
-    let Ok(Route::Endpoint | Route::Custom(_)) = config.routes.find(place, request) else { return false };
+    let Ok(Route::Endpoint | Route::LegacyMessages | Route::Custom(_)) = config.routes.find(place, request) else {
+        return false;
+    };
     let forwarded = config.proxies.forwarded(request);
     forwarded.is_ok_and(|forwarded| {
         guard::check(&config.guard, &Head::read(request), request.authority(), &forwarded).is_ok()
@@ -138,11 +146,7 @@ where
         guard::check(&shared.config.guard, &head, request.authority(), &forwarded)?;
     }
     let (sessions, streams) = (shared.serves_sessions(), shared.server.identity.streams);
-    let methods = || match route {
-        Route::Health | Route::Ready => Cow::from(health::METHODS),
-        Route::Custom(path) => shared.config.routes.methods(path).into(),
-        Route::Endpoint => route::methods(sessions, streams).into(),
-    };
+    let methods = || methods(shared, route);
     if let Some(page) = page
         && cors::is_preflight(request)
     {
@@ -162,16 +166,15 @@ where
         };
         return Box::pin(custom::answer(shared, route, request, unread)).await.map(Accepted::Reply);
     }
-    let principal = || match &shared.config.principal {
-        // The host's own code, whose panic must not tear down the connection.
-        Some(FindPrincipal { find, extension: (wanted, _) }) => {
-            catch_unwind(AssertUnwindSafe(|| request.with_extensions(*wanted, |extensions| find(extensions))))
-                .map_err(|panic| Rejection::principal_failed(&panic_text(&*panic)))
+    let principal = || find_principal(shared, request);
+    match (route, method) {
+        (Route::LegacySse, Method::GET) => sse_legacy::open(shared, principal()?, request).map(Accepted::Reply),
+        (Route::LegacyMessages, Method::POST) => {
+            let principal = principal()?;
+            // Boxed, since it is rare and every call's future would have room for it.
+            Box::pin(sse_legacy::post(shared, principal, request, unread)).await.map(Accepted::Reply)
         }
-        None => Ok(None),
-    };
-    match method {
-        Method::POST => {
+        (Route::Endpoint, Method::POST) => {
             let principal = principal()?;
             let accepts = accept::check_post(&head, streams)?;
             let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
@@ -182,12 +185,31 @@ where
                 Posted::Batch(batch) => Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await)),
             }
         }
-        Method::GET if sessions && streams => {
+        (Route::Endpoint, Method::GET) if sessions && streams => {
             session::stream::open(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
         }
-        Method::DELETE if sessions => {
+        (Route::Endpoint, Method::DELETE) if sessions => {
             session::end::delete(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
         }
         _ => Err(Rejection::method_not_allowed(&methods(), page.is_some())),
     }
+}
+
+/// The methods that are answered at a route, as `Allow` lists them.
+fn methods(shared: &Shared, route: Route<'_>) -> Cow<'static, str> {
+    match route {
+        Route::Health | Route::Ready => health::METHODS.into(),
+        Route::LegacySse => sse_legacy::SSE_METHODS.into(),
+        Route::LegacyMessages => sse_legacy::MESSAGES_METHODS.into(),
+        Route::Custom(path) => shared.config.routes.methods(path).into(),
+        Route::Endpoint => route::methods(shared.serves_sessions(), shared.server.identity.streams).into(),
+    }
+}
+
+/// Whom the host's middleware found.
+fn find_principal(shared: &Shared, request: &impl RequestHead) -> Result<Option<Principal>, Box<Rejection>> {
+    let Some(FindPrincipal { find, extension: (wanted, _) }) = &shared.config.principal else { return Ok(None) };
+    // The host's own code, whose panic must not tear down the connection.
+    catch_unwind(AssertUnwindSafe(|| request.with_extensions(*wanted, |extensions| find(extensions))))
+        .map_err(|panic| Rejection::principal_failed(&panic_text(&*panic)))
 }

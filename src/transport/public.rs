@@ -70,7 +70,32 @@ impl Public {
     }
 }
 
+impl PublicUrl {
+    /// The path, without the slash at its end: what follows the origin.
+    fn path(&self) -> &str {
+        let after_scheme = self.text.find("://").map_or(0, |at| at + 3);
+        self.text[after_scheme..].find('/').map_or("", |at| &self.text[after_scheme + at..])
+    }
+}
+
 impl Config {
+    /// The path at which the client has reached the endpoint, whose path in the host application is `in_app`. It is one of
+    /// the client's own server, whatever host the request names.
+    pub(crate) fn endpoint_path(&self, request: &impl RequestHead, in_app: &str) -> Result<String, Box<Rejection>> {
+        if let Some(endpoint) = &self.public.endpoint {
+            return Ok(endpoint.path().to_owned());
+        }
+        let prefix = match &self.public.base {
+            Some(base) => base.path(),
+            None => self.proxies.forwarded(request)?.prefix.unwrap_or_default(),
+        };
+        // With a second slash it would be another host's.
+        match in_app.trim_matches('/') {
+            "" => Ok(prefix.to_owned()),
+            in_app => Ok(format!("{prefix}/{in_app}")),
+        }
+    }
+
     /// The URL at which the client has reached the endpoint with this request: as configured, or as a trusted proxy says,
     /// or as the request itself does. `None` if it says nothing.
     pub(crate) fn endpoint_url(&self, request: &impl RequestHead) -> Result<Option<String>, Box<Rejection>> {
@@ -102,7 +127,9 @@ mod tests {
             ("https://EXAMPLE.com:443/api/", "https://example.com/api"),
             ("http://[::1]:8000/a/b", "http://[::1]:8000/a/b"),
         ] {
-            assert_eq!(PublicUrl::parse("base_url", given).unwrap().text, read);
+            let url = PublicUrl::parse("base_url", given).unwrap();
+            assert_eq!(url.text, read);
+            assert_eq!(format!("{}{}", url.origin, url.path()), read);
         }
         for bad in [
             "",

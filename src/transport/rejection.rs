@@ -4,6 +4,7 @@
 //! All of it is marked cold, which keeps it out of the way of the requests that are served: a plain call runs through
 //! more code than a processor's first cache holds.
 
+mod line;
 mod text;
 
 use std::borrow::Cow;

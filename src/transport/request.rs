@@ -30,6 +30,9 @@ pub(crate) trait RequestHead {
     /// The path as the host application was sent it.
     fn full_path(&self) -> &str;
 
+    /// What follows the path, without the question mark.
+    fn query(&self) -> Option<&str>;
+
     /// `:authority` in HTTP/2; in HTTP/1.1 the host of an absolute request target.
     fn authority(&self) -> Option<&str>;
 
@@ -138,6 +141,10 @@ mod tests {
 
         fn full_path(&self) -> &str {
             self.parts.full_path()
+        }
+
+        fn query(&self) -> Option<&str> {
+            RequestHead::query(&self.parts)
         }
 
         fn authority(&self) -> Option<&str> {

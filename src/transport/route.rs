@@ -27,6 +27,10 @@ pub(crate) enum Route<'a> {
     Health,
     /// Whether it takes requests.
     Ready,
+    /// Where a conversation of HTTP+SSE begins.
+    LegacySse,
+    /// Where its messages are sent to.
+    LegacyMessages,
     /// The routes of the application with this path.
     Custom(&'a str),
 }
@@ -36,7 +40,22 @@ pub(crate) enum Route<'a> {
 pub(crate) struct Routes {
     pub(crate) health: Option<String>,
     pub(crate) ready: Option<String>,
+    pub(crate) legacy: Option<LegacyRoutes>,
     pub(crate) custom: Vec<CustomRoute>,
+}
+
+/// The two endpoints of HTTP+SSE (2024-11-05, basic/transports).
+#[derive(Debug)]
+pub(crate) struct LegacyRoutes {
+    pub(crate) sse: String,
+    pub(crate) messages: String,
+}
+
+impl LegacyRoutes {
+    /// The methods of each, as they are asked for.
+    pub(crate) fn by_method(&self) -> [(&Method, &String); 2] {
+        [(&Method::GET, &self.sse), (&Method::POST, &self.messages)]
+    }
 }
 
 impl Routes {
@@ -59,6 +78,11 @@ impl Routes {
         }
         if self.ready.as_deref() == Some(path) {
             return Some(Route::Ready);
+        }
+        match &self.legacy {
+            Some(LegacyRoutes { sse, .. }) if sse == path => return Some(Route::LegacySse),
+            Some(LegacyRoutes { messages, .. }) if messages == path => return Some(Route::LegacyMessages),
+            _ => {}
         }
         self.custom.iter().find(|route| route.path == path).map(|route| Route::Custom(&route.path))
     }
@@ -83,7 +107,9 @@ impl Routes {
     #[cfg(any(feature = "axum", feature = "actix-web"))]
     pub(crate) fn paths(&self) -> Vec<&str> {
         let custom = self.custom.iter().map(|route| route.path.as_str());
-        let mut paths: Vec<_> = self.health.as_deref().into_iter().chain(self.ready.as_deref()).chain(custom).collect();
+        let legacy = self.legacy.iter().flat_map(LegacyRoutes::by_method).map(|(_, path)| path.as_str());
+        let probes = self.health.as_deref().into_iter().chain(self.ready.as_deref());
+        let mut paths: Vec<_> = probes.chain(legacy).chain(custom).collect();
         paths.sort_unstable();
         paths.dedup();
         paths
@@ -93,13 +119,15 @@ impl Routes {
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let health = self.health.iter().map(|path| ("health_at", path, &Method::GET));
         let ready = self.ready.iter().map(|path| ("ready_at", path, &Method::GET));
+        let legacy = self.legacy.iter().flat_map(LegacyRoutes::by_method);
+        let legacy = legacy.map(|(method, path)| ("legacy_sse_at", path, method));
         let custom = self.custom.iter().map(|route| ("route", &route.path, &route.method));
         let mut seen: Vec<(&str, &str, &Method)> = Vec::new();
-        for (setting, path, method) in health.chain(ready).chain(custom) {
+        for (setting, path, method) in health.chain(ready).chain(legacy).chain(custom) {
             if let Some(fault) = path_fault(path) {
                 return Err(BuildError::setting(format!("{setting}: {path:?} {fault}")));
             }
-            // A path of a probe is that probe's alone.
+            // A path of a probe is that probe's alone, and so it is with those of HTTP+SSE.
             let clash = |&(other, taken, by): &(&str, &str, &Method)| {
                 taken == path && (by == method || other != "route" || setting != "route")
             };

@@ -8,6 +8,7 @@ use super::config::Config;
 use super::describe::Description;
 use super::http_layer::HttpLayers;
 use super::session::SessionRoom;
+use super::sse_legacy::LegacyLines;
 use crate::lifespan::Lifespan;
 use crate::server::changes::Notify;
 use crate::server::dispatch::Server;
@@ -29,8 +30,8 @@ use crate::server::handles::{Prompts, Resources, Tools};
 /// | as the service of a bare hyper server | `/` | yes |
 /// | `mcp.on_path("/mcp")` there | `/mcp` and `/mcp/` | yes |
 ///
-/// The probes of [`Mcp::health`](crate::Mcp::health) and the routes of [`Mcp::route`](crate::Mcp::route) are below the
-/// same path; `route_service` leads one path here and no other. Anything else that is led here is 404. Nothing is
+/// The probes of [`Mcp::health`](crate::Mcp::health), the two routes of [`Mcp::legacy_sse`](crate::Mcp::legacy_sse) and
+/// those of [`Mcp::route`](crate::Mcp::route) are below the same path; `route_service` leads one path here and no other. Anything else that is led here is 404. Nothing is
 /// redirected.
 ///
 /// ```
@@ -136,6 +137,7 @@ pub(crate) struct Shared {
     pub(crate) server: Arc<Server>,
     pub(crate) config: Config,
     pub(crate) sessions: SessionRoom,
+    pub(crate) legacy: LegacyLines,
     pub(crate) lifespan: Lifespan,
     pub(crate) permits: Permits,
     pub(crate) open_streams: Permits,

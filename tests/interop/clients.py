@@ -1,8 +1,9 @@
 """Runs every client against the `everything` server: `clients.py SERVER FOLDER [--write]`.
 
 FOLDER is where `scripts/test` has installed the clients. Each client is given two servers of its own, the second with
-short pages, does with them whatever it can (see `exercise.py`), and tells of each feature in a line of JSON. What came
-of it is the table in `docs/clients.md`, which `--write` writes; without it, the file must be what would be written.
+short pages, and a way to the first on which connections are cut (see `cutter.py`). It does with them whatever it can
+(see `exercise.py`), and tells of each feature in a line of JSON. What came of it is the table in `docs/clients.md`,
+which `--write` writes; without it, the file must be what would be written.
 Only the standard library is used.
 """
 
@@ -14,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from cutter import Cutter
 from server import Failure, Server
 from side import SESSION, STATELESS
 
@@ -50,6 +52,20 @@ FEATURES = {
     "complete": "completion, with context",
     "pages": "pages",
     "cache": "caching by `ttlMs`",
+    "elicit": "elicitation: a form, accepted, declined, cancelled",
+    "forms": "forms with defaults, and every kind of choice",
+    "elicit_url": "elicitation: a URL",
+    "sample": "sampling",
+    "roots": "roots",
+    "joined": "user, model and roots asked at once",
+    "rounds": "one question after another",
+    "prompt_asks": "a prompt that asks",
+    "withdrawn": "a question withdrawn, as its call is cancelled",
+    "unasked": "nothing asked that is not offered",
+    "resume": "a call whose connection is cut: progress and answer, once each",
+    "polling": "a call whose connection the server ends",
+    "away": "changes while the stream was cut",
+    "by_token": "a call resumed by a new connection",
     "end": "end of the session",
 }
 
@@ -79,10 +95,14 @@ class Client:
         command = [str(each).format(here=HERE, folder=folder) for each in self.command]
         began = time.monotonic()
         servers = [Server(binary), Server(binary, PAGE_SIZE=PAGE_SIZE)]
+        cutter = None
         try:
             urls = [server.url() for server in servers]
+            cutter = Cutter(urls[0])
+            urls.append(cutter.url())
             ran = subprocess.run([*command, *urls], capture_output=True, text=True, timeout=CLIENT_WITHIN)
             lines = self.lines(ran)
+            was_cut(lines, cutter)
             for server in servers:
                 server.stop()
         except subprocess.TimeoutExpired as late:
@@ -93,6 +113,8 @@ class Client:
         finally:
             for server in servers:
                 server.kill()
+            if cutter:
+                cutter.stop()
         return lines, time.monotonic() - began
 
     def lines(self, ran):
@@ -112,6 +134,14 @@ class Client:
             told = "\n".join(f"  {line['era']} {line['feature']}: {line['note']}" for line in wrong)
             raise Failure(f"{len(wrong)} features failed:\n{told}\n{ran.stderr}")
         return lines
+
+
+def was_cut(lines, cutter):
+    """A connection that was not cut proves nothing."""
+    for feature, cut in [("resume", cutter.calls_cut), ("away", cutter.streams_cut)]:
+        done = sum(line["feature"] == feature and line["ok"] is True for line in lines)
+        if cut != done:
+            raise Failure(f"{feature}: {done} times done, and {cut} connections cut")
 
 
 BOTH = (SESSION, STATELESS)

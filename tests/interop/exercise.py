@@ -7,22 +7,24 @@ form of the wire, which is the same for all SDKs.
 """
 
 import asyncio
-import contextlib
 import json
 import sys
 
 import common
+from asking import Answers, Asking
+from resuming import Resuming
 from side import REVISION, SESSION, STATELESS, equal, refused, true, until
 
 WATCHED = "test://watched-resource"
 
 
-class Exercise:
+class Exercise(Asking, Resuming):
     """Each method that does not begin with `_` is a feature, named by `FEATURES`."""
 
-    def __init__(self, side, paged):
+    def __init__(self, side, paged, cut):
         self.side = side
         self.paged = paged
+        self.cut = cut
 
     async def open(self):
         opened = await self.side.opened()
@@ -127,8 +129,7 @@ class Exercise:
         await self.side.cancel(task, "sleep")
         await until(awake, "the end of the call")
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+        await asyncio.gather(task, return_exceptions=True)
 
     async def list_resources(self):
         listed = await self.side.page("resources/list")
@@ -235,7 +236,8 @@ class Exercise:
 
 
 # In this order they run. `end` comes last, when the connection is closed.
-FEATURES = [name for name in vars(Exercise) if not name.startswith("_")]
+FEATURES = [name for each in (Exercise, Asking, Resuming) for name in vars(each) if not name.startswith("_")]
+NOT_RESUMED = "2026-07-28 resumes no streams"
 # What is no feature of an era, whatever the client.
 NOT_IN_ERA = {
     SESSION: {
@@ -244,17 +246,26 @@ NOT_IN_ERA = {
     },
     STATELESS: {
         "ping": "not in 2026-07-28",
+        "withdrawn": "in 2026-07-28 no call runs while the client is asked",
+        "resume": NOT_RESUMED,
+        "polling": NOT_RESUMED,
+        "away": NOT_RESUMED,
+        "by_token": NOT_RESUMED,
         "end": "2026-07-28 has no sessions",
     },
 }
 
 
-async def run(report, connect, url, paged_url, cannot=None, exercise=Exercise):
-    """`connect(url)` is a context that gives a `Side`; `cannot` says of features why the client lacks them."""
-    async with connect(url) as side, connect(paged_url) as paged:
+async def run(report, connect, urls, cannot=None, exercise=Exercise):
+    """`connect(url, answers)` is a context that gives a `Side`, which can be asked nothing if `answers` is None;
+    `cannot` says of features why the client lacks them."""
+    answers = Answers()
+    url, paged_url, cut_url = urls
+    async with connect(url, answers) as side, connect(paged_url, None) as paged, connect(cut_url, None) as cut:
+        side.answers = answers
         report.era = side.era
         cannot = {**(cannot or {}), **NOT_IN_ERA[side.era]}
-        checks = exercise(side, paged)
+        checks = exercise(side, paged, cut)
         for feature in FEATURES:
             if feature in cannot:
                 report.cannot(feature, cannot[feature])
@@ -278,15 +289,6 @@ async def ended(recorder, url):
     async with recorder.client() as http:
         response = await http.post(url, headers=headers, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     equal(response.status_code, 404, "the status of a request in it")
-
-
-async def stream_opened(recorder):
-    """The GET stream is there: what the server tells from now on arrives."""
-
-    async def opened():
-        return any(get.status == 200 for get in recorder.of("GET"))
-
-    await until(opened, "the GET stream")
 
 
 def main(run_all):

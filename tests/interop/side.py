@@ -74,6 +74,8 @@ class Side:
 
     def __init__(self, recorder):
         self.recorder = recorder
+        # What the client says when it is asked; see `asking.py`.
+        self.answers = None
         self.inbox = Inbox()
 
     async def opened(self):
@@ -103,6 +105,11 @@ class Side:
         """A context in which the changes of lists, and those of `uri`, come to the inbox."""
         raise NotImplementedError
 
+    def attached(self, headers, inbox):
+        """A context with a connection to an open session, which these headers name. It gives `call(name)`, which takes
+        `on_token`, told of each event's id, and `token`, to go on after that event with a call of before."""
+        raise NotImplementedError
+
     async def cancel(self, task, name):
         """Gives up a running call of the tool `name`, so that the server knows."""
         task.cancel()
@@ -125,6 +132,15 @@ async def until(ready, what):
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"{what} did not come to be within {TOLD_WITHIN} s") from None
+
+
+async def stream_opened(recorder):
+    """The GET stream is there: what the server tells from now on arrives."""
+
+    async def opened():
+        return any(get.status == 200 for get in recorder.of("GET"))
+
+    await until(opened, "the GET stream")
 
 
 async def refused(side, code, awaitable):

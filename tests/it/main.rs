@@ -26,7 +26,8 @@ mod suite;
 
 use homes::bare as home;
 use suite::{
-    asking, connection, differences, eras, http_layers, layered, logs, page, reply, rig, support, table, target, told,
+    asking, connection, differences, eras, http_layers, layered, legacy_client, logs, page, reply, rig, support, table,
+    target, told,
 };
 
 mod scripted;
@@ -42,6 +43,7 @@ mod ctrl_c;
 mod drain_under_load;
 mod hooks;
 mod layers_mounted;
+mod legacy_sse_mounted;
 mod macros;
 mod mistakes;
 mod mistakes_layers;
@@ -62,6 +64,8 @@ mod shutdown_hooks;
 mod signals;
 mod small_writes;
 mod squeezed;
+mod stdio;
+mod stdio_ends;
 mod testing_app;
 mod testing_raw;
 mod testing_spec;

@@ -28,6 +28,7 @@ mod suite;
 mod actix_extractors;
 mod drive_actix;
 mod hooks_actix;
+mod legacy_sse_actix;
 mod mistakes_actix;
 #[cfg(unix)]
 mod mistakes_signals;
@@ -40,7 +41,9 @@ mod small_writes;
 mod squeezed;
 
 use homes::actix as home;
-use suite::{asking, connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
+use suite::{
+    asking, connection, differences, eras, layered, legacy_client, logs, page, reply, rig, support, table, target, told,
+};
 
 mod half_closed;
 mod raw;

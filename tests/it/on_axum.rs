@@ -23,6 +23,8 @@ mod homes {
 mod suite;
 
 use homes::axum as home;
-use suite::{asking, connection, differences, eras, layered, logs, page, reply, rig, support, table, target, told};
+use suite::{
+    asking, connection, differences, eras, layered, legacy_client, logs, page, reply, rig, support, table, target, told,
+};
 
 mod session_threads;

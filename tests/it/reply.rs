@@ -96,6 +96,8 @@ pub struct Event {
     pub id: Option<String>,
     pub retry: Option<String>,
     pub comment: bool,
+    /// Where messages are to be posted, in the transport of 2024-11-05.
+    pub endpoint: bool,
 }
 
 impl Event {
@@ -110,6 +112,7 @@ impl Event {
                 "data" => event.data = format!("{}\n{value}", event.data),
                 "id" => event.id = Some(value.to_owned()),
                 "retry" => event.retry = Some(value.to_owned()),
+                "event" if value == "endpoint" => event.endpoint = true,
                 "event" => assert_eq!(value, "message", "clients listen to `message` events"),
                 other => panic!("unknown field {other:?} in {block:?}"),
             }

@@ -4,6 +4,9 @@
 //! configuration; `Discover` asks `server/discover` and goes on without a session; `Auto` discovers first and falls
 //! back to a session.
 
+mod asking;
+mod changes;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -165,7 +168,10 @@ async fn exercise(client: &RunningService<RoleClient, Watcher>, version: &Protoc
     assert_eq!(seen, expected, "each step, in order");
 }
 
-async fn call(client: &RunningService<RoleClient, Watcher>, tool: &'static str, arguments: Value) -> CallToolResult {
+async fn call<C>(client: &RunningService<RoleClient, C>, tool: &'static str, arguments: Value) -> CallToolResult
+where
+    C: ClientHandler,
+{
     let arguments: JsonObject = serde_json::from_value(arguments).expect("arguments are an object");
     client
         .call_tool(CallToolRequestParams::new(tool).with_arguments(arguments))
@@ -257,10 +263,14 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
+        Self::of(router).await
+    }
+
+    async fn of(app: impl FnOnce(Arc<Semaphore>) -> Router) -> Self {
         let told = Arc::new(Semaphore::new(0));
         let log = Log::default();
         let noting = log.clone();
-        let app = router(told.clone())
+        let app = app(told.clone())
             .layer(middleware::from_fn(move |request: Request, next: Next| noting.clone().note(request, next)));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the port is known");
@@ -280,9 +290,13 @@ impl Server {
             progress: Mutex::default(),
             told: self.told.clone(),
         };
+        self.client(watcher, mode).await
+    }
+
+    async fn client<C: ClientHandler>(&self, handler: C, mode: ClientLifecycleMode) -> RunningService<RoleClient, C> {
         let url = format!("http://{}/mcp", self.address);
         let transport = StreamableHttpClientTransport::from_uri(url);
-        watcher.serve_with_lifecycle(transport, mode).await.expect("the client connects")
+        handler.serve_with_lifecycle(transport, mode).await.expect("the client connects")
     }
 }
 

@@ -14,6 +14,7 @@ mod resources;
 mod schema;
 mod tools;
 
+use std::env;
 use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -33,12 +34,19 @@ const INSPECTOR: &str = "http://localhost:6274";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // To stderr, so that over stdio the output has nothing but messages.
     environment::log();
+    let over = Over::named(env::args().skip(1))?;
     let addr = variable("ADDR", "127.0.0.1:8001")?;
     let host: Host = variable("HOST", "axum")?.parse()?;
     let deployment = Deployment::from_env()?;
     let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?, &deployment)?;
 
+    if over == Over::Stdio {
+        let report = mcp.serve_stdio().await?;
+        tracing::info!(?report, "stopped");
+        return Ok(());
+    }
     let description = mcp.describe();
     let listening = |address| {
         let mut out = io::stdout().lock();
@@ -49,6 +57,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let report = host.serve(&addr, mcp, &deployment, listening).await?;
     tracing::info!(?report, "stopped");
     Ok(())
+}
+
+/// How clients reach the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// At `ADDR`.
+    Http,
+    /// As the parent of this process.
+    Stdio,
+}
+
+impl Over {
+    /// What the arguments of the process say.
+    fn named(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            [] => Ok(Self::Http),
+            ["--stdio"] => Ok(Self::Stdio),
+            _ => Err(format!("{}: the one argument there is is --stdio", arguments.join(" "))),
+        }
+    }
 }
 
 /// The MCP server. `origins` are web pages that may call it beside the Inspector's, separated by commas; `page_size` is
@@ -74,7 +103,8 @@ fn mcp(origins: &str, page_size: &str, deployment: &Deployment) -> Result<McpSer
         .ttl(Duration::from_secs(60))
         .cache_scope(CacheScope::Public)
         .cors([INSPECTOR].into_iter().chain(origins))
-        .health();
+        .health()
+        .legacy_sse();
     if !page_size.is_empty() {
         mcp = mcp.page_size(page_size.parse().map_err(|e| format!("PAGE_SIZE={page_size}: {e}"))?);
     }
@@ -92,6 +122,16 @@ mod tests {
         };
         assert_eq!(names("", "").first().map(String::as_str), Some("test_simple_text"));
         assert_eq!(names(" http://localhost:1 ,", "5").len(), names("", "").len());
+    }
+
+    #[test]
+    fn the_arguments_say_how_it_is_reached() {
+        let named = |arguments: &[&str]| Over::named(arguments.iter().map(|argument| (*argument).to_owned()));
+        assert_eq!(named(&[]), Ok(Over::Http));
+        assert_eq!(named(&["--stdio"]), Ok(Over::Stdio));
+        for bad in [&["stdio"][..], &["--http"], &["--stdio", "--stdio"]] {
+            assert!(named(bad).is_err_and(|error| error.contains(&bad.join(" "))), "{bad:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(crate) fn tools() -> Vec<Tool> {
         test_streaming_elicitation,
         test_missing_capability,
         count,
+        test_reconnection,
     ]
 }
 
@@ -74,4 +75,12 @@ async fn count(
         ctx.progress(f64::from(number)).total(f64::from(n)).message(format!("{number} of {n}")).await;
     }
     format!("counted to {n}")
+}
+
+/// End the connection, and answer when the client is away.
+#[tool(read_only)]
+async fn test_reconnection(ctx: Context) -> &'static str {
+    ctx.close_stream().await;
+    sleep(2 * WORK).await;
+    "The client came back for this."
 }

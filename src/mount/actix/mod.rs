@@ -118,7 +118,7 @@ impl ActixScope {
     /// Forwards what an extractor of the application's own makes of the request's head: any `FromRequest`. It is run only for
     /// handlers that take it, as [`Extension<E>`](crate::Extension), and where a [layer](crate::Mcp::layer), a
     /// [route](crate::Mcp::route) or, for every request to them, an [`http_layer`](crate::Mcp::http_layer) may look at every
-    /// extension. It runs before the call, and may take as long. The body is not there for it: it is the call.
+    /// extension; and for every message of [HTTP+SSE](crate::Mcp::legacy_sse), whose request is gone when a handler runs. It runs before the call, and may take as long. The body is not there for it: it is the call.
     ///
     /// What it refuses with, the caller is told as a failed call: the text of a 4xx; that of a 5xx is logged and masked.
     ///

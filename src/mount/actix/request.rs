@@ -87,6 +87,10 @@ impl RequestHead for ActixHead<'_> {
         self.request.path()
     }
 
+    fn query(&self) -> Option<&str> {
+        self.request.uri().query()
+    }
+
     fn authority(&self) -> Option<&str> {
         self.request.uri().authority().map(actix_web::http::uri::Authority::as_str)
     }

@@ -18,6 +18,7 @@ use crate::transport::forwarded::Proxies;
 use crate::transport::guard::{HostPattern, Hosts, OriginPattern, Origins};
 use crate::transport::http_layer::{HttpService, RequestBody};
 use crate::transport::public::PublicUrl;
+use crate::transport::route::LegacyRoutes;
 
 impl Mcp {
     /// Answers requests for these hosts only: names or addresses, with a port if only that one is meant, as
@@ -171,6 +172,31 @@ impl Mcp {
     /// and for whatever host: a readiness probe. It has the start hooks run, if nobody has.
     pub fn ready_at(mut self, path: impl Into<String>) -> Self {
         self.routes.ready = Some(path.into());
+        self
+    }
+
+    /// Serves HTTP+SSE, the transport of 2024-11-05, for clients that speak nothing newer: at `/sse` and `/messages` below
+    /// the mount, so `/mcp/sse` where the server is at `/mcp`, which is the URL that such a client is given. Default: off.
+    ///
+    /// Both are guarded as the endpoint is, and a conversation belongs to whom it was opened by. It is one session: it ends
+    /// with its stream, and with it what still runs. It lives in this process, so that a load balancer has to send its
+    /// messages where its stream is. Its id is in the URL that messages are posted to: keep queries out of access logs.
+    ///
+    /// ```
+    /// use axum::Router;
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").legacy_sse().build()?;
+    /// let app: Router = Router::new().merge(mcp.at("/mcp")); // `/mcp`, `/mcp/`, `/mcp/sse` and `/mcp/messages`
+    /// # let _ = app; Ok(()) }
+    /// ```
+    pub fn legacy_sse(self) -> Self {
+        self.legacy_sse_at("/sse", "/messages")
+    }
+
+    /// [`legacy_sse`](Self::legacy_sse) with paths of your own below the mount: of the stream, and of what is posted.
+    pub fn legacy_sse_at(mut self, sse: impl Into<String>, messages: impl Into<String>) -> Self {
+        self.routes.legacy = Some(LegacyRoutes { sse: sse.into(), messages: messages.into() });
         self
     }
 

@@ -18,6 +18,7 @@ use super::service::{McpService, Mounted, Permits, Shared};
 use super::session::live::LiveSessions;
 use super::session::open::EVICTABLE_AFTER;
 use super::session::{SessionRoom, Sessions};
+use super::sse_legacy::LegacyLines;
 use crate::error::BuildError;
 use crate::lifespan::Lifespan;
 use crate::protocol::implementation::{Icon, Implementation};
@@ -224,6 +225,10 @@ impl Mcp {
                 "sessions: retry_interval is zero; clients would come back without a pause",
             ));
         }
+        if self.routes.legacy.is_some() && !(self.sessions.enabled && self.revisions.newest_session().is_some()) {
+            let text = "legacy_sse: HTTP+SSE has sessions, which are disabled, or which none of the `revisions` has";
+            return Err(BuildError::setting(text));
+        }
         let (calls_in_flight, open_streams) = (self.limits.calls_in_flight, self.limits.open_streams);
         let (origins, cors) = (self.origins?, self.cors?);
         let public = Public::new(self.base_url.transpose()?, self.public_url.transpose()?);
@@ -256,6 +261,7 @@ impl Mcp {
             server: Arc::new(self.server.build(self.revisions, self.sessions.enabled, seals)?),
             config,
             sessions,
+            legacy: LegacyLines::default(),
             lifespan: self.lifespan,
             permits: Permits::new(calls_in_flight),
             open_streams: Permits::new(open_streams),

@@ -47,6 +47,7 @@ enum Reader {
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     ended: AtomicBool,
+    closing: AtomicBool,
     touched: AtomicBool,
     waker: AtomicWaker,
 }
@@ -60,6 +61,11 @@ impl Signal {
     /// Whether the connection has to end.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whether the connection has to end when what is there has been read.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     /// Whether the log was appended to since this was asked last.
@@ -147,12 +153,24 @@ impl Readers {
     }
 
     fn touched(&self, log: LogKey) {
-        let shard = self.shard(log.group);
-        let listed = shard.get(&log.group).map(Vec::as_slice).unwrap_or_default();
-        let reader = listed.iter().find(|one| one.stream == Some(log.id)).map(|one| one.reader.clone());
-        drop(shard);
-        if let Some(Reader::Resumed(signal)) = reader {
+        if let Some(signal) = self.resumed(log) {
             signal.raise(&signal.touched);
+        }
+    }
+
+    /// Ends the connection that a stream is read by, if it is a later one, and not the stream.
+    pub(crate) fn close(&self, log: LogKey) {
+        if let Some(signal) = self.resumed(log) {
+            signal.raise(&signal.closing);
+        }
+    }
+
+    fn resumed(&self, log: LogKey) -> Option<Arc<Signal>> {
+        let shard = self.shard(log.group);
+        let listed = shard.get(&log.group)?.iter().find(|one| one.stream == Some(log.id))?;
+        match &listed.reader {
+            Reader::Call(_) => None,
+            Reader::Resumed(signal) => Some(Arc::clone(signal)),
         }
     }
 

@@ -121,6 +121,7 @@ impl Recorder {
             tracing::debug!("the stream is not closed: in a shutdown its client could not come back");
         } else {
             queue.close_connection();
+            self.shared.sessions.readers.close(self.log);
         }
     }
 

@@ -36,8 +36,7 @@ pub(crate) struct ResumedStream {
     /// `None` once it has ended.
     entered: Option<Entered>,
     first: Option<Bytes>,
-    /// What a shutdown that ends it says.
-    last: Bytes,
+    retry: Duration,
     /// The drain for a stream that nothing comes of, the deadline for the others.
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
     last_word: Option<Pin<Box<Sleep>>>,
@@ -137,9 +136,9 @@ impl ResumedStream {
         entered: Entered,
     ) -> Self {
         let lifespan = &shared.lifespan;
-        let (shutdown, last) = match source {
-            Source::Lost => (lifespan.drain_begun(), event::retry(shared.sessions.settings.retry_interval)),
-            Source::Log(_) => (lifespan.cut(), Bytes::new()),
+        let shutdown = match source {
+            Source::Lost => lifespan.drain_begun(),
+            Source::Log(_) => lifespan.cut(),
         };
         Self {
             source,
@@ -149,7 +148,7 @@ impl ResumedStream {
             keep_alive: KeepAlive::new(shared.config.keep_alive),
             entered: Some(entered),
             first: None,
-            last,
+            retry: shared.sessions.settings.retry_interval,
             shutdown: Box::pin(shutdown),
             last_word: None,
         }
@@ -182,15 +181,16 @@ impl ResumedStream {
                 Piece::Gap => self.end(Some(Err(StreamCut::new()))),
             };
         }
-        if self.poll_shutdown(cx).is_ready() {
-            let last = std::mem::take(&mut self.last);
-            return self.end((!last.is_empty()).then_some(Ok(last)));
+        let closed = self.signal.is_closing() && !self.is_reading();
+        if closed || self.poll_shutdown(cx).is_ready() {
+            let says = closed || matches!(self.source, Source::Lost);
+            let last = says.then(|| Ok(event::retry(self.retry)));
+            return self.end(last);
         }
         self.keep_alive.poll(cx).map(|()| {
             // It may have been missed that there is more.
             if let Source::Log(replay) = &mut self.source {
                 replay.fresh = true;
-                cx.waker().wake_by_ref();
             }
             Some(Ok(event::KEEP_ALIVE))
         })
@@ -200,6 +200,10 @@ impl ResumedStream {
         let Source::Log(replay) = &mut self.source else { return Poll::Pending };
         replay.fresh |= self.signal.take_touched();
         replay.poll(cx)
+    }
+
+    fn is_reading(&self) -> bool {
+        matches!(&self.source, Source::Log(replay) if replay.reading.is_some())
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {

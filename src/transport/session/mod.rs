@@ -209,7 +209,7 @@ impl std::fmt::Debug for SessionRoom {
 }
 
 /// Reads an id: 128 bits in 32 lower-case hexadecimal digits, as [`format_id`] writes them.
-fn parse_id(value: &[u8]) -> Option<u128> {
+pub(super) fn parse_id(value: &[u8]) -> Option<u128> {
     if value.len() != 32 {
         return None;
     }

@@ -1,14 +1,10 @@
 """Runs the official conformance suite against a server: `run.py SERVER NODE SUITE`.
 
 SERVER is the `everything` binary, NODE a Node.js, SUITE the `dist/index.js` of `@modelcontextprotocol/conformance`.
-All server scenarios of each revision run, by one process of the suite per revision, one after another against one
-server. Every check counts: a failure, a warning and a check that the suite skipped must each be in
-`expected-failures.txt`, one line each:
-
-    REVISION SCENARIO CHECK-ID  # reason
-
-That file may only shrink: an entry whose check passes now, or is not there any more, fails the run until it is removed.
-The scenarios of extensions (tasks, skills) belong to no revision and are not run; the server has no extensions.
+All server scenarios of each revision run (`--suite all`), by one process of the suite per revision, one after another
+against one server. Every check must pass: a warning, and a check that the suite skipped, fail the run as a failure does.
+What the suite has for servers and is not run is in `NOT_RUN`, and nothing else may be left out. The scenarios that
+`docs/conformance.md` names must be among those of the suite.
 Only the standard library is used.
 """
 
@@ -27,16 +23,34 @@ from server import Failure, Server  # noqa: E402
 
 REVISIONS = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
 SUITE_WITHIN = 300
-EXPECTED = Path(__file__).with_name("expected-failures.txt")
-SCENARIO_LINE = re.compile(r"^\s+- (\S+)")
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "conformance.md"
+SCENARIO_LINE = re.compile(r"^\s+- (\S+) \[(\S+)\]$")
 RESULT_FOLDER = re.compile(r"^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$")
-ENTRY_LINE = re.compile(r"^(\d{4}-\d\d-\d\d) (\S+) (\S+)\s+# (.+)$")
 # What is told for information only is neither good nor bad.
 GOOD, NEUTRAL = "SUCCESS", "INFO"
 BAD = ["FAILURE", "WARNING", "SKIPPED"]
 # Checks of our own: a scenario must not pass because nothing of it was checked.
 SILENT = {"id": "no-checks", "status": "FAILURE", "errorMessage": "the scenario checked nothing"}
 ABSENT = {"id": "no-result", "status": "FAILURE", "errorMessage": "the suite wrote no result for the scenario"}
+
+# Scenarios of extensions that the server does not have; they belong to no revision.
+EXTENSION = "extension"
+TASKS, SKILLS = "the tasks extension", "the skills extension (SEP-2640)"
+NOT_RUN = {
+    "tasks-lifecycle": TASKS,
+    "tasks-capability-negotiation": TASKS,
+    "tasks-wire-fields": TASKS,
+    "tasks-request-state-removal": TASKS,
+    "tasks-mrtr-input": TASKS,
+    "tasks-request-headers": TASKS,
+    "tasks-dispatch-and-envelope": TASKS,
+    "tasks-status-notifications": TASKS,
+    "tasks-required-task-error": TASKS,
+    "tasks-mrtr-composition": TASKS,
+    "sep-2640-skills-directory": SKILLS,
+    "sep-2640-skills-enumeration": SKILLS,
+    "sep-2640-skills-manifest": SKILLS,
+}
 
 
 class Suite:
@@ -54,16 +68,18 @@ class Suite:
             raise Failure(f"the suite ended with {ran.returncode}: {ran.stdout[-2000:]} {ran.stderr[-2000:]}")
         return ran
 
-    def scenarios(self, revision):
-        listed = self.run(["list", "--server", "--spec-version", revision]).stdout
-        names = [match[1] for match in map(SCENARIO_LINE.match, listed.splitlines()) if match]
-        if not names:
-            raise Failure(f"the suite lists no scenario of {revision}: {listed}")
-        return names
+    def scenarios(self, *of):
+        """What it has for servers, by name: the revisions of each, or that it is of an extension."""
+        listed = self.run(["list", "--server", *of]).stdout
+        found = {match[1]: match[2].split(",") for match in map(SCENARIO_LINE.match, listed.splitlines()) if match}
+        # A line that is not understood would be a scenario that nobody misses.
+        if not found or len(found) != listed.count("\n  - "):
+            raise Failure(f"no list of scenarios {of}: {listed}")
+        return found
 
     def checks(self, url, revision):
         """The checks of every scenario of a revision, by its name."""
-        found = {name: [ABSENT] for name in self.scenarios(revision)}
+        found = {name: [ABSENT] for name in self.scenarios("--spec-version", revision)}
         with tempfile.TemporaryDirectory() as folder:
             where = ["--url", url, "--spec-version", revision, "--suite", "all", "-o", folder]
             self.run(["server", *where])
@@ -77,39 +93,41 @@ class Suite:
         return found
 
 
-def expected():
-    """The entries of the file, each with its reason."""
-    entries = {}
-    for number, line in enumerate(EXPECTED.read_text().splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        match = ENTRY_LINE.match(line)
-        if not match:
-            raise Failure(f"{EXPECTED.name}:{number}: not `REVISION SCENARIO CHECK-ID  # reason`: {line}")
-        if match[1] not in REVISIONS:
-            raise Failure(f"{EXPECTED.name}:{number}: the revision {match[1]} is not run")
-        if match.groups()[:3] in entries:
-            raise Failure(f"{EXPECTED.name}:{number}: the entry is there twice")
-        entries[match.groups()[:3]] = match[4]
-    return entries
+def left_out(suite, ran):
+    """`NOT_RUN` is all that the suite has for servers beside what ran, and belongs to extensions."""
+    known = suite.scenarios()
+    missed = sorted(known.keys() - ran - NOT_RUN.keys())
+    stale = sorted(NOT_RUN.keys() - known.keys())
+    wrong = sorted(name for name in NOT_RUN.keys() & known.keys() if name in ran or known[name] != [EXTENSION])
+    for what, names in [("did not run, and should", missed), ("is no scenario", stale), ("is no extension's", wrong)]:
+        if names:
+            raise Failure(f"{what}: {', '.join(names)}")
+
+
+def named(suite):
+    """The page names scenarios, as `suite:NAME`, that hold the server to a requirement: they must be there."""
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    names = set(re.findall(r"`suite:([^`]+)`", "\n".join(rows)))
+    absent = sorted(names - suite.scenarios().keys())
+    if absent or not names:
+        raise Failure(f"{PAGE.name} names scenarios that the suite does not have: {', '.join(absent) or '(none at all)'}")
 
 
 def message(check):
     return check.get("errorMessage") or check.get("description") or "(no message)"
 
 
-def judge(revision, scenarios, entries):
-    """Counts the checks, and gives the keys of those that are not good, with what was said of them."""
-    counts, bad = collections.Counter(), {}
+def judge(revision, scenarios):
+    """Counts the checks, and gives a line for each that is not good."""
+    counts, bad = collections.Counter(), []
     for scenario, checks in scenarios.items():
         for check in checks:
-            status, key = check["status"], (revision, scenario, check["id"])
+            status, where = check["status"], f"{revision} {scenario} {check['id']}"
             if status not in (GOOD, NEUTRAL, *BAD):
-                raise Failure(f"{key} has a status that is not known here: {status}")
+                raise Failure(f"{where} has a status that is not known here: {status}")
             counts[status] += 1
             if status in BAD:
-                counts["expected"] += key in entries
-                bad.setdefault(key, []).append(f"{status}: {message(check)}")
+                bad.append(f"{where}: {status}: {message(check)}")
     return counts, bad
 
 
@@ -122,32 +140,23 @@ def table(rows):
 
 
 def run(suite, url):
-    entries = expected()
-    rows = [("revision", "scenarios", "passed", "failed", "warned", "skipped", "of which expected", "seconds")]
-    bad = {}
+    rows = [("revision", "scenarios", "passed", "failed", "warned", "skipped", "seconds")]
+    bad, ran = [], set()
     for revision in REVISIONS:
         began = time.monotonic()
         scenarios = suite.checks(url, revision)
-        counts, found = judge(revision, scenarios, entries)
-        bad.update(found)
+        counts, found = judge(revision, scenarios)
+        bad += found
+        ran |= scenarios.keys()
         numbers = [counts[status] for status in (GOOD, *BAD)]
-        seconds = f"{time.monotonic() - began:.1f}"
-        rows.append((revision, len(scenarios), *numbers, counts["expected"], seconds))
+        rows.append((revision, len(scenarios), *numbers, f"{time.monotonic() - began:.1f}"))
     table(rows)
-
-    unexpected = [
-        f"{' '.join(key)}: {told}" for key, all_told in bad.items() if key not in entries for told in all_told
-    ]
-    stale = [f"{' '.join(key)}  # {reason}" for key, reason in entries.items() if key not in bad]
-    for heading, lines in [
-        ("not expected:", unexpected),
-        (f"passes now, or is not there any more; remove it from {EXPECTED.name}:", stale),
-    ]:
-        for line in lines:
-            print(f"{heading} {line}", file=sys.stderr)
-    if unexpected or stale:
-        raise Failure(f"{len(unexpected)} checks failed that were not expected to, {len(stale)} entries are stale")
-    print(f"every check passed but the {len(entries)} that {EXPECTED.name} names")
+    left_out(suite, ran)
+    named(suite)
+    if bad:
+        raise Failure("\n".join([f"{len(bad)} checks did not pass:", *bad]))
+    reasons = " and ".join(dict.fromkeys(NOT_RUN.values()))
+    print(f"every check of {len(ran)} scenarios passed; the {len(NOT_RUN)} of {reasons} were not run")
 
 
 def main():

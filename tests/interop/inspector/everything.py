@@ -1,4 +1,4 @@
-"""The MCP Inspector's command line against `everything`: `everything.py NODE INSPECTOR URL PAGED_URL`.
+"""The MCP Inspector's command line against `everything`: `everything.py NODE INSPECTOR URL PAGED_URL CUT_URL`.
 
 Each command is a process of its own, with a connection of its own, which prints the result of one request. NODE runs
 INSPECTOR, the Inspector's launcher. Only the standard library is used.
@@ -17,10 +17,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import common  # noqa: E402
 import exercise  # noqa: E402
+from asking import WORKSPACE  # noqa: E402
 from side import SESSION, STATELESS, Report, Side, equal, true  # noqa: E402
 
 COMMAND_WITHIN = 20
 NOT_SHOWN = "the command line shows only the answer, no notifications"
+NO_USER = "the command line does not offer elicitation"
 CANNOT = {
     "ping": "the command line has no `ping`",
     "unknown_tool": "the command line looks a tool up in the list, and asks for no other",
@@ -31,6 +33,17 @@ CANNOT = {
     "list_changed": NOT_SHOWN,
     "complete": "the command line has no `completion/complete`",
     "cache": "every command is a connection of its own",
+    "elicit": NO_USER,
+    "forms": NO_USER,
+    "elicit_url": NO_USER,
+    "sample": "the command line does not offer sampling",
+    "joined": NO_USER,
+    "rounds": NO_USER,
+    "prompt_asks": NO_USER,
+    "withdrawn": NO_USER,
+    "resume": "the command line asks for no progress, in whose midst a connection could be cut",
+    "away": NOT_SHOWN,
+    "by_token": "every command is a connection of its own",
     "end": "the command line does not show its session",
 }
 
@@ -46,7 +59,10 @@ class Cli(Side):
         super().__init__(None)
         self.era = era
         protocol = "legacy" if era == SESSION else "modern"
-        server = ["--server-url", url, "--transport", "http", "--protocol-era", protocol]
+        server = {"type": "streamable-http", "url": url, "roots": [WORKSPACE]}
+        config = Path(os.environ["HOME"], f"{era}-{url.rpartition(':')[2].partition('/')[0]}.json")
+        config.write_text(json.dumps({"mcpServers": {"everything": server}}))
+        server = ["--config", config, "--server", "everything", "--protocol-era", protocol]
         self.command = [*command, "--cli", *server, "--format", "json", "--quiet"]
 
     async def run(self, method, *options):
@@ -107,6 +123,29 @@ class Exercise(exercise.Exercise):
         else:
             raise AssertionError(f"was answered: {result!r}")
 
+    async def roots(self):
+        result = await self.side.call("test_input_required_result_list_roots", {})
+        equal(common.text_of(result), "The client works in file:///workspace.")
+
+    async def unasked(self):
+        for tool, arguments, capability in [
+            ("test_elicitation", {"message": "Who are you?"}, "elicitation"),
+            ("test_sampling", {"prompt": "Who are you?"}, "sampling"),
+        ]:
+            needs = f"this needs the client capability `{capability}`, which the client does not offer"
+            try:
+                result = await self.side.call(tool, arguments)
+            except Refused as error:
+                equal(self.side.era, STATELESS, "who refuses")
+                true(needs in str(error), error)
+            else:
+                equal((result["isError"], common.text_of(result)), (True, needs))
+
+    async def polling(self):
+        # The SDK that it stands on comes back by itself.
+        result = await self.side.call("test_reconnection", {})
+        equal(common.text_of(result), "The client came back for this.")
+
     async def pages(self):
         # It walks through the pages by itself.
         whole, walked = [await side.page("tools/list") for side in (self.side, self.paged)]
@@ -114,11 +153,11 @@ class Exercise(exercise.Exercise):
 
 
 @contextlib.asynccontextmanager
-async def connect(command, era, url):
+async def connect(command, era, url, _answers):
     yield Cli(command, era, url)
 
 
-async def main(node, inspector, url, paged_url):
+async def main(node, inspector, *urls):
     package = Path(inspector).parents[3] / "package.json"
     version = json.loads(package.read_text())["version"]
     with tempfile.TemporaryDirectory() as home:
@@ -128,7 +167,7 @@ async def main(node, inspector, url, paged_url):
         async def era(name):
             report = Report("MCP Inspector", version)
             connecting = functools.partial(connect, [node, inspector], name)
-            await exercise.run(report, connecting, url, paged_url, CANNOT, Exercise)
+            await exercise.run(report, connecting, urls, CANNOT, Exercise)
 
         await asyncio.gather(era(SESSION), era(STATELESS))
 

@@ -1,4 +1,4 @@
-"""The client of FastMCP against `everything`: `everything.py URL PAGED_URL`.
+"""The client of FastMCP against `everything`: `everything.py URL PAGED_URL CUT_URL`.
 
 It stands on the Python SDK 2.x, and so knows both eras; which one to speak it is told by `mode`.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import asking  # noqa: E402
 import common  # noqa: E402
 import exercise  # noqa: E402
 import httpx2  # noqa: E402
@@ -18,10 +19,13 @@ import mcp_types as types  # noqa: E402
 from fastmcp import Client  # noqa: E402
 from fastmcp.client.transports import StreamableHttpTransport  # noqa: E402
 from mcp import MCPError  # noqa: E402
-from side import SESSION, STATELESS, Report, Side, true  # noqa: E402
+from side import SESSION, STATELESS, Report, Side, stream_opened, true  # noqa: E402
 
 CANNOT = {
-    SESSION: {"subscribe": "FastMCP's client has no `resources/subscribe`"},
+    SESSION: {
+        "subscribe": "FastMCP's client has no `resources/subscribe`",
+        "by_token": "FastMCP's client does not tell the ids of events",
+    },
     STATELESS: {
         "subscribe": "FastMCP's client has no `subscriptions/listen`",
         "list_changed": "FastMCP's client has no `subscriptions/listen`",
@@ -79,12 +83,29 @@ class FastMCP(Side):
 
     @contextlib.asynccontextmanager
     async def watching(self, uri=None):
-        await exercise.stream_opened(self.recorder)
+        await stream_opened(self.recorder)
         yield
 
 
+def handlers(answers):
+    """What FastMCP is given to ask; without it, the client offers nothing that could be asked."""
+    if answers is None:
+        return {}
+
+    async def elicit(_message, _type, params, _context):
+        return types.ElicitResult(**await answers.answer(asking.ELICIT, common.wire(params)))
+
+    async def sample(_messages, params, _context):
+        return types.CreateMessageResult(**await answers.answer(asking.SAMPLE, common.wire(params)))
+
+    async def roots(_context):
+        return [types.Root(**root) for root in (await answers.answer(asking.ROOTS, {}))["roots"]]
+
+    return {"elicitation_handler": elicit, "sampling_handler": sample, "roots": roots}
+
+
 @contextlib.asynccontextmanager
-async def connect(era, url):
+async def connect(era, url, answers):
     recorder = common.Recorder(httpx2)
     sides = []
 
@@ -98,17 +119,17 @@ async def connect(era, url):
     mode = "legacy" if era == SESSION else "auto"
     transport = StreamableHttpTransport(url, httpx_client_factory=http)
     # Unlike the SDK below it, it keeps nothing unless it is told to.
-    async with Client(transport, mode=mode, message_handler=on_message, cache=True) as client:
+    async with Client(transport, mode=mode, message_handler=on_message, cache=True, **handlers(answers)) as client:
         sides.append(FastMCP(recorder, client, era))
         if era == SESSION:
             await client.set_logging_level("info")
         yield sides[0]
 
 
-async def main(url, paged_url):
+async def main(*urls):
     for era in (SESSION, STATELESS):
         report = Report("FastMCP", version("fastmcp-slim"))
-        await exercise.run(report, functools.partial(connect, era), url, paged_url, CANNOT[era])
+        await exercise.run(report, functools.partial(connect, era), urls, CANNOT[era])
 
 
 exercise.main(main)

@@ -1,4 +1,4 @@
-"""The client of the Python SDK 2.x (package `mcp` 2.*) against `everything`: `everything.py URL PAGED_URL`.
+"""The client of the Python SDK 2.x (package `mcp` 2.*) against `everything`: `everything.py URL PAGED_URL CUT_URL`.
 
 It knows both eras; here it is told which to speak by `mode`, "legacy" for sessions and "auto" for 2026-07-28.
 """
@@ -12,14 +12,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import asking  # noqa: E402
 import common  # noqa: E402
 import exercise  # noqa: E402
 import httpx2  # noqa: E402
 import mcp_types as types  # noqa: E402
-from mcp import Client, MCPError  # noqa: E402
+from mcp import Client, ClientSession, MCPError  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 from mcp.shared.exceptions import MCPDeprecationWarning  # noqa: E402
-from side import SESSION, STATELESS, Report, Side, equal  # noqa: E402
+from mcp.shared.message import ClientMessageMetadata  # noqa: E402
+from side import SESSION, STATELESS, Report, Side, equal, stream_opened  # noqa: E402
 
 # What 2026-07-28 has dropped is called here in sessions only.
 warnings.filterwarnings("ignore", category=MCPDeprecationWarning)
@@ -28,8 +30,9 @@ warnings.filterwarnings("ignore", category=MCPDeprecationWarning)
 class V2(Side):
     error = MCPError
 
-    def __init__(self, recorder, client, era):
+    def __init__(self, url, recorder, client, era):
         super().__init__(recorder)
+        self.url = url
         self.client = client
         self.era = era
 
@@ -69,7 +72,7 @@ class V2(Side):
     @contextlib.asynccontextmanager
     async def watching(self, uri=None):
         if self.era == SESSION:
-            await exercise.stream_opened(self.recorder)
+            await stream_opened(self.recorder)
             if uri:
                 await self.client.subscribe_resource(uri)
             yield
@@ -86,9 +89,45 @@ class V2(Side):
             equal(bool(subscription.honored.tools_list_changed), True, "what the server agreed to")
             yield
 
+    @contextlib.asynccontextmanager
+    async def attached(self, headers, inbox):
+        async def on_message(message):
+            if isinstance(message, types.ServerNotification):
+                inbox.put(common.wire(message))
+
+        async with self.recorder.client(headers=headers) as http:
+            transport = streamable_http_client(self.url, http_client=http, terminate_on_close=False)
+            async with transport as (read, write):
+                async with ClientSession(read, write, message_handler=on_message) as session:
+
+                    async def call(name, token=None, on_token=None):
+                        request = types.CallToolRequest(params=types.CallToolRequestParams(name=name))
+                        metadata = ClientMessageMetadata(token, on_token)
+                        result = await session.send_request(request, types.CallToolResult, metadata=metadata)
+                        return common.wire(result)
+
+                    yield call
+
+
+def handlers(answers):
+    """What the SDK is given to ask; without it, the client offers nothing that could be asked."""
+    if answers is None:
+        return {}
+
+    async def elicit(_context, params):
+        return types.ElicitResult(**await answers.answer(asking.ELICIT, common.wire(params)))
+
+    async def sample(_context, params):
+        return types.CreateMessageResult(**await answers.answer(asking.SAMPLE, common.wire(params)))
+
+    async def roots(_context):
+        return types.ListRootsResult(**await answers.answer(asking.ROOTS, {}))
+
+    return {"elicitation_callback": elicit, "sampling_callback": sample, "list_roots_callback": roots}
+
 
 @contextlib.asynccontextmanager
-async def connect(era, url):
+async def connect(era, url, answers):
     recorder = common.Recorder(httpx2)
     sides = []
 
@@ -99,17 +138,18 @@ async def connect(era, url):
     mode = "legacy" if era == SESSION else "auto"
     async with recorder.client() as http:
         transport = streamable_http_client(url, http_client=http)
-        async with Client(transport, mode=mode, message_handler=on_message, log_level="info") as client:
-            sides.append(V2(recorder, client, era))
+        options = {"mode": mode, "message_handler": on_message, "log_level": "info", **handlers(answers)}
+        async with Client(transport, **options) as client:
+            sides.append(V2(url, recorder, client, era))
             if era == SESSION:
                 await client.set_logging_level("info")
             yield sides[0]
 
 
-async def main(url, paged_url):
+async def main(*urls):
     for era in (SESSION, STATELESS):
         report = Report("Python SDK", version("mcp"))
-        await exercise.run(report, functools.partial(connect, era), url, paged_url)
+        await exercise.run(report, functools.partial(connect, era), urls)
 
 
 exercise.main(main)

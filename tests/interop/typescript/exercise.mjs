@@ -3,90 +3,26 @@
 // `run`.
 
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-export const SESSION = 'session';
-export const STATELESS = 'stateless';
-const REVISION = { [SESSION]: '2025-11-25', [STATELESS]: '2026-07-28' };
+import { Answers, asking } from './asking.mjs';
+import { Inbox, Recorder, REVISION, refused, SESSION, STATELESS, textOf, until, within } from './common.mjs';
+import { resuming } from './resuming.mjs';
+
 const WATCHED = 'test://watched-resource';
 const FEATURE_WITHIN = 30_000;
-const TOLD_WITHIN = 5_000;
+const NOT_RESUMED = '2026-07-28 resumes no streams';
 const NOT_IN_ERA = {
     [SESSION]: { header: 'since 2026-07-28', cache: 'since 2026-07-28' },
-    [STATELESS]: { ping: 'not in 2026-07-28', end: '2026-07-28 has no sessions' }
+    [STATELESS]: {
+        ping: 'not in 2026-07-28',
+        withdrawn: 'in 2026-07-28 no call runs while the client is asked',
+        resume: NOT_RESUMED,
+        polling: NOT_RESUMED,
+        away: NOT_RESUMED,
+        by_token: NOT_RESUMED,
+        end: '2026-07-28 has no sessions'
+    }
 };
-
-/** Notes every HTTP request below the SDK, which is given `fetch`. */
-export class Recorder {
-    exchanges = [];
-
-    fetch = async (url, init = {}) => {
-        const exchange = {
-            method: init.method ?? 'GET',
-            headers: new Headers(init.headers),
-            message: typeof init.body === 'string' ? JSON.parse(init.body) : {},
-            status: undefined
-        };
-        this.exchanges.push(exchange);
-        const response = await fetch(url, init);
-        exchange.status = response.status;
-        return response;
-    };
-
-    posts(rpc) {
-        return this.exchanges.filter(e => e.method === 'POST' && e.message.method === rpc);
-    }
-
-    of(method) {
-        return this.exchanges.filter(e => e.method === method);
-    }
-
-    /** The GET stream is there: what the server tells from now on arrives. */
-    async streamOpened() {
-        await until(() => this.of('GET').some(get => get.status === 200), 'the GET stream');
-    }
-}
-
-/** The notifications that came to a client, in their order. */
-export class Inbox {
-    messages = [];
-
-    put = async message => {
-        this.messages.push(message);
-    };
-
-    of(method) {
-        return this.messages.filter(message => message.method === method);
-    }
-
-    /** Waits until `count` of them have come. */
-    async expect(method, count = 1) {
-        await until(() => this.of(method).length >= count, () => `${method} among ${JSON.stringify(this.messages)}`);
-        return this.of(method);
-    }
-}
-
-async function until(ready, what) {
-    const deadline = performance.now() + TOLD_WITHIN;
-    while (!(await ready())) {
-        if (performance.now() > deadline) {
-            throw new Error(`did not come: ${typeof what === 'function' ? what() : what}`);
-        }
-        await sleep(10);
-    }
-}
-
-async function refused(code, promise) {
-    try {
-        await promise;
-    } catch (error) {
-        assert.equal(error.code, code, `${error}`);
-        return error;
-    }
-    throw new Error(`was answered, not refused with ${code}`);
-}
-
-const textOf = result => result.content.map(block => block.text ?? '').join('\n');
 
 const features = {
     async open({ side }) {
@@ -306,56 +242,48 @@ const features = {
             await ask();
             assert.equal(recorder.posts(method).length, before, method);
         }
-    },
-
-    /** The session was ended by its client, and is unknown from then on. */
-    async end({ side, recorder, url }) {
-        await side.end();
-        const [gone] = recorder.of('DELETE');
-        assert.ok([200, 204].includes(gone.status), `${gone.status}`);
-        const response = await fetch(url, {
-            method: 'POST',
-            headers: {
-                'mcp-session-id': gone.headers.get('mcp-session-id'),
-                'mcp-protocol-version': REVISION[SESSION],
-                'content-type': 'application/json',
-                accept: 'application/json, text/event-stream'
-            },
-            body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
-        });
-        assert.equal(response.status, 404);
     }
 };
 
-async function within(ms, promise) {
-    let timer;
-    const late = new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`took longer than ${ms} ms`)), ms);
+/** The session was ended by its client, and is unknown from then on. */
+async function end({ side, recorder, url }) {
+    await side.end();
+    const [gone] = recorder.of('DELETE');
+    assert.ok([200, 204].includes(gone.status), `${gone.status}`);
+    const response = await fetch(url, {
+        method: 'POST',
+        headers: {
+            'mcp-session-id': gone.headers.get('mcp-session-id'),
+            'mcp-protocol-version': REVISION[SESSION],
+            'content-type': 'application/json',
+            accept: 'application/json, text/event-stream'
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
     });
-    try {
-        return await Promise.race([promise, late]);
-    } finally {
-        clearTimeout(timer);
-    }
+    assert.equal(response.status, 404);
 }
 
-/** `connect(url, recorder, inbox)` gives a side; `cannot` says of features why the client lacks them. */
+/**
+ * `connect(url, recorder, inbox, answers)` gives a side, which can be asked nothing without `answers`; `cannot` says of
+ * features why the client lacks them.
+ */
 export async function run({ client, version, era, connect, cannot = {} }) {
-    const [url, pagedUrl] = process.argv.slice(2).map(each => new URL(each));
-    const recorder = new Recorder();
-    const pagedRecorder = new Recorder();
-    const inbox = new Inbox();
-    const side = await within(FEATURE_WITHIN, connect(url, recorder, inbox));
+    const [url, pagedUrl, cutUrl] = process.argv.slice(2).map(each => new URL(each));
+    const [recorder, pagedRecorder, cutRecorder] = [new Recorder(), new Recorder(), new Recorder()];
+    const [inbox, cutInbox, answers] = [new Inbox(), new Inbox(), new Answers()];
+    const side = await within(FEATURE_WITHIN, connect(url, recorder, inbox, answers));
     const paged = await within(FEATURE_WITHIN, connect(pagedUrl, pagedRecorder, new Inbox()));
+    const cut = await within(FEATURE_WITHIN, connect(cutUrl, cutRecorder, cutInbox));
+    const all = { url, side, recorder, inbox, answers, paged, pagedRecorder, cut, cutRecorder, cutInbox };
     const lacking = { ...cannot, ...NOT_IN_ERA[era] };
-    for (const [feature, check] of Object.entries(features)) {
+    for (const [feature, check] of Object.entries({ ...features, ...asking, ...resuming, end })) {
         let ok = true;
         let note = '';
         if (feature in lacking) {
             [ok, note] = [null, lacking[feature]];
         } else {
             try {
-                await within(FEATURE_WITHIN, check({ side, paged, recorder, pagedRecorder, inbox, url }));
+                await within(FEATURE_WITHIN, check(all));
             } catch (error) {
                 console.error(feature, error);
                 [ok, note] = [false, `${error}`];
@@ -365,4 +293,5 @@ export async function run({ client, version, era, connect, cannot = {} }) {
     }
     await side.client.close();
     await paged.client.close();
+    await cut.client.close();
 }

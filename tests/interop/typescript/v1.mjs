@@ -1,17 +1,29 @@
-// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL`. It knows the session era only.
+// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL CUT_URL`. It knows the session era only.
 
 import { createRequire } from 'node:module';
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import {
+    CreateMessageRequestSchema,
+    ElicitRequestSchema,
+    ListRootsRequestSchema
+} from '@modelcontextprotocol/sdk/types.js';
 
-import { run, SESSION } from './exercise.mjs';
+import { CAPABILITIES, ELICIT, ROOTS, SAMPLE } from './asking.mjs';
+import { SESSION } from './common.mjs';
+import { run } from './exercise.mjs';
 
 const require = createRequire(import.meta.url);
 const { version } = require(require.resolve('@modelcontextprotocol/sdk/client').replace(/dist\/.*/, 'package.json'));
 
-async function connect(url, recorder, inbox) {
-    const client = new Client({ name: 'interop', version: '1.0.0' });
+const SCHEMAS = { [ELICIT]: ElicitRequestSchema, [SAMPLE]: CreateMessageRequestSchema, [ROOTS]: ListRootsRequestSchema };
+
+async function connect(url, recorder, inbox, answers) {
+    const client = new Client({ name: 'interop', version: '1.0.0' }, { capabilities: answers ? CAPABILITIES : {} });
+    for (const [method, schema] of Object.entries(answers ? SCHEMAS : {})) {
+        client.setRequestHandler(schema, ({ params }, { signal }) => answers.answer(method, params, signal));
+    }
     client.fallbackNotificationHandler = inbox.put;
     const transport = new StreamableHTTPClientTransport(url, { fetch: recorder.fetch });
     await client.connect(transport);
@@ -42,6 +54,15 @@ async function connect(url, recorder, inbox) {
             if (uri) await client.subscribeResource({ uri });
             await during();
             if (uri) await client.unsubscribeResource({ uri });
+        },
+        async attached(sessionId, protocolVersion, inbox) {
+            const client = new Client({ name: 'interop', version: '1.0.0' });
+            client.fallbackNotificationHandler = inbox.put;
+            const transport = new StreamableHTTPClientTransport(url, { sessionId });
+            transport.setProtocolVersion(protocolVersion);
+            await client.connect(transport);
+            const call = (name, args, options) => client.callTool({ name, arguments: args }, undefined, options);
+            return { client, call };
         },
         end: () => transport.terminateSession()
     };

@@ -1,20 +1,27 @@
-// The client of the TypeScript SDK 2.x against `everything`: `v2.mjs URL PAGED_URL`. It knows both eras; which one to
+// The client of the TypeScript SDK 2.x against `everything`: `v2.mjs URL PAGED_URL CUT_URL`. It knows both eras; which one to
 // speak it is told by `mode`.
 
 import { createRequire } from 'node:module';
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 
-import { run, SESSION, STATELESS } from './exercise.mjs';
+import { CAPABILITIES, ELICIT, ROOTS, SAMPLE } from './asking.mjs';
+import { SESSION, STATELESS } from './common.mjs';
+import { run } from './exercise.mjs';
 
 const require = createRequire(import.meta.url);
 const { version } = require(require.resolve('@modelcontextprotocol/client').replace(/dist\/.*/, 'package.json'));
 const EVERY_LIST = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
 
 function connecting(era) {
-    return async (url, recorder, inbox) => {
+    return async (url, recorder, inbox, answers) => {
         const mode = era === SESSION ? 'legacy' : 'auto';
-        const client = new Client({ name: 'interop', version: '1.0.0' }, { versionNegotiation: { mode } });
+        const options = { versionNegotiation: { mode }, capabilities: answers ? CAPABILITIES : {} };
+        const client = new Client({ name: 'interop', version: '1.0.0' }, options);
+        for (const method of answers ? [ELICIT, SAMPLE, ROOTS] : []) {
+            const handler = ({ params }, { mcpReq }) => answers.answer(method, params, mcpReq.signal);
+            client.setRequestHandler(method, handler);
+        }
         client.fallbackNotificationHandler = inbox.put;
         const transport = new StreamableHTTPClientTransport(url, { fetch: recorder.fetch });
         await client.connect(transport);
@@ -49,6 +56,14 @@ function connecting(era) {
                 }
                 await during();
                 await subscription.close();
+            },
+            async attached(sessionId, protocolVersion, inbox) {
+                const client = new Client({ name: 'interop', version: '1.0.0' });
+                client.fallbackNotificationHandler = inbox.put;
+                const transport = new StreamableHTTPClientTransport(url, { sessionId, protocolVersion });
+                await client.connect(transport);
+                const call = (name, args, options) => client.callTool({ name, arguments: args }, options);
+                return { client, call };
             },
             end: () => transport.terminateSession()
         };

@@ -1,0 +1,296 @@
+//! A line: a conversation whose messages share one way in and one way out, as over stdio and over HTTP+SSE of 2024-11-05.
+//!
+//! From where its headers would have been read on, a message takes the way of a POST, and what HTTP would have answered
+//! goes out on the line, message by message. One session at most is opened on a line, and what changes is told there, too.
+
+mod events;
+mod head;
+mod running;
+mod session;
+
+use std::future::Future as _;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use http::{Response, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Full};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use self::events::Events;
+pub(crate) use self::head::LineHead;
+use self::running::{Manner, Place, Running};
+use self::session::Opened;
+use super::accept::Accepts;
+use super::batch;
+use super::body::Body;
+use super::headers::Field;
+use super::post::{self, Posted, Received};
+use super::read;
+use super::rejection::Rejection;
+use super::service::Shared;
+use super::sse::listen::Entered;
+use crate::auth::Principal;
+use crate::protocol::jsonrpc::{Kind, Message, RequestId};
+use crate::protocol::method::Notification;
+use crate::server::outbound::{Outbound, Read};
+
+/// A line takes whatever there is to say.
+const BOTH_KINDS: Accepts = Accepts { json: true, sse: true };
+
+/// One conversation.
+pub(crate) struct Line {
+    shared: Arc<Shared>,
+    /// Whose it is.
+    principal: Option<Principal>,
+    /// What has not been read at the other end.
+    out: Outbound,
+    running: Running,
+    opened: Mutex<Opened>,
+    /// Cancelled when nobody wants to be told of changes any more.
+    deaf: CancellationToken,
+}
+
+/// What became of a message.
+pub(crate) enum Taken {
+    /// What it is answered with goes out on the line.
+    Accepted,
+    /// It has no answer of its own, and this is what HTTP says.
+    Settled(Response<Body>),
+    /// It cannot be read, and this is what HTTP says.
+    Unreadable(Response<Body>),
+}
+
+/// What a message is, as far as its line has to know.
+enum Peeked {
+    Request(RequestId, Manner),
+    Cancellation(RequestId),
+    /// Several, or none: see [`batch`].
+    Array,
+    WithoutAnswer,
+    Unreadable,
+}
+
+impl Line {
+    /// `entered` is its place among the open streams, until a session's own stream takes it.
+    pub(crate) fn new(shared: &Arc<Shared>, principal: Option<Principal>, entered: Option<Entered>) -> Arc<Self> {
+        Arc::new(Self {
+            shared: Arc::clone(shared),
+            principal,
+            out: Outbound::new(shared.config.queue),
+            running: Running::default(),
+            opened: Mutex::new(Opened::new(entered)),
+            deaf: CancellationToken::new(),
+        })
+    }
+
+    pub(crate) fn belongs_to(&self, principal: Option<&Principal>) -> bool {
+        self.principal.as_ref().map(Principal::id) == principal.map(Principal::id)
+    }
+
+    /// Takes a message that has come by the line. `initialize` has been answered when this returns, so that what comes after
+    /// it finds its session; other requests run beside each other.
+    pub(crate) async fn take(
+        self: &Arc<Self>,
+        text: Bytes,
+        principal: Option<Principal>,
+        mut request: LineHead,
+    ) -> Taken {
+        if self.running.is_over() {
+            // Nothing would be read any more.
+            return Taken::Settled(Rejection::no_such_line().into_response());
+        }
+        let peeked = peek(&text);
+        match peeked {
+            Peeked::Request(id, manner) => {
+                match Running::begin(self, id.clone(), manner) {
+                    Ok(place) => self.run(place, text, principal, request),
+                    Err(rejection) => self.refuse(rejection.of(Some(&id))).await,
+                }
+                if manner == Manner::Initializes {
+                    self.running.has_initialized().await;
+                }
+                return Taken::Accepted;
+            }
+            // Before the session hears of it: see `run`.
+            Peeked::Cancellation(ref id) => self.running.cancel(id),
+            Peeked::Array | Peeked::WithoutAnswer | Peeked::Unreadable => {}
+        }
+        let answer = self.answer(text, principal, &mut request, None).await;
+        let response = answer.unwrap_or_else(|rejection| rejection.into_response());
+        match peeked {
+            // The answers of a batch, as one message.
+            Peeked::Array if response.status().is_success() && !response.body().is_end_stream() => {
+                self.forward(response).await;
+                Taken::Accepted
+            }
+            Peeked::Array if response.status().is_success() => Taken::Settled(response),
+            Peeked::Array | Peeked::Unreadable => Taken::Unreadable(response),
+            _ => Taken::Settled(response),
+        }
+    }
+
+    /// Has a request answered beside the others.
+    fn run(self: &Arc<Self>, place: Place, text: Bytes, principal: Option<Principal>, mut request: LineHead) {
+        let line = Arc::clone(self);
+        self.shared.lifespan.adopt(async move {
+            let answering = async {
+                match line.answer(text, principal, &mut request, Some(&place)).await {
+                    Ok(response) if place.manner() == Manner::Initializes => line.open(response).await,
+                    Ok(response) => line.forward(response).await,
+                    Err(rejection) => line.refuse(rejection.of(Some(place.id()))).await,
+                }
+            };
+            tokio::select! {
+                biased;
+                // Nothing more is said of it (2026-07-28, basic/transports/stdio, «Cancellation»). Its session may have heard
+                // of the cancellation before it heard of the call.
+                () = place.cancelled() => line.cancel_in_session(place.id()),
+                () = answering => {}
+            }
+        });
+    }
+
+    /// What HTTP would answer.
+    async fn answer(
+        &self,
+        text: Bytes,
+        principal: Option<Principal>,
+        request: &mut LineHead,
+        place: Option<&Place>,
+    ) -> Result<Response<Body>, Box<Rejection>> {
+        let (shared, tie) = (&self.shared, self.tie());
+        let head = tie.head();
+        let text = pin!(Full::new(text));
+        let (body, share) = read::body(text, Field::default(), &shared.config.read).await?;
+        let call = match post::receive(shared, principal, &head, BOTH_KINDS, &body, share).await? {
+            Posted::Message(Received::Reply(response)) => Err(response),
+            Posted::Message(Received::Call(call)) => Ok(call.start(shared, request).await?),
+            Posted::Batch(batch) => Err(batch.answer(shared, request).await),
+        };
+        place.into_iter().for_each(Place::has_arrived);
+        match call {
+            Ok(call) => Ok(call.answer().await),
+            Err(response) => Ok(response),
+        }
+    }
+
+    /// Says every message of an HTTP response.
+    pub(crate) async fn forward(&self, response: Response<Body>) {
+        let is_stream = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "text/event-stream");
+        let mut body = response.into_body();
+        let mut events = Events::default();
+        // A stream that was cut has nothing more to say, either.
+        while let Some(Ok(frame)) = body.frame().await {
+            let Ok(data) = frame.into_data() else { continue };
+            if !is_stream {
+                self.say(data).await;
+                continue;
+            }
+            events.push(&data);
+            while let Some(message) = events.next_message() {
+                self.say(message).await;
+            }
+        }
+    }
+
+    pub(crate) async fn refuse(&self, rejection: Box<Rejection>) {
+        self.forward(rejection.into_response()).await;
+    }
+
+    /// Queues a message, and waits for room if there is none.
+    async fn say(&self, message: Bytes) {
+        self.out.send(events::in_one_line(message)).await;
+    }
+
+    /// Resolves when the other end is gone, or has not read for too long.
+    pub(crate) async fn unread(&self) {
+        self.out.watch().await;
+    }
+
+    /// Waits until another request may run beside the others.
+    pub(crate) async fn room(&self) {
+        self.running.room().await;
+    }
+
+    /// Waits until what has come is known to the server: a drain would refuse what has not arrived.
+    pub(crate) async fn all_arrived(&self) {
+        self.running.all_arrived().await;
+    }
+
+    /// Ends the line as soon as every request has been answered.
+    pub(crate) fn close(&self) {
+        self.running.close();
+    }
+
+    /// Resolves when the line was closed and every request has been answered.
+    pub(crate) fn over(&self) -> WaitForCancellationFutureOwned {
+        self.running.over()
+    }
+
+    /// Ends what never ends by itself: nobody wants to know of changes any more.
+    pub(crate) fn stop_listening(&self) {
+        self.deaf.cancel();
+        self.running.cancel_listening();
+    }
+
+    /// Ends everything of it.
+    pub(crate) async fn end(&self) {
+        self.deaf.cancel();
+        self.running.cancel_all();
+        self.close();
+        self.give_place_back();
+        self.end_session().await;
+    }
+}
+
+/// The other end, where what is said is read.
+pub(crate) struct Reader {
+    line: Arc<Line>,
+    over: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Reader {
+    pub(crate) fn new(line: &Arc<Line>) -> Self {
+        Self { line: Arc::clone(line), over: Box::pin(line.over()) }
+    }
+
+    /// Reads all that waits, or waits for more; ends when the line is over and nothing is left.
+    pub(crate) fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> Poll<Read> {
+        // Asked first: what was said before it was over is still found.
+        let over = self.over.as_mut().poll(cx).is_ready();
+        match self.line.out.poll_read(cx) {
+            Poll::Pending if over => Poll::Ready(Read::End),
+            poll => poll,
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.line.out.close();
+    }
+}
+
+fn peek(text: &[u8]) -> Peeked {
+    let Ok(text) = std::str::from_utf8(text) else { return Peeked::Unreadable };
+    let mut message = Message::default();
+    let Ok(kind) = message.parse(text) else {
+        return if batch::is_array(text) { Peeked::Array } else { Peeked::Unreadable };
+    };
+    match kind {
+        Kind::Request(id) => Peeked::Request(id, Manner::of(message.method())),
+        Kind::Notification if Notification::parse(message.method()) == Notification::Cancelled => {
+            message.params().request_id.to_request_id().map_or(Peeked::WithoutAnswer, Peeked::Cancellation)
+        }
+        Kind::Notification | Kind::Response => Peeked::WithoutAnswer,
+    }
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line").field("running", &self.running).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! The requests of a line that have not been answered.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::Line;
+use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::method::Method;
+use crate::transport::rejection::Rejection;
+
+/// How many requests of one line may wait for their answers, those that listen not counted. Over HTTP each would have to
+/// have a connection.
+const MOST_RUNNING: usize = 256;
+
+#[derive(Default)]
+pub(super) struct Running {
+    state: Mutex<State>,
+    changed: Notify,
+    over: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    requests: Vec<Entry>,
+    closed: bool,
+}
+
+struct Entry {
+    id: RequestId,
+    cancel: CancellationToken,
+    /// Whether the server knows of it.
+    arrived: bool,
+    manner: Manner,
+}
+
+/// How a request differs from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    Plain,
+    /// What comes after it waits for it, and there is one at a time.
+    Initializes,
+    /// It is open until somebody ends it: one of the open streams, which have a bound of their own.
+    Listens,
+}
+
+impl Manner {
+    pub(super) fn of(method: &str) -> Self {
+        if method == Method::Initialize.as_str() {
+            Self::Initializes
+        } else if method == Method::Listen.as_str() {
+            Self::Listens
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        self.requests.iter().filter(|entry| entry.manner != Manner::Listens).count() < MOST_RUNNING
+    }
+
+    fn is_initializing(&self) -> bool {
+        self.requests.iter().any(|entry| entry.manner == Manner::Initializes)
+    }
+}
+
+impl Running {
+    /// Lists a request until its place is dropped. Not while one with this id is running: it could not be told which of them
+    /// is answered or cancelled.
+    pub(super) fn begin(line: &Arc<Line>, id: RequestId, manner: Manner) -> Result<Place, Box<Rejection>> {
+        let mut state = line.running.lock();
+        if state.requests.iter().any(|entry| entry.id == id) {
+            return Err(Rejection::id_in_use());
+        }
+        if manner == Manner::Initializes && state.is_initializing() {
+            return Err(Rejection::initializing());
+        }
+        if manner != Manner::Listens && !state.has_room() {
+            return Err(Rejection::too_many_waiting());
+        }
+        let cancel = CancellationToken::new();
+        state.requests.push(Entry { id: id.clone(), cancel: cancel.clone(), arrived: false, manner });
+        drop(state);
+        Ok(Place { line: Arc::clone(line), id, manner, cancel })
+    }
+
+    /// «The `initialize` request MUST NOT be cancelled by clients» (2025-11-25, basic/utilities/cancellation).
+    pub(super) fn cancel(&self, id: &RequestId) {
+        self.cancel_where(|entry| entry.id == *id && entry.manner != Manner::Initializes);
+    }
+
+    pub(super) fn cancel_listening(&self) {
+        self.cancel_where(|entry| entry.manner == Manner::Listens);
+    }
+
+    pub(super) fn cancel_all(&self) {
+        self.cancel_where(|_| true);
+    }
+
+    fn cancel_where(&self, which: impl Fn(&Entry) -> bool) {
+        let state = self.lock();
+        let cancelled: Vec<_> =
+            state.requests.iter().filter(|entry| which(entry)).map(|entry| entry.cancel.clone()).collect();
+        drop(state);
+        // Wakers are foreign code: called without the lock.
+        cancelled.iter().for_each(CancellationToken::cancel);
+    }
+
+    pub(super) async fn room(&self) {
+        self.until(State::has_room).await;
+    }
+
+    /// Waits until `initialize` has come to something, if it has been sent.
+    pub(super) async fn has_initialized(&self) {
+        self.until(|state| !state.is_initializing()).await;
+    }
+
+    pub(super) async fn all_arrived(&self) {
+        self.until(|state| state.requests.iter().all(|entry| entry.arrived)).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&State) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if holds(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Lets it be over when nothing runs any more.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let over = state.requests.is_empty();
+        drop(state);
+        if over {
+            self.over.cancel();
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    pub(super) fn over(&self) -> WaitForCancellationFutureOwned {
+        self.over.clone().cancelled_owned()
+    }
+
+    fn change(&self, id: &RequestId, change: impl FnOnce(&mut Vec<Entry>, usize)) {
+        let mut state = self.lock();
+        if let Some(index) = state.requests.iter().position(|entry| entry.id == *id) {
+            change(&mut state.requests, index);
+        }
+        let over = state.closed && state.requests.is_empty();
+        drop(state);
+        self.changed.notify_waiters();
+        if over {
+            self.over.cancel();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock, so what a poisoned one holds is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("requests", &self.lock().requests.len()).finish_non_exhaustive()
+    }
+}
+
+/// The place of a request among those that run, given back when it is dropped.
+pub(super) struct Place {
+    line: Arc<Line>,
+    id: RequestId,
+    manner: Manner,
+    cancel: CancellationToken,
+}
+
+impl Place {
+    pub(super) fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    pub(super) fn manner(&self) -> Manner {
+        self.manner
+    }
+
+    /// Resolves when the client wants no answer any more.
+    pub(super) async fn cancelled(&self) {
+        self.cancel.cancelled().await;
+    }
+
+    /// The server knows of it, and would wait for it in a drain.
+    pub(super) fn has_arrived(&self) {
+        self.line.running.change(&self.id, |requests, index| requests[index].arrived = true);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.line.running.change(&self.id, |requests, index| drop(requests.swap_remove(index)));
+    }
+}

@@ -1,0 +1,212 @@
+//! Messages by lines: how a conversation ends, in this process and in one of its own.
+
+use std::{
+    io::{BufRead as _, BufReader as StdReader, Write as _},
+    pin::pin,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use mcp_mount::{Lifespan, Mcp, OnDisconnect, Sessions, tool_fn};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    rig::{Probe, rig_with, server},
+    stdio::{Peer, code, modern, modern_call, text},
+    support::{LATEST_SESSION, call, message, secs, soon},
+};
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_the_end_of_the_input_is_answered() {
+    let probe = Probe::new();
+    let mcp = server([probe.silent_tool()]);
+    let mut peer = Peer::of(&mcp);
+    let params =
+        json!({"protocolVersion": LATEST_SESSION, "capabilities": {}, "clientInfo": {"name": "it", "version": "0"}});
+    // As somebody pipes it, without a line break at the end.
+    let lines = [message("init", "initialize", params), call("wait", json!({})), message(2, "tools/list", json!({}))];
+    peer.write(lines.map(|line| line.to_string()).join("\n")).await;
+    let release = async {
+        probe.started().await;
+        probe.release();
+    };
+    let (rest, ()) = tokio::join!(peer.leave(), release);
+    let mut ids: Vec<_> = rest.iter().map(|answer| answer["id"].to_string()).collect();
+    ids.sort();
+    assert_eq!(ids, ["\"init\"", "1", "2"]);
+    assert!(rest.iter().all(|answer| answer["result"].is_object()), "{rest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_lets_calls_finish_ends_subscriptions_and_then_the_line() {
+    let probe = Probe::new();
+    let mcp = server([probe.silent_tool()]);
+    let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
+    peer.say(call("wait", json!({}))).await;
+    probe.started().await;
+    peer.ask(modern("l", "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}))).await;
+    let lifespan = mcp.lifespan();
+    let mut draining = pin!(lifespan.shutdown());
+    assert!(futures::poll!(&mut draining).is_pending());
+    assert_eq!(peer.hear().await["id"], "l", "its result");
+    let refused = peer.ask(message(3, "tools/list", json!({}))).await;
+    assert_eq!((code(&refused), &refused["id"]), (-32603, &json!(3)));
+    probe.release();
+    assert_eq!(text(&peer.hear().await), "done");
+    assert_eq!(peer.hear().await, Value::Null);
+    let report = draining.await;
+    assert_eq!((report.finished, report.cut, report.streams), (1, 0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_deadline_a_call_is_cut_and_its_client_is_told() {
+    let probe = Probe::new();
+    let mcp = server([probe.stuck_tool()]);
+    let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
+    peer.say(call("stuck", json!({}))).await;
+    probe.started().await;
+    let report = mcp.lifespan().shutdown().await;
+    assert_eq!((report.cut, report.elapsed), (1, secs(10)));
+    assert_eq!(code(&peer.hear().await), -32603);
+    assert_eq!(peer.hear().await, Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_left_and_its_calls_are_cancelled() {
+    let probe = Probe::new();
+    let mcp = server([probe.stuck_tool().on_disconnect(OnDisconnect::Finish)]);
+    let mut peer = Peer::with_pipe(&mcp, 4096);
+    peer.initialize(LATEST_SESSION).await;
+    peer.say(call("stuck", json!({}))).await;
+    probe.started().await;
+    for id in 10..100 {
+        peer.say(message(id, "tools/list", json!({}))).await;
+        tokio::task::yield_now().await;
+        if peer.served.is_finished() {
+            break;
+        }
+    }
+    let ended = soon("it is left", &mut peer.served).await.expect("no panic");
+    assert_eq!(ended.expect_err("it was too slow").kind(), std::io::ErrorKind::TimedOut);
+    probe.dropped().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_leaves_nothing() {
+    let probe = Probe::new();
+    let mcp = server([probe.stuck_tool().on_disconnect(OnDisconnect::Finish)]);
+    for _ in 0..3 {
+        let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
+        peer.say(call("stuck", json!({}))).await;
+        probe.started().await;
+        let Peer { input, output, served } = peer;
+        drop((input, output));
+        let began = Instant::now();
+        // Who only ends the input may still want the answer, which is the first thing that cannot be written.
+        soon("it ends", served).await.expect("no panic").expect("that is no error");
+        probe.dropped().await;
+        assert_eq!(began.elapsed(), secs(60), "the call's own timeout");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_with_its_line() {
+    let mcp = rig_with(|mcp| mcp.sessions(Sessions::new().max(1))).mcp;
+    for _ in 0..3 {
+        // There is room for one, and none gives way within this time.
+        assert!(Peer::open(&mcp, LATEST_SESSION).await.leave().await.is_empty());
+    }
+}
+
+/// Serves its own standard streams, as a client has launched it.
+#[tokio::test]
+#[ignore = "the process that the others start"]
+async fn serving_stdio() {
+    let lifespan = Lifespan::new().grace(secs(5)).lame_duck(secs(3600));
+    let slow = tool_fn("slow", "", || async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        "slow"
+    });
+    let mcp = Mcp::new("rig", "1")
+        .lifespan(&lifespan)
+        .tool(slow)
+        .on_start("hello", || async {
+            eprintln!("hello");
+            Ok::<_, String>(())
+        })
+        .on_shutdown("goodbye", || async { eprintln!("goodbye") })
+        .build()
+        .unwrap();
+    let report = mcp.serve_stdio().await.expect("a clean end");
+    eprintln!("finished {} cut {}", report.finished, report.cut);
+    // Else the harness would say more on the output.
+    std::process::exit(0);
+}
+
+fn child() -> Child {
+    let mut command = Command::new(std::env::current_exe().expect("this test"));
+    command.args(["--exact", "stdio_ends::serving_stdio", "--ignored", "--nocapture", "--quiet"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process")
+}
+
+fn said(child: Child) -> String {
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+#[test]
+fn a_process_ends_with_its_input_and_has_answered_all_of_it() {
+    let mut child = child();
+    let mut input = child.stdin.take().expect("piped");
+    writeln!(input, "{}", modern_call(1, "slow")).expect("somebody reads");
+    drop(input);
+    let mut output = StdReader::new(child.stdout.take().expect("piped"));
+    let mut answered = String::new();
+    // The harness has a line of its own.
+    while !answered.contains("slow") {
+        answered.clear();
+        assert!(output.read_line(&mut answered).expect("text") > 0, "no answer");
+    }
+    let said = said(child);
+    assert!(said.starts_with("hello\n") && said.ends_with("goodbye\nfinished 1 cut 0\n"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_ends_when_nobody_reads_its_output_any_more() {
+    let mut child = child();
+    let mut output = StdReader::new(child.stdout.take().expect("piped"));
+    // The harness has a line of its own.
+    while output.read_line(&mut String::new()).expect("text") <= 1 {}
+    drop(output);
+    let mut input = child.stdin.take().expect("piped");
+    writeln!(input, "{}", modern(1, "server/discover", json!({}))).expect("somebody reads");
+    let said = said(child);
+    assert!(said.ends_with("goodbye\nfinished 0 cut 0\n"), "{said}");
+    drop(input);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_process_whose_input_is_open() {
+    let mut child = child();
+    let mut input = child.stdin.take().expect("piped");
+    writeln!(input, "{}", modern(1, "server/discover", json!({}))).expect("somebody reads");
+    let mut output = StdReader::new(child.stdout.take().expect("piped"));
+    let mut answered = String::new();
+    while !answered.contains("supportedVersions") {
+        answered.clear();
+        assert!(output.read_line(&mut answered).expect("text") > 0, "no answer");
+    }
+    // The second one ends the lame duck.
+    for _ in 0..2 {
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let said = said(child);
+    assert!(said.ends_with("goodbye\nfinished 0 cut 0\n"), "{said}");
+    drop(input);
+}
