@@ -1,4 +1,4 @@
-//! What `#[tool]`, `#[resource]` and `#[prompt]` write refers to this; it is no part of the API.
+//! What `#[tool]`, `#[resource]`, `#[prompt]` and `#[derive(Elicit)]` write refers to this; it is no part of the API.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 pub use serde;
 use serde::de::DeserializeOwned;
 
+pub use crate::protocol::input::form::{ElicitChoice, ElicitField, ElicitStruct};
 use crate::{FromCall, IntoPromptResult, IntoResourceResult, IntoToolResult, Prompt, Resource, Tool};
 
 /// A companion of a function: it knows the tool.

@@ -39,6 +39,10 @@ pub enum BuildErrorKind {
     InvalidPrompt,
     /// A completion handler is for an argument that does not exist, or cannot be served.
     InvalidCompletion,
+    /// Two methods of [`Mcp::method`](crate::Mcp::method) have the same name.
+    DuplicateMethod,
+    /// The name of a method is the protocol's own, or cannot be served.
+    InvalidMethod,
     /// A handler extracts `State<T>` of a type that no `.state(..)` gave.
     MissingState,
     /// A setting has a value that can never work.

@@ -28,12 +28,20 @@ pub use protocol::capabilities::Capability;
 pub use protocol::completion::Completion;
 pub use protocol::content::{Annotations, Content};
 pub use protocol::implementation::{Icon, Implementation};
+pub use protocol::input::elicitation::Elicited;
+pub use protocol::input::form::Elicit;
+pub use protocol::input::roots::Root;
+pub use protocol::input::sampling::{
+    CreateMessageRequest, CreateMessageResult, IncludeContext, ModelPreferences, SamplingContent, SamplingMessage,
+    SamplingTool, ToolChoice,
+};
 pub use protocol::notifications::LogLevel;
 pub use protocol::prompts::{GetPromptResult, PromptMessage, Role};
 pub use protocol::resources::{ReadResourceResult, ResourceContents};
 pub use protocol::revision::Revision;
 pub use protocol::tools::CallToolResult;
 pub use server::arguments::Args;
+pub use server::ask::error::AskError;
 pub use server::call::{Call, CallError, OnDisconnect, Reply};
 pub use server::changes::Notify;
 pub use server::completion::{CompletionRequest, IntoCompletion};
@@ -42,6 +50,7 @@ pub use server::extract::{EndpointUrl, Extension, FromCall, Headers, Needs, Stat
 pub use server::handler::Handler;
 pub use server::handles::{Prompts, Resources, Tools};
 pub use server::layer::CallService;
+pub use server::method::MethodResult;
 pub use server::prompt::{IntoPromptResult, Prompt, prompt_fn};
 pub use server::refusal::Refusal;
 pub use server::resource::{IntoResourceResult, Resource, resource_fn};
@@ -59,7 +68,10 @@ pub use transport::session::Sessions;
 
 /// What a [`Store`] is asked for, and what it answers: for those who write one.
 pub mod stores {
-    pub use crate::store::{Cap, Expect, Key, Kind, Reserved, StoreError, StoreFuture, Stored};
+    pub use crate::store::{
+        Appended, Cap, Expect, Key, Kind, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, Reserved, StoreError,
+        StoreFuture, Stored,
+    };
 }
 
 /// Makes a function a tool.
@@ -138,6 +150,28 @@ pub use mcp_mount_macros::resource;
 /// ```
 #[cfg(feature = "macros")]
 pub use mcp_mount_macros::prompt;
+
+/// Makes a struct what a form asks for, or an enum a choice in it: see the trait [`Elicit`].
+///
+/// ```
+/// use mcp_mount::Elicit;
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema, Elicit)]
+/// struct Order {
+///     /// How many
+///     #[schemars(range(min = 1, max = 12))]
+///     pieces: u8,
+///     size: Size,
+///     /// Anything else we should know
+///     note: Option<String>,
+/// }
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema, Elicit)]
+/// #[serde(rename_all = "lowercase")]
+/// enum Size { Small, Large }
+/// ```
+#[cfg(feature = "macros")]
+pub use mcp_mount_macros::Elicit;
 
 /// The tools of functions that are marked with `#[tool]`, for [`Mcp::tools`].
 ///

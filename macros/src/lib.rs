@@ -1,4 +1,4 @@
-//! The `#[tool]`, `#[resource]` and `#[prompt]` attributes of `mcp-mount`.
+//! The `#[tool]`, `#[resource]` and `#[prompt]` attributes of `mcp-mount`, and its `#[derive(Elicit)]`.
 //!
 //! Depend on `mcp-mount` and write `mcp_mount::tool`: the code this crate generates names `::mcp_mount`, and the
 //! runnable examples stand there, at the re-exports.
@@ -7,6 +7,7 @@ use proc_macro::TokenStream;
 
 mod attr;
 mod checks;
+mod elicit;
 mod errors;
 mod expand;
 mod function;
@@ -157,4 +158,24 @@ pub fn resource(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn prompt(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Kind::Prompt, arguments.into(), &item.into()).into()
+}
+
+/// Makes a struct what a form asks for, or an enum a choice in such a form.
+///
+/// On a struct with named fields it implements `mcp_mount::Elicit`, whose documentation has the types that a field can
+/// have; every other type is an error where it is written. On an enum of variants without data it makes the enum one of
+/// these types. Both derive serde's `Deserialize` and schemars' `JsonSchema` too, and what these are told in
+/// `#[serde(..)]` and `#[schemars(..)]` holds for the form: names, defaults, titles, lengths, ranges.
+///
+/// # What it refuses
+///
+/// Structs without names for their fields, type parameters and lifetimes, unions, variants with data, and what makes
+/// another shape of it all: `flatten`, `transparent`, `tag`, `content`, `untagged`, `from`, `try_from`, `remote`,
+/// `other`, and on the struct or enum itself `with`.
+///
+/// `#[schemars(with = "..")]` on a field says what the field is in the form, so that its own type is not checked;
+/// whether a form can have it is then found out when the form is first made.
+#[proc_macro_derive(Elicit)]
+pub fn elicit(item: TokenStream) -> TokenStream {
+    elicit::derive(item.into()).into()
 }

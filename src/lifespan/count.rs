@@ -74,6 +74,17 @@ impl Lifespan {
         self.count_in(&self.shared.counts.streams).then(|| StreamGuard { lifespan: self.clone() })
     }
 
+    /// Counts a stream in that comes to its end by itself, as long as there is anybody to wait for it.
+    pub(crate) fn enter_ending_stream(&self) -> Option<StreamGuard> {
+        let streams = &self.shared.counts.streams;
+        streams.fetch_add(1, Ordering::SeqCst);
+        let over = self.shared.cut.is_cancelled() || self.shared.drained.is_cancelled();
+        if over {
+            self.count_out(streams);
+        }
+        (!over).then(|| StreamGuard { lifespan: self.clone() })
+    }
+
     fn count_in(&self, count: &AtomicUsize) -> bool {
         count.fetch_add(1, Ordering::SeqCst);
         // Looked at after counting, so that a drain either sees the count or is seen here.

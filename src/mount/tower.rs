@@ -119,6 +119,10 @@ impl RequestHead for Parts {
     fn take(&mut self, _: &WantedExtensions) -> impl Future<Output = Parts> {
         ready(std::mem::replace(self, Request::new(()).into_parts().0))
     }
+
+    fn copy(&mut self, _: &WantedExtensions) -> impl Future<Output = Parts> {
+        ready(self.clone())
+    }
 }
 
 #[cfg(feature = "axum")]

@@ -1,8 +1,12 @@
 //! What clients can do, and what servers offer.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::revision::Revision;
+use super::text::ObjectText;
 
 /// Something that a client may be able to do for a server: [`Context::supports`](crate::Context::supports) and
 /// [`Context::require`](crate::Context::require).
@@ -31,6 +35,15 @@ impl Capability {
             Self::Elicitation => "elicitation",
             Self::ElicitationUrl => "elicitation.url",
             Self::Roots => "roots",
+        }
+    }
+
+    /// The first revision that has it.
+    pub(crate) const fn since(self) -> Revision {
+        match self {
+            Self::Sampling | Self::Roots => Revision::V2024_11_05,
+            Self::Elicitation => Revision::V2025_06_18,
+            Self::SamplingTools | Self::ElicitationUrl => Revision::V2025_11_25,
         }
     }
 
@@ -84,6 +97,46 @@ impl ClientCapabilities {
     }
 }
 
+/// How much of the extensions that a client declares is kept with each of many sessions: bytes.
+const KEPT_EXTENSIONS: usize = 1024;
+
+/// `extensions` of a client's capabilities, as JSON text, short enough to be kept: the first ones that have room
+/// (2026-07-28, schema, «ClientCapabilities»; earlier revisions do not define it, and some of their clients send it).
+pub(crate) fn extensions_to_keep(capabilities: &str) -> Cow<'_, str> {
+    #[derive(Deserialize)]
+    struct Declared<'a> {
+        #[serde(borrow)]
+        extensions: Option<ObjectText<'a>>,
+    }
+
+    let declared: Option<Declared<'_>> = serde_json::from_str(capabilities).ok();
+    let Some(ObjectText(text)) = declared.and_then(|declared| declared.extensions) else { return Cow::Borrowed("") };
+    if text.len() <= KEPT_EXTENSIONS {
+        return Cow::Borrowed(text);
+    }
+    let declared: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    let mut kept = Map::new();
+    let mut bytes = 2;
+    for (identifier, settings) in declared {
+        // Quotes, a colon and a comma come with each.
+        let size = json!({ &identifier: &settings }).to_string().len() - 1;
+        if bytes + size <= KEPT_EXTENSIONS {
+            bytes += size;
+            kept.insert(identifier, settings);
+        }
+    }
+    Cow::Owned(Value::Object(kept).to_string())
+}
+
+/// What a server can tell its clients beside the answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside {
+    /// Log messages, while a call runs.
+    pub(crate) logging: bool,
+    /// What has changed.
+    pub(crate) changes: bool,
+}
+
 /// What a server offers: which kinds of things it has, or once had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ServerCapabilities {
@@ -104,11 +157,13 @@ impl ServerCapabilities {
         }
     }
 
-    /// As it is declared; changes can be told where there are `streams` to tell them on.
-    pub(crate) fn to_json(self, revision: Revision, streams: bool) -> Value {
-        let changing = if streams { json!({ "listChanged": true }) } else { json!({}) };
-        let resources = if streams { json!({ "listChanged": true, "subscribe": true }) } else { json!({}) };
-        let mut capabilities = json!({ "logging": {} });
+    /// As it is declared, with what can be told `beside` the answers.
+    pub(crate) fn to_json(self, revision: Revision, beside: Beside) -> Value {
+        let (changing, resources) = match beside.changes {
+            true => (json!({ "listChanged": true }), json!({ "listChanged": true, "subscribe": true })),
+            false => (json!({}), json!({})),
+        };
+        let mut capabilities = if beside.logging { json!({ "logging": {} }) } else { json!({}) };
         let mut offer = |offered: bool, name: &str, details: Value| {
             if offered {
                 capabilities[name] = details;
@@ -145,6 +200,21 @@ mod tests {
             let offered: Vec<_> = all.into_iter().filter(|one| capabilities.has(*one)).collect();
             assert_eq!(offered, expected, "{json}");
             assert_eq!(ClientCapabilities::from_bits(capabilities.bits()), capabilities);
+        }
+    }
+
+    #[test]
+    fn extensions_are_kept_as_far_as_they_have_room() {
+        let few = r#"{"sampling":{},"extensions":{"com.example/a": {}}}"#;
+        assert_eq!(extensions_to_keep(few), r#"{"com.example/a": {}}"#);
+        let many =
+            json!({ "extensions": { "a/large": { "x": "y".repeat(2000) }, "b/small": {}, "c/whole": { "n": 1 } } });
+        assert_eq!(extensions_to_keep(&many.to_string()), r#"{"b/small":{},"c/whole":{"n":1}}"#);
+        let names: Map<_, _> = (0..200).map(|n| (format!("a/extension-{n}"), json!({}))).collect();
+        let kept = extensions_to_keep(&json!({ "extensions": names }).to_string()).into_owned();
+        assert!((900..=KEPT_EXTENSIONS).contains(&kept.len()) && serde_json::from_str::<Value>(&kept).is_ok());
+        for none in ["{}", r#"{"extensions":null}"#, r#"{"extensions":[]}"#] {
+            assert_eq!(extensions_to_keep(none), "");
         }
     }
 

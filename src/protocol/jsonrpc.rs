@@ -163,6 +163,31 @@ fill!(Message {
     5 "error" => error,
 });
 
+/// A message of whose parameters only `_meta` is read.
+#[derive(Debug, Default)]
+struct CustomMessage<'a> {
+    jsonrpc: Option<Text<'a>>,
+    id: Id<'a>,
+    method: Option<Text<'a>>,
+    params: MetaOnly<'a>,
+}
+
+fill!(CustomMessage {
+    0 "jsonrpc" => jsonrpc,
+    1 "id" => id,
+    2 "method" => method,
+    3 "params" => { params },
+});
+
+#[derive(Debug, Default)]
+struct MetaOnly<'a> {
+    meta: Meta<'a>,
+}
+
+fill!(MetaOnly {
+    0 "_meta" => { meta or null },
+});
+
 /// What a message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -188,6 +213,15 @@ impl<'a> Message<'a> {
         self.kind()
     }
 
+    /// Reads a message whose parameters are the application's own, and may be what no method of the protocol's takes.
+    #[cold]
+    pub(crate) fn parse_custom(text: &'a str) -> Option<(Self, Kind)> {
+        let CustomMessage { jsonrpc, id, method, params: MetaOnly { meta } } = serde_json::from_str(text).ok()?;
+        let message = Self { jsonrpc, id, method, params: Params::of(meta), ..Self::default() };
+        let kind = message.kind().ok()?;
+        Some((message, kind))
+    }
+
     pub(crate) fn method(&self) -> &str {
         self.method.as_ref().map_or("", Text::as_str)
     }
@@ -199,6 +233,16 @@ impl<'a> Message<'a> {
     /// `params._meta`.
     pub(crate) fn meta(&self) -> &Meta<'a> {
         &self.params.meta
+    }
+
+    /// The response that the message is: to which request, and its result or its error as JSON text.
+    pub(crate) fn response(&self) -> Option<(RequestId, Result<&'a str, &'a str>)> {
+        let answer = match (self.result, self.error) {
+            (Some(result), None) => Ok(result.get()),
+            (None, Some(error)) => Err(error.get()),
+            _ => return None,
+        };
+        Some((self.id.to_request_id()?, answer))
     }
 
     fn kind(&self) -> Result<Kind, Malformed> {

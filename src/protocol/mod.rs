@@ -4,6 +4,7 @@
 //! [`encode`] (the only place that knows what a revision's results look like); the rest are the types they share.
 
 pub(crate) mod caching;
+pub(crate) mod canonical;
 pub(crate) mod capabilities;
 pub(crate) mod completion;
 pub(crate) mod content;
@@ -12,12 +13,14 @@ pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod fill;
 pub(crate) mod implementation;
+pub(crate) mod input;
 pub(crate) mod jsonrpc;
 pub(crate) mod meta;
 pub(crate) mod method;
 pub(crate) mod notifications;
 pub(crate) mod params;
 pub(crate) mod prompts;
+pub(crate) mod requests;
 pub(crate) mod resources;
 pub(crate) mod revision;
 pub(crate) mod session;
@@ -26,4 +29,5 @@ pub(crate) mod strict;
 pub(crate) mod subscriptions;
 pub(crate) mod text;
 pub(crate) mod tools;
+pub(crate) mod trace_context;
 pub(crate) mod uri_template;

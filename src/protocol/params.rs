@@ -1,6 +1,7 @@
 //! The parameters of requests and notifications, as they are read.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,8 @@ pub(crate) struct Params<'a> {
     argument: Option<&'a RawValue>,
     context: Option<&'a RawValue>,
     notifications: Option<&'a RawValue>,
+    input_responses: Option<&'a RawValue>,
+    request_state: Option<&'a RawValue>,
 }
 
 fill!(Params {
@@ -50,6 +53,8 @@ fill!(Params {
     11 "argument" => argument,
     12 "context" => context,
     13 "notifications" => notifications,
+    14 "inputResponses" => input_responses,
+    15 "requestState" => request_state,
 });
 
 /// `completion/complete`, read (2026-07-28, server/utilities/completion).
@@ -105,7 +110,12 @@ pub(crate) struct Filter {
     pub(crate) resource_subscriptions: Vec<String>,
 }
 
-impl Params<'_> {
+impl<'a> Params<'a> {
+    /// Parameters of which nothing but `_meta` is known.
+    pub(super) fn of(meta: Meta<'a>) -> Self {
+        Self { meta, ..Self::default() }
+    }
+
     /// `uri`, of the methods that name a resource.
     pub(crate) fn uri(&self) -> Result<Cow<'_, str>, RpcError> {
         let raw = self.uri.ok_or_else(|| missing("uri", "the URI of a resource"))?;
@@ -145,6 +155,24 @@ impl Params<'_> {
         Ok(CompleteParams { reference, argument: name, value, context: context.arguments.0 })
     }
 
+    /// What the client answered to the questions of an earlier round: an object, as JSON text (2026-07-28,
+    /// basic/patterns/mrtr).
+    pub(crate) fn input_responses(&self) -> Option<&str> {
+        self.input_responses.map(RawValue::get)
+    }
+
+    /// Whether it comes with something from an earlier round.
+    pub(crate) fn is_retry(&self) -> bool {
+        self.input_responses.is_some() || self.request_state.is_some()
+    }
+
+    /// What the server left for this round.
+    pub(crate) fn request_state(&self) -> Result<Option<Cow<'_, str>>, RpcError> {
+        let Some(raw) = self.request_state else { return Ok(None) };
+        let text: Result<Text<'_>, _> = serde_json::from_str(raw.get());
+        text.map(|text| Some(text.0)).map_err(|_| RpcError::invalid_params("params.requestState: expected a string"))
+    }
+
     pub(crate) fn filter(&self) -> Result<Filter, RpcError> {
         let raw = self.notifications.ok_or_else(|| missing("notifications", "an object, the filter"))?;
         let filter: Filter = read("notifications", raw.get())?;
@@ -158,6 +186,30 @@ impl Params<'_> {
         }
         Ok(filter)
     }
+}
+
+/// `params` of a message that has been read before, but for `_meta`: what a method of the application's own is given.
+pub(crate) fn custom(message: &str) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct OfMessage<'a> {
+        #[serde(borrow)]
+        params: Option<ObjectText<'a>>,
+    }
+
+    let message: OfMessage<'_> = serde_json::from_str(message).ok()?;
+    let text = message.params?.0;
+    let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    if members.remove("_meta").is_none() {
+        return Some(Cow::Borrowed(text));
+    }
+    Some(Cow::Owned(serde_json::to_string(&members).expect("what was read as JSON is JSON")))
+}
+
+/// The same as a value that can mean one thing only.
+pub(crate) fn strict_custom(params: &[u8]) -> Result<Value, RpcError> {
+    let Strict(value) = serde_json::from_slice(params)
+        .map_err(|error| RpcError::invalid_params(format!("params: {}", without_position(&error))))?;
+    Ok(value)
 }
 
 fn check_uri(member: &str, uri: &str) -> Result<(), RpcError> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::Content;
 use super::implementation::Icon;
+use super::meta::{OwnMeta, result_meta};
 use super::revision::Revision;
 
 /// A prompt, as `prompts/list` shows it.
@@ -18,6 +19,8 @@ pub(crate) struct PromptDefinition {
     pub(crate) arguments: Vec<PromptArgument>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) icons: Vec<Icon>,
+    #[serde(rename = "_meta", skip_serializing_if = "OwnMeta::is_empty")]
+    pub(crate) meta: OwnMeta,
 }
 
 /// An argument of a prompt: a string.
@@ -37,6 +40,7 @@ impl PromptDefinition {
         let mut known = self.clone();
         if revision < Revision::V2025_06_18 {
             known.title = None;
+            known.meta = OwnMeta::default();
             known.arguments.iter_mut().for_each(|argument| argument.title = None);
         }
         if revision < Revision::V2025_11_25 {
@@ -121,12 +125,13 @@ impl PromptMessage {
 pub struct GetPromptResult {
     pub(crate) description: Option<String>,
     pub(crate) messages: Vec<PromptMessage>,
+    pub(crate) meta: OwnMeta,
 }
 
 impl GetPromptResult {
     /// A result of these messages.
     pub fn new(messages: impl IntoIterator<Item = PromptMessage>) -> Self {
-        Self { description: None, messages: messages.into_iter().collect() }
+        Self { messages: messages.into_iter().collect(), ..Self::default() }
     }
 
     /// The messages.
@@ -141,4 +146,6 @@ impl GetPromptResult {
         self.description = Some(description.into());
         self
     }
+
+    result_meta!();
 }

@@ -1,12 +1,15 @@
 //! Resources and their templates as they are listed, and what reading one answers.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::caching::{CacheHints, CacheScope};
 use super::content::{Annotations, base64};
 use super::implementation::Icon;
+use super::meta::{OwnMeta, result_meta};
 use super::revision::Revision;
 
 /// A resource or a template, as its list shows it.
@@ -32,6 +35,8 @@ pub(crate) struct ResourceDefinition {
     pub(crate) annotations: Option<Annotations>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) icons: Vec<Icon>,
+    #[serde(rename = "_meta", skip_serializing_if = "OwnMeta::is_empty")]
+    pub(crate) meta: OwnMeta,
 }
 
 impl ResourceDefinition {
@@ -43,6 +48,7 @@ impl ResourceDefinition {
         }
         if revision < Revision::V2025_06_18 {
             known.title = None;
+            known.meta = OwnMeta::default();
             known.annotations = known.annotations.map(|annotations| annotations.for_revision(revision));
         }
         if revision < Revision::V2025_11_25 {
@@ -71,6 +77,8 @@ pub struct ResourceContents {
     pub(crate) mime_type: Option<String>,
     #[serde(flatten)]
     pub(crate) data: Data,
+    #[serde(rename = "_meta", skip_serializing_if = "OwnMeta::is_empty")]
+    meta: OwnMeta,
     /// The media type where neither this nor the resource has one.
     #[serde(skip)]
     usual: &'static str,
@@ -87,12 +95,19 @@ pub(crate) enum Data {
 impl ResourceContents {
     /// Text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { uri: None, mime_type: None, data: Data::Text(text.into()), usual: "text/plain" }
+        Self {
+            uri: None,
+            mime_type: None,
+            data: Data::Text(text.into()),
+            meta: OwnMeta::default(),
+            usual: "text/plain",
+        }
     }
 
     /// Bytes.
     pub fn blob(bytes: impl AsRef<[u8]>) -> Self {
-        Self { uri: None, mime_type: None, data: Data::Blob(base64(bytes)), usual: "application/octet-stream" }
+        let (data, usual) = (Data::Blob(base64(bytes)), "application/octet-stream");
+        Self { uri: None, mime_type: None, data, meta: OwnMeta::default(), usual }
     }
 
     /// The text, if it is text.
@@ -131,6 +146,13 @@ impl ResourceContents {
         self.mime_type = Some(mime_type.into());
         self
     }
+
+    /// Adds a member to its `_meta`, since 2025-06-18: for extensions such as MCP Apps.
+    #[must_use]
+    pub fn meta(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.meta.insert(key.into(), value.into());
+        self
+    }
 }
 
 /// What reading a resource answers.
@@ -151,12 +173,13 @@ pub struct ReadResourceResult {
     pub(crate) contents: Vec<ResourceContents>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) cache_scope: Option<CacheScope>,
+    pub(crate) meta: OwnMeta,
 }
 
 impl ReadResourceResult {
     /// A result of these parts.
     pub fn new(contents: impl IntoIterator<Item = ResourceContents>) -> Self {
-        Self { contents: contents.into_iter().collect(), ttl: None, cache_scope: None }
+        Self { contents: contents.into_iter().collect(), ..Self::default() }
     }
 
     /// The parts.
@@ -177,6 +200,17 @@ impl ReadResourceResult {
     pub fn cache_scope(mut self, scope: CacheScope) -> Self {
         self.cache_scope = Some(scope);
         self
+    }
+
+    result_meta!();
+
+    /// What of the parts the given revision knows.
+    pub(crate) fn contents_for(&self, revision: Revision) -> Cow<'_, [ResourceContents]> {
+        if revision >= Revision::V2025_06_18 || self.contents.iter().all(|part| part.meta.is_empty()) {
+            return Cow::Borrowed(&self.contents);
+        }
+        let without = |part: &ResourceContents| ResourceContents { meta: OwnMeta::default(), ..part.clone() };
+        self.contents.iter().map(without).collect()
     }
 
     /// Fills in what the parts leave open.

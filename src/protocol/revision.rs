@@ -70,6 +70,11 @@ impl Revision {
         }
     }
 
+    /// Whether several messages may come in one array: only 2025-03-26 says so (basic/index, «Batching»).
+    pub(crate) const fn has_batches(self) -> bool {
+        matches!(self, Self::V2025_03_26)
+    }
+
     pub(crate) const fn index(self) -> usize {
         self as usize
     }

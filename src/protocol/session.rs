@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::capabilities::ClientCapabilities;
+use super::capabilities::{ClientCapabilities, extensions_to_keep};
 use super::error::RpcError;
 use super::implementation::Implementation;
 use super::params::Params;
@@ -16,6 +16,8 @@ pub(crate) struct InitializeParams<'a> {
     /// `clientInfo`, as JSON text.
     pub(crate) client_info: &'a str,
     pub(crate) capabilities: ClientCapabilities,
+    /// The extensions among them, as JSON text, shortened to be kept.
+    pub(crate) extensions: Cow<'a, str>,
 }
 
 impl<'a> InitializeParams<'a> {
@@ -32,8 +34,12 @@ impl<'a> InitializeParams<'a> {
         let Some(capabilities) = params.capabilities else {
             return Err(RpcError::invalid_params("params.capabilities: missing; expected an object"));
         };
-        let capabilities = ClientCapabilities::read(capabilities.0);
-        Ok(Self { protocol_version: version.as_str(), client_info: client_info.0, capabilities })
+        Ok(Self {
+            protocol_version: version.as_str(),
+            client_info: client_info.0,
+            capabilities: ClientCapabilities::read(capabilities.0),
+            extensions: extensions_to_keep(capabilities.0),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::content::Content;
 use super::implementation::Icon;
+use super::meta::{OwnMeta, result_meta};
 use super::revision::Revision;
 
 /// A tool, as `tools/list` shows it.
@@ -23,6 +24,8 @@ pub(crate) struct ToolDefinition {
     pub(crate) annotations: ToolAnnotations,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) icons: Vec<Icon>,
+    #[serde(rename = "_meta", skip_serializing_if = "OwnMeta::is_empty")]
+    pub(crate) meta: OwnMeta,
 }
 
 impl ToolDefinition {
@@ -35,6 +38,7 @@ impl ToolDefinition {
         if revision < Revision::V2025_06_18 {
             known.title = None;
             known.output_schema = None;
+            known.meta = OwnMeta::default();
         }
         if revision < Revision::V2025_11_25 {
             known.icons.clear();
@@ -117,12 +121,13 @@ pub struct CallToolResult {
     pub(crate) content: Vec<Content>,
     pub(crate) structured: Option<Box<RawValue>>,
     pub(crate) is_error: bool,
+    pub(crate) meta: OwnMeta,
 }
 
 impl CallToolResult {
     /// A result of these blocks.
     pub fn new(content: impl IntoIterator<Item = Content>) -> Self {
-        Self { content: content.into_iter().collect(), structured: None, is_error: false }
+        Self { content: content.into_iter().collect(), structured: None, is_error: false, meta: OwnMeta::default() }
     }
 
     /// A result of one text.
@@ -170,6 +175,8 @@ impl CallToolResult {
         self.structured = Some(serde_json::value::to_raw_value(value)?);
         Ok(self)
     }
+
+    result_meta!();
 }
 
 #[cfg(test)]

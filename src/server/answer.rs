@@ -32,7 +32,7 @@ impl About {
     }
 
     /// The answer of a handler that failed.
-    fn failure(&self, error: &ToolError) -> Reply {
+    pub(super) fn failure(&self, error: &ToolError) -> Reply {
         // Whatever error type the failed `Context::require` has travelled through.
         if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
             // Should it have failed for another reason, that must not be lost.
@@ -45,6 +45,16 @@ impl About {
             } else {
                 self.target.failed(error.message.into_owned())
             };
+        }
+        // The same of a malformed answer of the client's.
+        if let Some(fault) = self.context.as_ref().and_then(|context| context.asks().malformed()) {
+            if error.ask().is_none() {
+                tracing::warn!(name = self.target.name, cause = %error.causes(), "failed after a malformed answer");
+            }
+            return Reply::Error(CallError::invalid_params(fault));
+        }
+        if let Some(error) = error.ask().filter(|error| error.is_clients()) {
+            return self.target.failed(error.to_string());
         }
         match error.exposed() {
             Ok(text) => self.target.failed(text),

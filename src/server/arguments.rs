@@ -7,6 +7,7 @@ use super::call::{Arguments, Call};
 use super::extract::{FromCall, Needs};
 use super::refusal::Refusal;
 use super::result::Json;
+use super::target::Kind;
 use super::variables::from_strings;
 use super::{fields, schema};
 use crate::protocol::params::without_position;
@@ -56,10 +57,11 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> FromCall for Json<T> {
 
 /// Reads the arguments of a call.
 pub(crate) fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
+    let place = if matches!(call.target.kind, Kind::Custom) { "params" } else { "arguments" };
     match &call.arguments {
         // Absent arguments are no arguments.
-        Arguments::Json(None) => read_arguments(b"{}").map_err(nothing),
-        Arguments::Json(Some(json)) => read_arguments(json).map_err(|refusal| {
+        Arguments::Json(None) => read_arguments(b"{}", place).map_err(nothing),
+        Arguments::Json(Some(json)) => read_arguments(json, place).map_err(|refusal| {
             let given = json.trim_ascii().strip_prefix(b"{").is_none_or(|rest| rest.trim_ascii() != b"}");
             if given { refusal } else { nothing(refusal) }
         }),
@@ -75,24 +77,24 @@ fn nothing(refusal: Refusal) -> Refusal {
     Refusal::absent(refusal.reason)
 }
 
-fn read_arguments<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refusal> {
+fn read_arguments<T: DeserializeOwned>(json: &[u8], place: &str) -> Result<T, Refusal> {
     // A derived struct would take an array for its fields in order.
     let json = std::str::from_utf8(json).ok().filter(|json| json.starts_with('{'));
-    let Some(json) = json else { return Err(Refusal::new("arguments: expected an object")) };
-    serde_json::from_str(json).map_err(|_| arguments_fault::<T>(json))
+    let Some(json) = json else { return Err(Refusal::new(format!("{place}: expected an object"))) };
+    serde_json::from_str(json).map_err(|_| arguments_fault::<T>(json, place))
 }
 
 /// Reads once more to find the path, which costs too much to keep while all goes well.
 #[cold]
-fn arguments_fault<T: DeserializeOwned>(json: &str) -> Refusal {
+fn arguments_fault<T: DeserializeOwned>(json: &str, root: &str) -> Refusal {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Err(error) => {
             let path = error.path().to_string();
-            let place = if path == "." { "arguments".to_owned() } else { format!("arguments.{path}") };
+            let place = if path == "." { root.to_owned() } else { format!("{root}.{path}") };
             Refusal::new(format!("{place}: {}", without_position(error.inner())))
         }
-        Ok(_) => Refusal::new("arguments: not what the tool's input schema describes"),
+        Ok(_) => Refusal::new(format!("{root}: not what the schema describes")),
     }
 }
 
@@ -113,7 +115,7 @@ mod tests {
     }
 
     fn fault(json: &str) -> String {
-        read_arguments::<Order>(json.as_bytes()).unwrap_err().reason
+        read_arguments::<Order>(json.as_bytes(), "arguments").unwrap_err().reason
     }
 
     #[test]

@@ -9,8 +9,10 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap};
 use serde_json::Value;
 
+use super::ask::Asking;
 use super::completion::CompletionRequest;
 use super::context::Context;
+use super::method::MethodResult;
 use super::state::States;
 use super::target::Target;
 use crate::auth::Principal;
@@ -23,6 +25,7 @@ use crate::protocol::prompts::GetPromptResult;
 use crate::protocol::resources::ReadResourceResult;
 use crate::protocol::revision::Revision;
 use crate::protocol::tools::CallToolResult;
+use crate::protocol::trace_context::TraceParent;
 
 /// A call on its way to the handler: what [`FromCall`](crate::FromCall) reads from, and what a layer of
 /// [`Mcp::layer`](crate::Mcp::layer) sees.
@@ -66,7 +69,7 @@ pub struct Call {
 /// What a call was given.
 #[derive(Clone, Debug)]
 pub(crate) enum Arguments {
-    /// `arguments` as it was sent, a slice of the request's body.
+    /// `arguments` as it was sent, a slice of the request's body; `params` of a method of the application's own.
     Json(Option<Bytes>),
     Named(Box<Named>),
 }
@@ -81,13 +84,15 @@ pub(crate) struct Named {
 }
 
 impl Call {
-    /// The method: `tools/call`, `resources/read`, `prompts/get` or `completion/complete`.
+    /// The method: `tools/call`, `resources/read`, `prompts/get`, `completion/complete`, or one of
+    /// [`Mcp::method`](crate::Mcp::method).
     #[must_use]
-    pub fn method(&self) -> &'static str {
-        self.target.method().as_str()
+    pub fn method(&self) -> &str {
+        self.target.method()
     }
 
-    /// The name of the tool, the resource or the prompt; in `completion/complete` the prompt's name or the template.
+    /// The name of the tool, the resource or the prompt; in `completion/complete` the prompt's name or the template; that
+    /// of a method of your own.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.target.name
@@ -143,6 +148,15 @@ impl Call {
         self.principal.as_ref()
     }
 
+    /// The arguments of a tool, as they were sent.
+    #[cfg(feature = "jsonschema")]
+    pub(super) fn json_arguments(&self) -> Option<&[u8]> {
+        match &self.arguments {
+            Arguments::Json(json) => json.as_deref(),
+            Arguments::Named(_) => None,
+        }
+    }
+
     fn named(&self) -> Option<&Named> {
         match &self.arguments {
             Arguments::Named(named) => Some(named),
@@ -184,6 +198,8 @@ pub enum Reply {
     Prompt(GetPromptResult),
     /// Of `completion/complete`.
     Completion(Completion),
+    /// Of a method of your own.
+    Method(MethodResult),
     /// A JSON-RPC error.
     Error(CallError),
 }
@@ -195,7 +211,7 @@ impl Reply {
         match self {
             Self::Tool(result) => result.is_error,
             Self::Error(_) => true,
-            Self::Resource(_) | Self::Prompt(_) | Self::Completion(_) => false,
+            Self::Resource(_) | Self::Prompt(_) | Self::Completion(_) | Self::Method(_) => false,
         }
     }
 }
@@ -229,26 +245,44 @@ impl CallError {
 }
 
 /// What a call's era and request mean for everybody who must not know the era.
-#[derive(Clone)]
 pub(crate) struct CallFacts {
     pub(crate) revision: Revision,
     pub(crate) principal: Option<Principal>,
     /// `clientInfo`, as JSON text.
     pub(crate) client_info: Option<Bytes>,
     pub(crate) capabilities: ClientCapabilities,
+    /// The extensions that the client declared when it opened its session; else they are in its message.
+    pub(crate) extensions: Option<Bytes>,
     pub(crate) progress_token: Option<RequestId>,
+    pub(crate) trace_parent: Option<TraceParent>,
+    /// The whole message, for what is seldom asked for.
+    pub(crate) message: Bytes,
     pub(crate) policy: CallPolicy,
+    pub(crate) asking: Asking,
 }
 
 /// What the era decides about a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallPolicy {
+    /// How the client can be asked something.
+    pub(crate) can_ask: CanAsk,
     /// What the client's going away means.
     pub(crate) on_disconnect: OnDisconnect,
     /// The least grave log message that the client wants; none at all without it.
     pub(crate) log_floor: Option<LogLevel>,
     /// Whether a capability that is missing has an error code of its own.
     pub(crate) names_capabilities: bool,
+}
+
+/// How the client of a call can be asked something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CanAsk {
+    /// By a request of the server's, which another message answers.
+    InSession,
+    /// By a result, after which the client sends its request again.
+    InRounds,
+    /// There is no session in which it could answer.
+    Never,
 }
 
 /// What happens to a running call when its client goes away.

@@ -2,15 +2,21 @@
 //!
 //! A stream that is not read keeps no queue. It remembers which lists and which of its resources have changed since it
 //! was read last, so that it is bounded by its own filter, and a thousand changes of one list are told once.
+//!
+//! Every change has a number. A client that comes back says up to which it has been told, and the [history] has what came
+//! after it.
+
+mod history;
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use futures_util::task::AtomicWaker;
+use uuid::Uuid;
 
+use self::history::History;
 use crate::protocol::params::Filter;
 use crate::protocol::subscriptions::ChangedList;
 
@@ -62,10 +68,17 @@ impl Notify {
 }
 
 /// Everybody who wants to know.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Changes {
-    watches: Mutex<HashMap<u64, Arc<Watch>>>,
-    next: AtomicU64,
+    inner: Mutex<Inner>,
+    epoch: u64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    watches: HashMap<u64, Arc<Watch>>,
+    next: u64,
+    history: History,
 }
 
 /// One who wants to know.
@@ -80,71 +93,140 @@ struct State {
     /// Which lists are wanted; the resources are in `uris`.
     filter: Filter,
     uris: HashSet<String>,
-    news: News,
+    news: Vec<News>,
+    position: Position,
     outdated: bool,
 }
 
-/// What has changed since it was last read.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct News {
-    pub(crate) tools: bool,
-    pub(crate) resources: bool,
-    pub(crate) prompts: bool,
-    /// Each once, in the order of their first change.
-    pub(crate) uris: Vec<String>,
+/// Something that can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    List(ChangedList),
+    Resource(Arc<str>),
 }
 
-impl News {
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
+/// What has changed since it was last read. Each thing is told once, in the order of their latest changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    /// The number of its latest change, if who has been told of it has been told of all before it.
+    pub(crate) number: Option<u64>,
+    pub(crate) change: Change,
+}
+
+/// Up to where a client has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Position {
+    /// All up to the change with this number.
+    After(u64),
+    /// What it has missed is not known any more: everything may have changed.
+    Lost,
+}
+
+impl Default for Position {
+    fn default() -> Self {
+        Self::After(0)
+    }
+}
+
+impl State {
+    fn wants(&self, change: &Change) -> bool {
+        match change {
+            Change::List(ChangedList::Tools) => self.filter.tools_list_changed,
+            Change::List(ChangedList::Resources) => self.filter.resources_list_changed,
+            Change::List(ChangedList::Prompts) => self.filter.prompts_list_changed,
+            Change::Resource(uri) => self.uris.contains(&**uri),
+        }
+    }
+
+    /// Takes note of a change that is wanted. Answers whether it is.
+    fn note(&mut self, number: Option<u64>, change: &Change) -> bool {
+        let wanted = self.wants(change);
+        if wanted {
+            self.news.retain(|news| news.change != *change);
+            self.news.push(News { number, change: change.clone() });
+        }
+        wanted
+    }
+
+    /// Takes note of everything that is wanted, of which `number` is the last.
+    fn note_all(&mut self, number: u64) {
+        let lists = [ChangedList::Tools, ChangedList::Resources, ChangedList::Prompts].map(Change::List);
+        let uris: Vec<_> = self.uris.iter().map(|uri| Change::Resource(uri.as_str().into())).collect();
+        for change in lists.into_iter().chain(uris) {
+            self.note(None, &change);
+        }
+        if let Some(last) = self.news.last_mut() {
+            last.number = Some(number);
+        }
+    }
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        // Never 0, which is nobody's.
+        Self { inner: Mutex::default(), epoch: Uuid::new_v4().as_u64_pair().1 | 1 }
     }
 }
 
 impl Changes {
-    /// Watches for what `filter` names, until the watcher is dropped.
-    pub(crate) fn watch(self: &Arc<Self>, mut filter: Filter) -> Watcher {
+    /// Watches for what `filter` names from now on, until the watcher is dropped.
+    pub(crate) fn watch(self: &Arc<Self>, filter: Filter) -> Watcher {
+        self.watch_since(filter, None)
+    }
+
+    /// Watches, for a client that has been told up to a position, or for one that has never been told.
+    pub(crate) fn watch_since(self: &Arc<Self>, mut filter: Filter, since: Option<Position>) -> Watcher {
         let uris = mem::take(&mut filter.resource_subscriptions).into_iter().collect();
-        let state = Mutex::new(State { filter, uris, ..State::default() });
-        let watch = Arc::new(Watch { state, waker: AtomicWaker::new() });
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        lock(&self.watches).insert(id, Arc::clone(&watch));
+        let mut state = State { filter, uris, ..State::default() };
+        let mut inner = lock(&self.inner);
+        let now = inner.history.number();
+        state.position = match since {
+            None => Position::After(now),
+            Some(Position::After(number)) if inner.history.goes_back_to(number) => {
+                for (number, change) in inner.history.after(number) {
+                    state.note(Some(number), change);
+                }
+                Position::After(number)
+            }
+            Some(_) => {
+                state.note_all(inner.history.skip());
+                Position::Lost
+            }
+        };
+        let watch = Arc::new(Watch { state: Mutex::new(state), waker: AtomicWaker::new() });
+        let id = inner.next;
+        inner.next += 1;
+        inner.watches.insert(id, Arc::clone(&watch));
+        drop(inner);
         Watcher { watch, id, changes: Arc::clone(self) }
     }
 
+    /// Whose numbers these are: another in each process.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     pub(crate) fn list_changed(&self, list: ChangedList) {
-        self.tell(|state| match list {
-            ChangedList::Tools => set(&mut state.news.tools, state.filter.tools_list_changed),
-            ChangedList::Resources => set(&mut state.news.resources, state.filter.resources_list_changed),
-            ChangedList::Prompts => set(&mut state.news.prompts, state.filter.prompts_list_changed),
-        });
+        self.tell(&Change::List(list));
     }
 
     pub(crate) fn resource_updated(&self, uri: &str) {
-        self.tell(|state| {
-            let wanted = state.uris.contains(uri) && !state.news.uris.iter().any(|told| told == uri);
-            if wanted {
-                state.news.uris.push(uri.to_owned());
-            }
-            wanted
-        });
+        self.tell(&Change::Resource(uri.into()));
     }
 
-    /// `note` answers whether the watch has news.
-    fn tell(&self, note: impl Fn(&mut State) -> bool) {
+    fn tell(&self, change: &Change) {
         let mut woken = Vec::new();
-        for watch in lock(&self.watches).values() {
-            if note(&mut lock(&watch.state)) {
+        let mut inner = lock(&self.inner);
+        let number = inner.history.add(change.clone());
+        for watch in inner.watches.values() {
+            if lock(&watch.state).note(Some(number), change) {
                 woken.push(Arc::clone(watch));
             }
         }
+        drop(inner);
         // Wakers are foreign code: called without the locks.
         woken.iter().for_each(|watch| watch.waker.wake());
     }
-}
-
-fn set(news: &mut bool, wanted: bool) -> bool {
-    *news |= wanted;
-    wanted
 }
 
 /// A subscription to changes.
@@ -166,7 +248,10 @@ impl Watcher {
         } else if uris.len() != known.len() || !uris.iter().all(|uri| known.contains(uri)) {
             *known = uris.into_iter().collect();
             // What is no longer subscribed to is no longer told.
-            news.uris.retain(|uri| known.contains(uri));
+            news.retain(|news| match &news.change {
+                Change::List(_) => true,
+                Change::Resource(uri) => known.contains(&**uri),
+            });
         }
     }
 
@@ -178,7 +263,7 @@ impl Watcher {
             state.uris.insert(uri.to_owned());
         } else {
             state.uris.remove(uri);
-            state.news.uris.retain(|one| one != uri);
+            state.news.retain(|news| !matches!(&news.change, Change::Resource(one) if **one == *uri));
         }
         state.outdated = true;
         drop(state);
@@ -187,17 +272,25 @@ impl Watcher {
 
     /// Takes over what another has subscribed to, and then what it has not read: so nothing falls in between.
     pub(crate) fn inherit(&self, other: &Self) {
-        let uris = lock(&other.watch.state).uris.clone();
-        lock(&self.watch.state).uris.extend(uris);
-        let Some(theirs) = other.news() else { return };
-        let mut state = lock(&self.watch.state);
-        let ours = &mut state.news;
-        ours.tools |= theirs.tools;
-        ours.resources |= theirs.resources;
-        ours.prompts |= theirs.prompts;
-        let more: Vec<_> = theirs.uris.into_iter().filter(|uri| !ours.uris.contains(uri)).collect();
-        ours.uris.extend(more);
-        drop(state);
+        let mut theirs = lock(&other.watch.state);
+        let (uris, news, position) = (theirs.uris.clone(), mem::take(&mut theirs.news), theirs.position);
+        drop(theirs);
+        let mut ours = lock(&self.watch.state);
+        ours.uris.extend(uris);
+        if news.is_empty() {
+            return;
+        }
+        ours.position = match (ours.position, position) {
+            (Position::After(ours), Position::After(theirs)) => Position::After(ours.min(theirs)),
+            _ => Position::Lost,
+        };
+        // What we have been told ourselves is later, or the same.
+        let later = mem::replace(&mut ours.news, news);
+        for News { number, change } in later {
+            ours.note(number, &change);
+        }
+        ours.news.sort_by_key(|news| news.number);
+        drop(ours);
         self.watch.waker.wake();
     }
 
@@ -212,15 +305,24 @@ impl Watcher {
     }
 
     /// What has changed since the last time, if anything has.
-    pub(crate) fn news(&self) -> Option<News> {
-        let news = mem::take(&mut lock(&self.watch.state).news);
-        (!news.is_empty()).then_some(news)
+    pub(crate) fn news(&self) -> Vec<News> {
+        let mut state = lock(&self.watch.state);
+        let news = mem::take(&mut state.news);
+        if let Some(number) = news.iter().rev().find_map(|news| news.number) {
+            state.position = Position::After(number);
+        }
+        news
+    }
+
+    /// Up to where the client has been told.
+    pub(crate) fn position(&self) -> Position {
+        lock(&self.watch.state).position
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        lock(&self.changes.watches).remove(&self.id);
+        lock(&self.changes.inner).watches.remove(&self.id);
     }
 }
 
@@ -230,60 +332,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn filter(uris: &[&str]) -> Filter {
-        let resource_subscriptions = uris.iter().map(ToString::to_string).collect();
-        Filter { tools_list_changed: true, resource_subscriptions, ..Filter::default() }
-    }
-
-    #[test]
-    fn only_what_was_asked_for_is_told_and_once() {
-        let changes = Arc::new(Changes::default());
-        let watcher = changes.watch(filter(&["a", "b"]));
-        for _ in 0..3 {
-            changes.list_changed(ChangedList::Tools);
-            changes.list_changed(ChangedList::Prompts);
-            changes.resource_updated("b");
-            changes.resource_updated("c");
-        }
-        assert_eq!(watcher.news(), Some(News { tools: true, uris: vec!["b".into()], ..News::default() }));
-        assert_eq!(watcher.news(), None);
-    }
-
-    #[test]
-    fn a_resource_that_was_unsubscribed_from_is_no_longer_told() {
-        let changes = Arc::new(Changes::default());
-        let watcher = changes.watch(filter(&["a", "b"]));
-        changes.resource_updated("a");
-        changes.resource_updated("b");
-        watcher.set_subscriptions(vec!["b".into()]);
-        assert_eq!(watcher.news(), Some(News { uris: vec!["b".into()], ..News::default() }));
-    }
-
-    #[test]
-    fn a_subscription_is_not_lost_to_what_was_read_before_it() {
-        let changes = Arc::new(Changes::default());
-        let watcher = changes.watch(filter(&["a"]));
-        watcher.subscribe("b", true);
-        watcher.set_subscriptions(vec!["a".into(), "c".into()]);
-        for uri in ["a", "b", "c"] {
-            changes.resource_updated(uri);
-        }
-        assert_eq!(watcher.news().map(|news| news.uris.len()), Some(3));
-        assert!(watcher.take_outdated());
-        watcher.set_subscriptions(vec!["a".into()]);
-        for uri in ["a", "b", "c"] {
-            changes.resource_updated(uri);
-        }
-        assert_eq!(watcher.news(), Some(News { uris: vec!["a".into()], ..News::default() }));
-    }
-
-    #[test]
-    fn nothing_is_kept_of_who_went_away() {
-        let changes = Arc::new(Changes::default());
-        drop(changes.watch(filter(&["a"])));
-        assert!(lock(&changes.watches).is_empty());
-    }
-}
+mod tests;

@@ -6,8 +6,11 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::ask::Asks;
 use super::call::CallFacts;
 use super::changes::Notify;
 use super::outbound::Outbound;
@@ -15,9 +18,11 @@ use super::target::Target;
 use crate::auth::Principal;
 use crate::protocol::capabilities::Capability;
 use crate::protocol::implementation::Implementation;
+use crate::protocol::meta;
 use crate::protocol::notifications::{self, LogLevel};
 use crate::protocol::revision::Revision;
 use crate::protocol::session::client_info;
+use crate::protocol::trace_context::TraceParent;
 
 /// The call that a handler serves: ask for it as a parameter.
 ///
@@ -49,6 +54,7 @@ struct Shared {
     outbound: Option<Arc<Outbound>>,
     notify: Notify,
     missing: OnceLock<Capability>,
+    asks: Asks,
     ended: CancellationToken,
 }
 
@@ -67,15 +73,16 @@ impl Context {
         outbound: Option<Arc<Outbound>>,
         notify: Notify,
     ) -> Self {
-        let (missing, ended) = (OnceLock::new(), CancellationToken::new());
-        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, missing, ended }) }
+        let (missing, asks, ended) = (OnceLock::new(), Asks::default(), CancellationToken::new());
+        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, missing, asks, ended }) }
     }
 
     /// Tells the client how far the call is: a number that grows, in a unit of your choice. `.await` the result to send
     /// it.
     ///
     /// Nothing is sent if the client did not ask for progress, or if the number is not greater than the last one
-    /// (2026-07-28, basic/patterns/progress). While the client's queue is full, it waits.
+    /// (2026-07-28, basic/patterns/progress). After a burst of 32, at most 20 a second are sent: what comes faster, or
+    /// while the client's queue is full, is replaced by what comes next. The last one is always sent before the answer.
     ///
     /// ```
     /// # async fn example(ctx: mcp_mount::Context) {
@@ -95,7 +102,7 @@ impl Context {
             return;
         }
         match notifications::message(level, self.name(), &data) {
-            Ok(message) => outbound.send(message, None).await,
+            Ok(message) => outbound.send(message).await,
             Err(error) => tracing::warn!(%error, name = self.name(), "a log message could not be written as JSON"),
         }
     }
@@ -118,6 +125,36 @@ impl Context {
     /// Sends a log message of level [`Error`](LogLevel::Error).
     pub async fn error<T: Serialize + Sync>(&self, data: T) {
         self.log(LogLevel::Error, data).await;
+    }
+
+    /// Ends the connection that carries the reply, and not the call: the client comes back for what is said from now on,
+    /// the answer included, when [`Sessions::retry_interval`](crate::Sessions::retry_interval) has passed. A long call need
+    /// not hold a connection (2025-11-25, basic/transports, «Sending Messages to the Server»). Messages that were sent
+    /// before still go out.
+    ///
+    /// It does nothing, but for a line in the log at debug level, where the client does not know to come back, or has
+    /// nothing to come back for: outside of 2025-11-25, without a session, without an
+    /// [event log](crate::Sessions::event_log), in a shutdown, or if the client takes no stream. A handler that ends right
+    /// after it answers on the connection that is there. Doing it twice is fine.
+    ///
+    /// ```
+    /// use mcp_mount::Context;
+    /// use std::time::Duration;
+    ///
+    /// async fn render(ctx: Context) -> &'static str {
+    ///     ctx.info("rendering, which takes a minute").await;
+    ///     ctx.close_stream().await;
+    ///     tokio::time::sleep(Duration::from_secs(55)).await;
+    ///     "rendered"
+    /// }
+    /// # let _ = mcp_mount::tool_fn("render", "Render", render);
+    /// ```
+    pub async fn close_stream(&self) {
+        take_turns().await;
+        let closes = self.shared.outbound.as_ref().is_some_and(|outbound| outbound.ask_to_close());
+        if !closes {
+            tracing::debug!(name = self.name(), "the stream is not closed: its client could not come back for it");
+        }
     }
 
     /// Whether the call is over: cancelled by its client, timed out, cut by a shutdown, or answered.
@@ -157,10 +194,11 @@ impl Context {
         self.shared.uri.as_deref()
     }
 
-    /// Whether the client offers a capability. A client without a session, before 2026-07-28, offers none.
+    /// Whether the client offers a capability, and its revision has it. A client without a session, before 2026-07-28,
+    /// offers none.
     #[must_use]
     pub fn supports(&self, capability: Capability) -> bool {
-        self.shared.facts.capabilities.has(capability)
+        self.shared.facts.capabilities.has(capability) && self.shared.facts.revision >= capability.since()
     }
 
     /// Goes on only if the client offers a capability. A handler that fails after this has failed is answered with
@@ -197,6 +235,31 @@ impl Context {
         self.shared.missing.get().map(|capability| Missing { capability: *capability, has_code })
     }
 
+    /// What the client says of an extension that it supports: its settings, an object that may be empty. `None` if it does
+    /// not support it. Some clients of earlier revisions than 2026-07-28 declare theirs when they open a session, and 1 KiB
+    /// of it is kept.
+    ///
+    /// ```
+    /// async fn show(ctx: mcp_mount::Context) -> &'static str {
+    ///     match ctx.client_extension("io.modelcontextprotocol/ui") {
+    ///         Some(_) => "shown on a page",
+    ///         None => "told in words",
+    ///     }
+    /// }
+    /// # let _ = mcp_mount::tool_fn("show", "Show it", show);
+    /// ```
+    #[must_use]
+    pub fn client_extension(&self, identifier: &str) -> Option<Value> {
+        let declared: Option<Map<String, Value>> = match &self.shared.facts.extensions {
+            Some(kept) => serde_json::from_slice(kept).ok(),
+            None => {
+                let capabilities: Value = self.meta_value(meta::CLIENT_CAPABILITIES).ok()??;
+                capabilities.get("extensions").and_then(Value::as_object).cloned()
+            }
+        };
+        declared?.remove(identifier).filter(Value::is_object)
+    }
+
     /// Tells clients of changes: the same as [`McpService::notify`](crate::McpService::notify).
     #[must_use]
     pub fn notify(&self) -> Notify {
@@ -208,6 +271,65 @@ impl Context {
     pub fn client_info(&self) -> Option<Implementation> {
         let json = self.shared.facts.client_info.as_deref()?;
         client_info(std::str::from_utf8(json).ok()?)
+    }
+
+    pub(crate) fn facts(&self) -> &CallFacts {
+        &self.shared.facts
+    }
+
+    /// `None` where the client cannot be told anything before the answer.
+    pub(crate) fn outbound(&self) -> Option<&Outbound> {
+        self.shared.outbound.as_deref()
+    }
+
+    /// What this run of the handler has asked.
+    pub(crate) fn asks(&self) -> &Asks {
+        &self.shared.asks
+    }
+
+    /// What no other living call has.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
+    }
+
+    /// The request's `_meta`: what its client says beside the parameters. Read anew each time.
+    #[must_use]
+    pub fn meta(&self) -> Option<Value> {
+        serde_json::from_str(self.meta_text()?).ok()
+    }
+
+    /// One member of the request's `_meta`, read into a `T`; `None` where there is none of this key.
+    ///
+    /// ```
+    /// use mcp_mount::{Context, ToolError};
+    ///
+    /// async fn greet(ctx: Context) -> Result<String, ToolError> {
+    ///     let name: Option<String> = ctx.meta_value("com.example/name").map_err(ToolError::expose)?;
+    ///     Ok(format!("Hello, {}", name.as_deref().unwrap_or("you")))
+    /// }
+    /// # let _ = mcp_mount::tool_fn("greet", "Greet", greet);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When what is there is no `T`.
+    pub fn meta_value<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, serde_json::Error> {
+        match self.meta() {
+            Some(Value::Object(mut members)) => members.remove(key).map(serde_json::from_value).transpose(),
+            _ => Ok(None),
+        }
+    }
+
+    /// The trace that the call belongs to, in the form of W3C Trace Context: `_meta.traceparent`, or the request's header of
+    /// that name. `None` where there is none, or none that is valid. The call's own span has it as `trace_id` and
+    /// `parent_span_id`.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.shared.facts.trace_parent.as_ref().map(TraceParent::as_str)
+    }
+
+    fn meta_text(&self) -> Option<&str> {
+        meta::of_message(std::str::from_utf8(&self.shared.facts.message).ok()?)
     }
 
     /// Marks the call as over when dropped.
@@ -273,7 +395,7 @@ impl Progress<'_> {
         }
         let total = self.total.filter(|total| total.is_finite());
         let message = notifications::progress(token, self.progress, total, self.message.as_deref());
-        outbound.send(message, Some(self.progress)).await;
+        outbound.send_progress(message, self.progress);
     }
 }
 

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 
+use super::answers::Answers;
+use super::ask::state::Seals;
 use super::call::Named;
 use super::catalog::{Listed, Shelf};
 use super::changes::{Changes, Notify};
 use super::completion::{Completers, CompletionRequest};
 use super::layer::Layers;
+use super::method::Methods;
 use super::registry::Registry;
 use super::state::States;
 use super::target::Target;
@@ -27,9 +30,14 @@ use crate::protocol::text::Text;
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) registry: Registry,
+    /// Beside those of the protocol.
+    pub(crate) methods: Methods,
     pub(crate) states: Arc<States>,
     pub(crate) layers: Layers,
     pub(crate) changes: Arc<Changes>,
+    /// The answers of clients that this server waits for.
+    pub(crate) answers: Arc<Answers>,
+    pub(crate) seals: Arc<Seals>,
     pub(crate) encoder: Encoder,
     pub(crate) identity: Identity,
     pub(crate) introduction: ArcSwap<Introduction>,
@@ -92,16 +100,15 @@ impl Server {
         match method {
             Method::ToolsList => declared().tools,
             Method::ResourcesRead | Method::ResourcesList | Method::TemplatesList => declared().resources,
-            Method::Subscribe | Method::Unsubscribe => declared().resources && self.identity.sessions,
+            Method::Subscribe | Method::Unsubscribe => {
+                declared().resources && self.identity.sessions && self.identity.streams
+            }
+            // What nothing could be told on is not there either.
+            Method::Listen | Method::SetLevel => self.identity.streams,
             Method::PromptsGet | Method::PromptsList => declared().prompts,
             Method::Complete => declared().completions,
             // A call of a tool that is not there says so by itself.
-            Method::ToolsCall
-            | Method::Listen
-            | Method::Ping
-            | Method::Discover
-            | Method::Initialize
-            | Method::SetLevel => true,
+            Method::ToolsCall | Method::Ping | Method::Discover | Method::Initialize => true,
         }
     }
 

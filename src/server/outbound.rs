@@ -1,4 +1,9 @@
 //! What a running call says before its answer: a bounded queue between the handler and whoever reads the reply.
+//!
+//! A call whose stream can be resumed has a [recorder](recorded) in between.
+
+pub(crate) mod recorded;
+mod watch;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,6 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+
+use self::recorded::Recorded;
+use super::pace::Pace;
 
 /// How much may wait in a queue, and how long it may wait.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +36,8 @@ pub(crate) struct Outbound {
     /// The reader went away, was too slow, or has read the answer.
     gone: Notify,
     limits: QueueLimits,
+    /// Whether the handler may end the connection before its answer.
+    closable: bool,
 }
 
 #[derive(Debug)]
@@ -35,11 +45,17 @@ struct State {
     queue: VecDeque<Bytes>,
     bytes: usize,
     end: End,
-    /// The greatest progress that was sent.
+    /// The greatest progress that was sent, or waits to be.
     progress: f64,
+    /// Holds progress that came too fast, which is sent when its time comes, or before what follows it.
+    pace: Pace,
     reader: Option<Waker>,
     /// Since when something waits that nobody has read.
     unread: Option<Instant>,
+    /// Whether the handler wants the connection to end.
+    close_asked: bool,
+    /// What is between the queue and the reader, if the stream can be resumed.
+    recorded: Option<Box<Recorded>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,21 +64,32 @@ enum End {
     Open,
     /// The answer is the last in the queue.
     Answered,
-    /// The reader went away; what is sent is dropped.
+    /// The reader went away; what is sent is dropped. Never so in a queue that is recorded.
     Gone,
-    /// The reader did not read for too long; the reply breaks off.
+    /// The reader did not read for too long; the reply breaks off. Never so in a queue that is recorded.
     Cut,
 }
 
 /// What the reader finds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Read {
+pub(crate) enum Read<T = VecDeque<Bytes>> {
     /// All that waits, and whether more can come.
-    Messages { messages: VecDeque<Bytes>, last: bool },
+    Messages { messages: T, last: bool },
     /// Nothing more comes.
     End,
     /// The reply broke off, because nobody read it.
     Cut,
+}
+
+impl<T> Read<T> {
+    /// The same, with the messages made into something else.
+    pub(crate) fn map<U>(self, make: impl FnOnce(T) -> U) -> Read<U> {
+        match self {
+            Self::Messages { messages, last } => Read::Messages { messages: make(messages), last },
+            Self::End => Read::End,
+            Self::Cut => Read::Cut,
+        }
+    }
 }
 
 impl Outbound {
@@ -72,30 +99,37 @@ impl Outbound {
             bytes: 0,
             end: End::Open,
             progress: f64::NEG_INFINITY,
+            pace: Pace::default(),
             reader: None,
             unread: None,
+            close_asked: false,
+            recorded: None,
         };
-        Self { state: Mutex::new(state), room: Notify::new(), gone: Notify::new(), limits }
+        Self { state: Mutex::new(state), room: Notify::new(), gone: Notify::new(), limits, closable: false }
     }
 
-    /// Sends a message, waiting for room if the queue is full. A queue that nobody has read for too long is cut. A
-    /// message of `progress` that does not exceed what was sent before it is dropped, whoever was faster.
-    pub(crate) async fn send(&self, message: Bytes, progress: Option<f64>) {
+    /// Lets the handler end the connection before its answer, if `closable`.
+    pub(crate) fn closable(self, closable: bool) -> Self {
+        Self { closable, ..self }
+    }
+
+    /// Sends a message, waiting for room if the queue is full. A queue that nobody has read for too long is cut.
+    pub(crate) async fn send(&self, message: Bytes) {
         loop {
             let room = self.room.notified();
             let patience = {
                 let mut state = self.lock();
-                if state.end != End::Open || progress.is_some_and(|progress| progress <= state.progress) {
+                if state.end != End::Open {
                     return;
                 }
                 if self.has_room(&state, message.len()) {
-                    state.progress = progress.unwrap_or(state.progress);
+                    state.push_late_progress();
                     let reader = state.push(message);
                     drop(state);
                     wake(reader);
                     return;
                 }
-                *state.unread.get_or_insert_with(Instant::now) + self.limits.stall
+                state.unread_since() + self.limits.stall
             };
             if timeout_at(patience, room).await.is_err() {
                 self.cut_if_stalled();
@@ -103,21 +137,55 @@ impl Outbound {
         }
     }
 
+    /// Sends a message of the few that must not wait, where there is room.
+    pub(crate) fn send_now(&self, message: Bytes) {
+        let mut state = self.lock();
+        if state.end == End::Open && self.has_room(&state, message.len()) {
+            state.push_late_progress();
+            let reader = state.push(message);
+            drop(state);
+            wake(reader);
+        }
+    }
+
+    /// Sends progress, which waits for nobody: where there is too much of it, or no room, the newest takes the place of
+    /// what has not been sent yet (2026-07-28, basic/patterns/progress, «Implementation Notes»). A number that does not
+    /// exceed what was sent before is dropped, whoever was faster.
+    pub(crate) fn send_progress(&self, message: Bytes, progress: f64) {
+        let mut state = self.lock();
+        if state.end != End::Open || progress <= state.progress {
+            return;
+        }
+        state.progress = progress;
+        let reader = if self.has_room(&state, message.len()) && state.pace.admits() {
+            state.push(message)
+        } else if state.pace.hold(message) {
+            None
+        } else {
+            // So that it looks at the clock.
+            state.taker()
+        };
+        drop(state);
+        wake(reader);
+    }
+
     /// Ends the queue with the answer, for which there is always room.
     pub(crate) fn finish(&self, answer: Bytes) {
         let mut state = self.lock();
         if state.end == End::Open {
             state.end = End::Answered;
+            state.push_late_progress();
             let reader = state.push(answer);
             drop(state);
             wake(reader);
         }
     }
 
-    /// Resolves when something waits, without taking it.
-    pub(crate) fn poll_message(&self, cx: &TaskContext<'_>) -> Poll<()> {
+    /// Resolves when something waits, without taking it, or when the connection has to end.
+    pub(crate) fn poll_message(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.queue.is_empty() {
+        state.poll_late_progress(cx);
+        if state.queue.is_empty() && !state.close_asked {
             state.wait(cx);
             return Poll::Pending;
         }
@@ -127,12 +195,13 @@ impl Outbound {
     /// Takes all that waits.
     pub(crate) fn take(&self) -> VecDeque<Bytes> {
         let mut state = self.lock();
+        state.push_late_progress();
         state.bytes = 0;
         std::mem::take(&mut state.queue)
     }
 
     /// Reads all that waits, or waits for more.
-    pub(crate) fn poll_read(&self, cx: &TaskContext<'_>) -> Poll<Read> {
+    pub(crate) fn poll_read(&self, cx: &mut TaskContext<'_>) -> Poll<Read> {
         let mut state = self.lock();
         match state.end {
             End::Cut => return Poll::Ready(Read::Cut),
@@ -140,6 +209,7 @@ impl Outbound {
             End::Answered if state.queue.is_empty() => return Poll::Ready(Read::End),
             End::Open | End::Answered => {}
         }
+        state.poll_late_progress(cx);
         if state.queue.is_empty() {
             state.wait(cx);
             return Poll::Pending;
@@ -162,53 +232,26 @@ impl Outbound {
         if state.end == End::Cut {
             return;
         }
-        state.end = End::Gone;
-        let reader = state.clear();
+        let reader = match &mut state.recorded {
+            Some(recorded) => {
+                recorded.leave();
+                state.forget_ready()
+            }
+            None => {
+                state.end = End::Gone;
+                state.clear()
+            }
+        };
         drop(state);
         drop(reader);
         self.room.notify_waiters();
         self.gone.notify_waiters();
     }
 
-    /// Watches over the reader: resolves when it went away, has read the answer, or was cut off since it did not read
-    /// for too long.
-    pub(crate) async fn watch(&self) {
-        loop {
-            let gone = self.gone.notified();
-            let look_again = {
-                let mut state = self.lock();
-                match state.end {
-                    End::Gone | End::Cut => return,
-                    End::Answered if state.queue.is_empty() => return,
-                    // A quiet handler is not a slow reader.
-                    End::Open | End::Answered if state.queue.is_empty() => Instant::now() + self.limits.stall,
-                    End::Open | End::Answered => *state.unread.get_or_insert_with(Instant::now) + self.limits.stall,
-                }
-            };
-            if timeout_at(look_again, gone).await.is_err() {
-                self.cut_if_stalled();
-            }
-        }
-    }
-
     fn has_room(&self, state: &State, bytes: usize) -> bool {
+        let waiting = state.queue.len() + state.recorded.as_ref().map_or(0, |recorded| recorded.waiting());
         // A message larger than the whole budget passes alone.
-        state.queue.is_empty() || (state.queue.len() < self.limits.events && state.bytes + bytes <= self.limits.bytes)
-    }
-
-    fn cut_if_stalled(&self) {
-        let mut state = self.lock();
-        let stalled = state.unread.is_some_and(|since| since.elapsed() >= self.limits.stall);
-        if !stalled || state.queue.is_empty() || !matches!(state.end, End::Open | End::Answered) {
-            return;
-        }
-        tracing::debug!(stall_ms = self.limits.stall.as_millis(), "a stream was not read for too long: cutting it");
-        state.end = End::Cut;
-        let reader = state.clear();
-        drop(state);
-        wake(reader);
-        self.room.notify_waiters();
-        self.gone.notify_waiters();
+        waiting == 0 || (waiting < self.limits.events && state.bytes + bytes <= self.limits.bytes)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -224,18 +267,74 @@ impl State {
         }
     }
 
+    /// Since when the reader is waited for, if it is.
+    fn unread_since(&mut self) -> Instant {
+        match &self.recorded {
+            // The recorder is no slow reader.
+            Some(recorded) if !recorded.awaits_reader() => Instant::now(),
+            _ => *self.unread.get_or_insert_with(Instant::now),
+        }
+    }
+
+    /// Whether something waits for the reader, who is there.
+    fn awaits_reader(&self) -> bool {
+        match &self.recorded {
+            Some(recorded) => recorded.awaits_reader(),
+            None => !self.queue.is_empty() && matches!(self.end, End::Open | End::Answered),
+        }
+    }
+
+    /// Whether the reader has read all there will be, or will never read it.
+    fn is_read_out(&self) -> bool {
+        match (&self.recorded, self.end) {
+            (Some(recorded), _) => recorded.is_read_out(),
+            (None, End::Gone | End::Cut) => true,
+            (None, End::Answered) => self.queue.is_empty(),
+            (None, End::Open) => false,
+        }
+    }
+
     /// Answers who is to be woken.
     #[must_use]
     fn push(&mut self, message: Bytes) -> Option<Waker> {
-        // From now on somebody has to read.
-        self.unread.get_or_insert_with(Instant::now);
+        self.enqueue(message);
+        self.taker()
+    }
+
+    fn enqueue(&mut self, message: Bytes) {
         self.bytes += message.len();
         self.queue.push_back(message);
-        self.reader.take()
+        if self.recorded.is_none() {
+            // From now on somebody has to read.
+            self.unread.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Who takes what is queued.
+    fn taker(&mut self) -> Option<Waker> {
+        match &mut self.recorded {
+            Some(recorded) => recorded.take_recorder(),
+            None => self.reader.take(),
+        }
+    }
+
+    /// Moves progress that waits to the queue. Whoever calls this is going to wake the one who takes it, or is that one.
+    fn push_late_progress(&mut self) {
+        if let Some(message) = self.pace.take() {
+            self.enqueue(message);
+        }
+    }
+
+    /// The same for the one who takes it, once its time has come.
+    fn poll_late_progress(&mut self, cx: &mut TaskContext<'_>) {
+        if let Some(message) = self.pace.poll(cx) {
+            self.enqueue(message);
+        }
     }
 
     fn clear(&mut self) -> Option<Waker> {
         self.queue = VecDeque::new();
+        self.pace.clear();
         self.bytes = 0;
         self.reader.take()
     }
@@ -249,89 +348,4 @@ fn wake(reader: Option<Waker>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-    use std::sync::Arc;
-
-    use super::*;
-
-    fn queue() -> Arc<Outbound> {
-        Arc::new(Outbound::new(QueueLimits { events: 2, bytes: 10, stall: Duration::from_secs(30) }))
-    }
-
-    fn message(text: &'static str) -> Bytes {
-        Bytes::from_static(text.as_bytes())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_queue_waits_for_its_reader_and_loses_nothing() {
-        let queue = queue();
-        let writer = {
-            let queue = Arc::clone(&queue);
-            async move {
-                for text in ["one", "two", "three", "four"] {
-                    queue.send(message(text), None).await;
-                }
-                queue.finish(message("answer"));
-            }
-        };
-        let reader = async {
-            let mut read = Vec::new();
-            while let Read::Messages { messages, last } = poll_fn(|cx| queue.poll_read(cx)).await {
-                read.extend(messages);
-                if last {
-                    break;
-                }
-            }
-            read
-        };
-        let ((), read) = tokio::join!(writer, reader);
-        assert_eq!(read, ["one", "two", "three", "four", "answer"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_queue_that_nobody_reads_is_cut_after_the_stall() {
-        let queue = queue();
-        let began = Instant::now();
-        for text in ["one", "two", "three"] {
-            queue.send(message(text), None).await;
-        }
-        assert_eq!(began.elapsed(), Duration::from_secs(30));
-        queue.watch().await;
-        assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
-        queue.send(message("dropped"), None).await;
-        assert!(queue.take().is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn progress_never_goes_back() {
-        let queue = queue();
-        queue.send(message("6"), Some(6.0)).await;
-        queue.send(message("5"), Some(5.0)).await;
-        assert_eq!(queue.take(), [message("6")]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_single_message_that_nobody_reads_is_cut_too() {
-        let queue = queue();
-        queue.send(message("one"), None).await;
-        let began = Instant::now();
-        queue.watch().await;
-        assert_eq!(began.elapsed(), Duration::from_secs(30));
-        assert_eq!(poll_fn(|cx| queue.poll_read(cx)).await, Read::Cut);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_reader_that_comes_back_in_time_keeps_its_stream() {
-        let queue = queue();
-        queue.send(message("one"), None).await;
-        queue.send(message("two"), None).await;
-        let late = async {
-            tokio::time::sleep(Duration::from_secs(29)).await;
-            poll_fn(|cx| queue.poll_read(cx)).await
-        };
-        let (read, ()) = tokio::join!(late, queue.send(message("three"), None));
-        assert_eq!(read, Read::Messages { messages: [message("one"), message("two")].into(), last: false });
-        assert_eq!(queue.take(), [message("three")]);
-    }
-}
+mod tests;

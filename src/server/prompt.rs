@@ -11,11 +11,12 @@ use super::completion::Completers;
 use super::handler::{ErasedHandler, Handler};
 use super::registry::structured;
 use super::result::ToolError;
-use super::settings::{icons, runs, title};
+use super::settings::{icons, meta, runs, title};
 use super::target::{Kind, Target};
 use crate::protocol::completion::Completion;
 use crate::protocol::content::Content;
 use crate::protocol::implementation::Icon;
+use crate::protocol::meta::OwnMeta;
 use crate::protocol::prompts::{GetPromptResult, PromptArgument, PromptDefinition, PromptMessage};
 
 /// A text, or several messages, that a user can ask for by name. Made by [`prompt_fn`], or by `#[prompt]`.
@@ -65,6 +66,7 @@ where
         description: description.into(),
         arguments: arguments(&schema, needs.argument_names),
         icons: Vec::new(),
+        meta: OwnMeta::default(),
     };
     let target = Arc::new(Target::new(Kind::Prompt, name, needs, ErasedHandler::new(handler)));
     Prompt { definition, target, completers, structured: structured(&schema).map(str::to_owned) }
@@ -105,6 +107,7 @@ impl Prompt {
 
     title!();
     icons!();
+    meta!();
     runs!();
 }
 

@@ -18,6 +18,7 @@ use crate::protocol::capabilities::ServerCapabilities;
 use crate::protocol::content::Annotations;
 use crate::protocol::encode::to_json;
 use crate::protocol::implementation::Icon;
+use crate::protocol::meta::OwnMeta;
 use crate::protocol::revision::Revision;
 use crate::protocol::uri_template::UriTemplate;
 
@@ -30,11 +31,16 @@ pub(crate) struct Registry {
     /// Templates, by their text.
     pub(crate) templates: Shelf<Resource>,
     pub(crate) prompts: Shelf<Prompt>,
+    /// Whether the arguments of all tools are validated.
+    #[cfg(feature = "jsonschema")]
+    pub(crate) validates: bool,
 }
 
 impl Registry {
     pub(crate) fn new(page: usize) -> Self {
         Self {
+            #[cfg(feature = "jsonschema")]
+            validates: false,
             tools: Shelf::new(Layout { member: "tools", page }),
             resources: Shelf::new(Layout { member: "resources", page }),
             templates: Shelf::new(Layout { member: "resourceTemplates", page }),
@@ -43,7 +49,10 @@ impl Registry {
     }
 
     pub(crate) fn add_tools(&self, tools: Vec<Tool>, states: &States) -> Result<(), BuildError> {
-        let ready = tools.into_iter().map(|tool| check_tool(tool, states)).collect::<Result<Vec<_>, _>>()?;
+        let ready = tools.into_iter().map(|tool| check_tool(tool, states));
+        #[cfg(feature = "jsonschema")]
+        let ready = ready.map(|tool| tool?.with_check(self.validates).map_err(|fault| invalid_tool(&fault)));
+        let ready = ready.collect::<Result<Vec<_>, _>>()?;
         self.tools.add(ready).map_err(|(tool, _)| {
             let text = format!("tools: two tools have the name `{}`; rename one", tool.name());
             BuildError::new(BuildErrorKind::DuplicateTool, text)
@@ -119,7 +128,7 @@ impl Listed for Prompt {
 }
 
 fn check_tool(tool: Tool, states: &States) -> Result<Tool, BuildError> {
-    let invalid = |fault: String| BuildError::new(BuildErrorKind::InvalidTool, format!("tools: {fault}"));
+    let invalid = |fault: String| invalid_tool(&fault);
     if let Some(fault) = tool::fault(&tool) {
         return Err(invalid(fault));
     }
@@ -128,8 +137,13 @@ fn check_tool(tool: Tool, states: &States) -> Result<Tool, BuildError> {
         return Err(invalid(text));
     }
     check_icons(&tool.definition.icons, "tool", tool.name()).map_err(invalid)?;
+    check_meta(&tool.definition.meta, "tool", tool.name()).map_err(invalid)?;
     check_target(&tool.target, states, BuildErrorKind::InvalidTool)?;
     tool.ready().map_err(invalid)
+}
+
+fn invalid_tool(fault: &str) -> BuildError {
+    BuildError::new(BuildErrorKind::InvalidTool, format!("tools: {fault}"))
 }
 
 fn check_resource(resource: &Resource, states: &States) -> Result<(), BuildError> {
@@ -166,6 +180,7 @@ fn check_resource(resource: &Resource, states: &States) -> Result<(), BuildError
         return Err(invalid(format!("resource `{uri}`: annotations: {fault}")));
     }
     check_icons(&resource.definition.icons, "resource", uri).map_err(invalid)?;
+    check_meta(&resource.definition.meta, "resource", uri).map_err(invalid)?;
     check_target(&resource.target, states, BuildErrorKind::InvalidResource)
 }
 
@@ -216,6 +231,7 @@ fn check_prompt(prompt: &Prompt, states: &States) -> Result<(), BuildError> {
     let has = |argument: &str| prompt.definition.arguments.iter().any(|one| one.name == argument);
     check_completers(&prompt.completers, states, has, name)?;
     check_icons(&prompt.definition.icons, "prompt", name).map_err(invalid)?;
+    check_meta(&prompt.definition.meta, "prompt", name).map_err(invalid)?;
     check_target(&prompt.target, states, BuildErrorKind::InvalidPrompt)
 }
 
@@ -235,7 +251,7 @@ fn check_completers(
     Ok(())
 }
 
-fn check_target(target: &Target, states: &States, kind: BuildErrorKind) -> Result<(), BuildError> {
+pub(super) fn check_target(target: &Target, states: &States, kind: BuildErrorKind) -> Result<(), BuildError> {
     let (noun, name) = (target.noun(), &target.name);
     if target.timeout.is_some_and(|timeout| timeout.is_zero()) {
         let text = format!("{noun} `{name}`: timeout is zero; every call would fail");
@@ -270,4 +286,8 @@ pub(crate) fn check_icons(icons: &[Icon], noun: &str, name: &str) -> Result<(), 
         Some(icon) => Err(format!("{noun} `{name}`: the icon {:?} is neither `https:` nor `data:`", icon.src())),
         None => Ok(()),
     }
+}
+
+fn check_meta(meta: &OwnMeta, noun: &str, name: &str) -> Result<(), String> {
+    meta.fault().map_or(Ok(()), |fault| Err(format!("{noun} `{name}`: {fault}")))
 }

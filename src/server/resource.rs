@@ -13,12 +13,13 @@ use super::call::OnDisconnect;
 use super::completion::Completers;
 use super::handler::{ErasedHandler, Handler};
 use super::result::{Json, ToolError};
-use super::settings::{icons, runs, title};
+use super::settings::{icons, meta, runs, title};
 use super::target::{Kind, Target};
 use crate::protocol::caching::{CacheHints, CacheScope};
 use crate::protocol::completion::Completion;
 use crate::protocol::content::Annotations;
 use crate::protocol::implementation::Icon;
+use crate::protocol::meta::OwnMeta;
 use crate::protocol::resources::{ReadResourceResult, ResourceContents, ResourceDefinition};
 use crate::protocol::uri_template::{self, TemplateError, UriTemplate};
 
@@ -83,6 +84,7 @@ where
         size: None,
         annotations: None,
         icons: Vec::new(),
+        meta: OwnMeta::default(),
     };
     let kind = Kind::Resource { hints: CacheHints::default(), mime_type: None };
     let target = Arc::new(Target::new(kind, name, needs, ErasedHandler::new(handler)));
@@ -175,6 +177,7 @@ impl Resource {
 
     title!();
     icons!();
+    meta!();
     runs!();
 
     fn with_kind(mut self, change: impl FnOnce(&mut CacheHints, &mut Option<String>)) -> Self {

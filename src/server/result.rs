@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ask::error::AskError;
 use super::context::MissingCapability;
 use super::schema;
 use crate::error::Causes;
@@ -204,14 +205,24 @@ impl ToolError {
 
     /// Whether it is, or comes from, a failed [`Context::require`](crate::Context::require).
     pub(crate) fn is_missing_capability(&self) -> bool {
-        let mut source: Option<&(dyn StdError + 'static)> = Some(&*self.source);
-        while let Some(error) = source {
-            if error.is::<MissingCapability>() {
-                return true;
+        self.find::<MissingCapability>().is_some()
+    }
+
+    /// The question without an answer that it comes from, if it does.
+    pub(crate) fn ask(&self) -> Option<&AskError> {
+        self.find()
+    }
+
+    /// The first error of this type among it and its causes.
+    fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(&*self.source);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
             }
-            source = error.source();
+            next = error.source();
         }
-        false
+        None
     }
 
     pub(crate) fn causes(&self) -> Causes<'_> {

@@ -13,19 +13,25 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{DropGuard, WaitForCancellationFutureOwned};
 use tracing::Span;
 
+use super::ask::rounds::InputRequired;
+use super::ask::{Asking, Round, here};
 use super::call::{Call, Reply};
+use super::context::Context;
 use super::handler::HandlerFuture;
 use super::layer::Layers;
 use super::target::{Kind, Target};
 use crate::lifespan::spawner::panic_text;
 use crate::lifespan::{LONGEST_WAIT, Lifespan};
 use crate::protocol::revision::Revision;
+use crate::protocol::trace_context::TraceParent;
 
 /// How a call ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// With an answer, which may be a failure.
     Reply(Reply),
+    /// With questions, which the client answers with the same request again.
+    InputRequired(InputRequired),
     /// The client cancelled it.
     Cancelled,
     /// The server is shutting down and could not wait any longer.
@@ -38,6 +44,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Running {
     /// Taken when it is dropped.
     handler: Option<HandlerFuture>,
+    /// Of a handler that takes it: what it asks of its client is seen here.
+    context: Option<Context>,
     target: Arc<Target>,
     timeout: Duration,
     cancel: Option<CancelHandle>,
@@ -54,19 +62,32 @@ pin_project_lite::pin_project! {
         timeout: Sleep,
         #[pin]
         cut: WaitForCancellationFutureOwned,
+        // Since when the call waits for its client, which is not its own time.
+        asking: Option<Instant>,
     }
 }
 
 impl Running {
     /// Starts the handler of a call.
-    pub(crate) fn start(call: Call, layers: &Layers, revision: Revision, timeout: Duration) -> Self {
+    pub(crate) fn start(
+        call: Call,
+        layers: &Layers,
+        revision: Revision,
+        timeout: Duration,
+        trace: Option<&TraceParent>,
+    ) -> Self {
         let target = Arc::clone(&call.target);
         let span = span(&target, revision);
+        if let Some(trace) = trace {
+            span.record("trace_id", trace.trace_id());
+            span.record("parent_span_id", trace.parent_id());
+        }
         let began = (!span.is_disabled()).then(Instant::now);
-        let end = call.context.as_ref().map(super::context::Context::end_guard);
+        let context = call.context.clone();
+        let end = context.as_ref().map(Context::end_guard);
         let timeout = target.timeout.unwrap_or(timeout).min(LONGEST_WAIT);
         let handler = Some(layers.start(call, &target));
-        Self { handler, target, timeout, cancel: None, pending: None, span, began, _end: end }
+        Self { handler, context, target, timeout, cancel: None, pending: None, span, began, _end: end }
     }
 
     /// Lets `cancel` end the call, which waits.
@@ -100,7 +121,10 @@ impl Running {
             return Poll::Ready(Outcome::Cancelled);
         }
         let Some(handler) = &mut self.handler else { return Poll::Pending };
-        if let Poll::Ready(outcome) = handler.as_mut().poll(cx) {
+        let here = self.context.as_ref().map(|context| here::enter(context.address()));
+        let polled = handler.as_mut().poll(cx);
+        drop(here);
+        if let Poll::Ready(outcome) = polled {
             let reply = outcome.unwrap_or_else(|panic| self.target.masked(&panic_text(&*panic)));
             return Poll::Ready(Outcome::Reply(reply));
         }
@@ -108,15 +132,42 @@ impl Running {
         if self.cancel.as_ref().is_some_and(|cancel| cancel.poll(cx)) {
             return Poll::Ready(Outcome::Cancelled);
         }
+        if let Some(questions) = self.end_of_round(cx) {
+            self.drop_handler();
+            return Poll::Ready(Outcome::InputRequired(questions));
+        }
+        self.poll_waits(cx, lifespan)
+    }
+
+    /// What is to be asked, if the handler waits for nothing but answers that another round has to bring.
+    fn end_of_round(&self, cx: &TaskContext<'_>) -> Option<InputRequired> {
+        let context = self.context.as_ref()?;
+        match (&context.facts().asking, context.asks().look(cx)) {
+            (Asking::Rounds(rounds), Round::Ends) => Some(rounds.end(context.asks())),
+            _ => None,
+        }
+    }
+
+    /// The timeout, which stands still while the client is asked, and the end of the server.
+    fn poll_waits(&mut self, cx: &mut TaskContext<'_>, lifespan: &Lifespan) -> Poll<Outcome> {
         let timeout = self.timeout;
         let waits = self.pending.get_or_insert_with(|| {
             let timeout = sleep_until(Instant::now() + timeout);
-            Box::pin(Waits { timeout, cut: lifespan.cut() })
+            Box::pin(Waits { timeout, cut: lifespan.cut(), asking: None })
         });
+        let asks = self.context.as_ref().is_some_and(|context| context.asks().is_waiting());
         let ended = past_budget(cx, |cx| {
-            let waits = waits.as_mut().project();
+            let mut waits = waits.as_mut().project();
             if waits.cut.poll(cx).is_ready() {
                 return Poll::Ready(true);
+            }
+            if asks {
+                waits.asking.get_or_insert_with(Instant::now);
+                return Poll::Pending;
+            }
+            if let Some(since) = waits.asking.take() {
+                let deadline = waits.timeout.deadline() + since.elapsed();
+                waits.timeout.as_mut().reset(deadline);
             }
             waits.timeout.poll(cx).map(|()| false)
         });
@@ -134,6 +185,7 @@ impl Running {
         let name = match outcome {
             Some(Outcome::Reply(reply)) if reply.is_error() => "error",
             Some(Outcome::Reply(_)) => "ok",
+            Some(Outcome::InputRequired(_)) => "input_required",
             Some(Outcome::Cancelled) => "cancelled",
             Some(Outcome::Cut) => "cut",
             None => "abandoned",
@@ -142,16 +194,20 @@ impl Running {
         self.span.record("duration_ms", began.elapsed().as_secs_f64() * 1e3);
         tracing::debug!(parent: &self.span, "done");
     }
-}
 
-impl Drop for Running {
     /// A handler that is dropped before its end may panic in its own `Drop`, which must not tear down the connection.
-    fn drop(&mut self) {
-        self.record(None);
+    fn drop_handler(&mut self) {
         let handler = self.handler.take();
         if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(handler))) {
             tracing::error!(name = self.target.name, cause = panic_text(&*panic), "the handler panicked when dropped");
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.record(None);
+        self.drop_handler();
     }
 }
 
@@ -167,6 +223,11 @@ pub(crate) fn past_budget<T>(cx: &mut TaskContext<'_>, poll: impl FnMut(&mut Tas
     pin!(tokio::task::coop::unconstrained(poll_fn(poll))).poll(cx)
 }
 
+/// Whether anybody listens to the spans of calls.
+pub(crate) fn has_span() -> bool {
+    tracing::enabled!(tracing::Level::INFO)
+}
+
 /// The call's span, if anybody listens: a disabled one would still be offered to the `log` crate, field by field.
 fn span(target: &Target, revision: Revision) -> Span {
     macro_rules! span {
@@ -177,10 +238,12 @@ fn span(target: &Target, revision: Revision) -> Span {
                 revision = revision.as_str(),
                 outcome = tracing::field::Empty,
                 duration_ms = tracing::field::Empty,
+                trace_id = tracing::field::Empty,
+                parent_span_id = tracing::field::Empty,
             )
         };
     }
-    if !tracing::enabled!(tracing::Level::INFO) {
+    if !has_span() {
         return Span::none();
     }
     match target.kind {
@@ -188,6 +251,7 @@ fn span(target: &Target, revision: Revision) -> Span {
         Kind::Resource { .. } => span!("resources/read", resource),
         Kind::Prompt => span!("prompts/get", prompt),
         Kind::Completion => span!("completion/complete", completion),
+        Kind::Custom => span!("custom method", method),
     }
 }
 

@@ -12,6 +12,19 @@ macro_rules! title {
     };
 }
 
+/// Metadata.
+macro_rules! meta {
+    () => {
+        /// Adds a member to the `_meta` that the list shows, since 2025-06-18: for extensions such as MCP Apps, whose
+        /// tools name their page by it.
+        #[must_use]
+        pub fn meta(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+            self.definition.meta.insert(key.into(), value.into());
+            self
+        }
+    };
+}
+
 /// The pictures.
 macro_rules! icons {
     () => {
@@ -55,4 +68,4 @@ macro_rules! runs {
     };
 }
 
-pub(crate) use {icons, runs, title};
+pub(crate) use {icons, meta, runs, title};

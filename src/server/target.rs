@@ -9,12 +9,14 @@ use super::extract::Needs;
 use super::handler::{ErasedHandler, HandlerFuture};
 use super::mirror::HeaderParam;
 use super::result::mask;
+#[cfg(feature = "jsonschema")]
+use super::validate::Check;
 use crate::lifespan::spawner::on_thread;
 use crate::protocol::caching::CacheHints;
 use crate::protocol::method::Method;
 use crate::protocol::tools::CallToolResult;
 
-/// The handler of a tool, a resource, a prompt or a completion.
+/// The handler of a tool, a resource, a prompt, a completion, or of a method of the application's own.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) kind: Kind,
@@ -26,6 +28,9 @@ pub(crate) struct Target {
     pub(crate) on_disconnect: Option<OnDisconnect>,
     /// Whether it runs on a thread of its own.
     pub(crate) blocking: bool,
+    /// What the arguments must be, beyond what their type says.
+    #[cfg(feature = "jsonschema")]
+    pub(crate) check: Option<Check>,
 }
 
 /// What the handler serves, with what only that has.
@@ -43,21 +48,39 @@ pub(crate) enum Kind {
     },
     Prompt,
     Completion,
+    /// A method of the application's own.
+    Custom,
 }
 
 impl Target {
     pub(crate) fn new(kind: Kind, name: String, needs: Needs, handler: ErasedHandler) -> Self {
-        Self { kind, name, needs, handler, timeout: None, on_disconnect: None, blocking: false }
+        Self {
+            kind,
+            name,
+            needs,
+            handler,
+            timeout: None,
+            on_disconnect: None,
+            blocking: false,
+            #[cfg(feature = "jsonschema")]
+            check: None,
+        }
     }
 
     /// The method that calls it.
-    pub(crate) const fn method(&self) -> Method {
+    pub(crate) fn method(&self) -> &str {
         match self.kind {
-            Kind::Tool { .. } => Method::ToolsCall,
-            Kind::Resource { .. } => Method::ResourcesRead,
-            Kind::Prompt => Method::PromptsGet,
-            Kind::Completion => Method::Complete,
+            Kind::Tool { .. } => Method::ToolsCall.as_str(),
+            Kind::Resource { .. } => Method::ResourcesRead.as_str(),
+            Kind::Prompt => Method::PromptsGet.as_str(),
+            Kind::Completion => Method::Complete.as_str(),
+            Kind::Custom => &self.name,
         }
+    }
+
+    /// Whether its handler may ask the client (2026-07-28, basic/patterns/mrtr, «Supported Requests»).
+    pub(crate) const fn may_ask(&self) -> bool {
+        matches!(self.kind, Kind::Tool { .. } | Kind::Resource { .. } | Kind::Prompt)
     }
 
     /// What it is, for people: the word before its name.
@@ -67,11 +90,18 @@ impl Target {
             Kind::Resource { .. } => "resource",
             Kind::Prompt => "prompt",
             Kind::Completion => "completion",
+            Kind::Custom => "method",
         }
     }
 
     /// Runs the handler, on a thread of its own if it blocks.
     pub(crate) fn run(&self, mut call: Call) -> HandlerFuture {
+        #[cfg(feature = "jsonschema")]
+        if let Some(check) = &self.check
+            && let Some(fault) = check.fault(call.json_arguments())
+        {
+            return Box::pin(ready(Ok(Reply::Tool(CallToolResult::error(fault)))));
+        }
         if !self.blocking {
             return self.handler.call(call);
         }

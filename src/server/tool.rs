@@ -7,10 +7,13 @@ use serde_json::Value;
 
 use super::call::OnDisconnect;
 use super::handler::{ErasedHandler, Handler};
-use super::settings::{icons, runs, title};
+use super::settings::{icons, meta, runs, title};
 use super::target::{Kind, Target};
+#[cfg(feature = "jsonschema")]
+use super::validate::{Check, Validation};
 use super::{mirror, schema};
 use crate::protocol::implementation::Icon;
+use crate::protocol::meta::OwnMeta;
 use crate::protocol::tools::{CallToolResult, ToolAnnotations, ToolDefinition};
 
 /// A function that clients can call. Made by [`tool_fn`], by [`Tool::raw`], or by `#[tool]`.
@@ -18,6 +21,8 @@ use crate::protocol::tools::{CallToolResult, ToolAnnotations, ToolDefinition};
 pub struct Tool {
     pub(crate) definition: ToolDefinition,
     pub(crate) target: Arc<Target>,
+    #[cfg(feature = "jsonschema")]
+    pub(crate) validation: Validation,
 }
 
 /// A tool from a function or closure, `async` or not; its parameters are extractors, see [`Handler`]. The fields of
@@ -53,15 +58,22 @@ where
         output_schema: H::output_schema(),
         annotations: ToolAnnotations::default(),
         icons: Vec::new(),
+        meta: OwnMeta::default(),
     };
     let kind = Kind::Tool { wraps_output: definition.wraps_output(), mirrored: Vec::new() };
     let target = Arc::new(Target::new(kind, name, needs, ErasedHandler::new(handler)));
-    Tool { definition, target }
+    Tool {
+        definition,
+        target,
+        #[cfg(feature = "jsonschema")]
+        validation: Validation::default(),
+    }
 }
 
 impl Tool {
     /// A tool with an input schema of one's own, listed as it is. The handler usually takes
-    /// `Args<serde_json::Value>` and checks what it is given: the schema is for the client, it is not applied here.
+    /// `Args<serde_json::Value>` and checks what it is given: the schema is for the client, and is not applied here unless
+    /// [`validate_arguments`](Self::validate_arguments) says so.
     ///
     /// ```
     /// use mcp_mount::{Args, Tool};
@@ -80,6 +92,10 @@ impl Tool {
     {
         let mut tool = tool_fn(name, String::new(), handler);
         tool.definition.input_schema = input_schema;
+        #[cfg(feature = "jsonschema")]
+        {
+            tool.validation.own_schema = true;
+        }
         tool
     }
 
@@ -136,8 +152,37 @@ impl Tool {
         self
     }
 
+    /// Checks the arguments against the input schema before the handler runs: a call whose arguments do not fit fails
+    /// (`isError`), and says where and what was expected there. For all tools there is
+    /// [`Mcp::validate_arguments`](crate::Mcp::validate_arguments).
+    ///
+    /// Arguments that are read into a type are what it says already; they are checked only if their schema says more, by
+    /// `#[schemars(range(..))]` or `length` or `regex`, say. A schema of [`raw`](Self::raw) is always applied, one that cannot
+    /// be applied fails [`build`](crate::Mcp::build), and nothing is ever fetched for it. A `format` is not checked, as the
+    /// dialect 2020-12 has it; a `pattern` takes linear time, and has no look-around and no back-references.
+    ///
+    /// ```
+    /// use mcp_mount::{Args, Tool};
+    /// use serde_json::{Value, json};
+    ///
+    /// let schema = json!({ "type": "object", "properties": { "year": { "type": "integer", "minimum": 1900 } } });
+    /// let tool = Tool::raw("films", schema, |Args(arguments): Args<Value>| async move {
+    ///     format!("films of {}", arguments["year"])
+    /// })
+    /// .description("Find films")
+    /// .validate_arguments();
+    /// # let _ = tool;
+    /// ```
+    #[cfg(feature = "jsonschema")]
+    #[must_use]
+    pub fn validate_arguments(mut self) -> Self {
+        self.validation.wanted = true;
+        self
+    }
+
     title!();
     icons!();
+    meta!();
     runs!();
 
     /// Finds the arguments that headers mirror, once the schema is known to be right.
@@ -148,6 +193,21 @@ impl Tool {
             && let Kind::Tool { mirrored, .. } = &mut Arc::make_mut(&mut self.target).kind
         {
             *mirrored = found;
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(feature = "jsonschema")]
+impl Tool {
+    /// Makes the check of the arguments, if it is wanted for this tool or for all.
+    pub(crate) fn with_check(mut self, all: bool) -> Result<Self, String> {
+        let Validation { wanted, own_schema } = self.validation;
+        if wanted || all {
+            let typed = !own_schema && self.target.needs.arguments > 0;
+            let check = Check::of(&self.definition.input_schema, typed)
+                .map_err(|fault| format!("tool `{}`: its input schema {fault}", self.definition.name))?;
+            Arc::make_mut(&mut self.target).check = check;
         }
         Ok(self)
     }

@@ -11,14 +11,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Cap, Expect, Key, RandomId, Reserved, Store, StoreFuture, Stored};
+use self::logs::Logs;
+use super::{
+    Appended, Cap, Expect, Key, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, RandomId, Reserved, Store,
+    StoreFuture, Stored,
+};
+
+mod logs;
 
 /// A power of two, so that a shard is picked by the low bits of an id.
 const SHARDS: usize = 64;
 
-/// Keeps values in memory: the default [`Store`]. What it holds is lost when the process ends.
+/// Keeps values and logs in memory: the default [`Store`]. What it holds is lost when the process ends.
 ///
-/// Expired values go when they are asked for, or when room is needed; there is no task that sweeps.
+/// What has expired goes when it is asked for, or when room is needed; there is no task that sweeps.
 pub struct Memory {
     shards: Box<[Mutex<Shard>; SHARDS]>,
     /// How many values there are, expired ones included.
@@ -27,6 +33,7 @@ pub struct Memory {
     full_until: AtomicU64,
     versions: AtomicU64,
     origin: Instant,
+    logs: Logs,
 }
 
 type Shard = HashMap<Key, Entry, BuildHasherDefault<RandomId>>;
@@ -50,6 +57,7 @@ impl Memory {
             full_until: AtomicU64::new(0),
             versions: AtomicU64::new(0),
             origin: Instant::now(),
+            logs: Logs::new(),
         }
     }
 
@@ -187,6 +195,31 @@ impl Store for Memory {
         }
         StoreFuture::ready(reserved)
     }
+
+    fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended> {
+        StoreFuture::ready(self.logs.append(log, entry, limits, self.now()))
+    }
+
+    fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
+        StoreFuture::ready(self.logs.read(log, after, max, self.now()))
+    }
+
+    fn keep(&self, log: LogKey, ttl: Duration) -> StoreFuture<'_, bool> {
+        StoreFuture::ready(self.logs.keep(log, ttl, self.now()))
+    }
+
+    fn watch(&self, watcher: LogWatcher) {
+        self.logs.watch(watcher);
+    }
+
+    fn epoch(&self) -> StoreFuture<'_, u64> {
+        StoreFuture::ready(self.logs.epoch())
+    }
+
+    fn forget(&self, group: u128) -> StoreFuture<'_, ()> {
+        self.logs.forget(group);
+        StoreFuture::ready(())
+    }
 }
 
 impl Default for Memory {
@@ -201,7 +234,7 @@ impl fmt::Debug for Memory {
     }
 }
 
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+fn lock<T>(shard: &Mutex<T>) -> MutexGuard<'_, T> {
     // No code that can panic runs under the lock, so what a poisoned one holds is whole.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

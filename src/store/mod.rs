@@ -1,7 +1,8 @@
 //! What outlives a request: one trait, with the memory of this process behind it by default.
 //!
-//! Values are small and expire: a session's record is a few hundred bytes. Everything a [`Store`] keeps is bounded, by
-//! the cap that [`Store::reserve`] is called with and by time.
+//! Values are small and expire: a session's record is a few hundred bytes. Logs are appended to and expire: what a stream
+//! has said. Everything a [`Store`] keeps is bounded, by the cap that [`Store::reserve`] is called with, by the limits
+//! that [`Store::append`] is called with, and by time.
 
 use std::fmt;
 use std::future::Future;
@@ -13,8 +14,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+mod log;
 mod memory;
 
+pub use log::{Appended, LogEntry, LogKey, LogLimits, LogPage, LogWatcher};
 pub use memory::Memory;
 
 /// Where values that outlive a request are kept.
@@ -34,6 +37,27 @@ pub trait Store: Send + Sync + 'static {
     /// Writes a new value, where at most [`Cap::max`] values of its [`Kind`] may be at a time. At the cap the value that
     /// has not been written or touched for the longest time gives way, if that time is at least [`Cap::idle`].
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved>;
+
+    /// Appends to a log, which one writer does at a time.
+    fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended>;
+
+    /// Reads at most `max` entries of a log, those that come after number `after`. `None` if there is no such log.
+    fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>>;
+
+    /// Lets a log live this long from now on. Answers whether it is there.
+    fn keep(&self, log: LogKey, ttl: Duration) -> StoreFuture<'_, bool>;
+
+    /// Tells `watcher` of each log that is appended to or forgotten from now on, here or in another process. One watcher
+    /// serves all readers of a process. What it is told of may come twice, and after a fault not at all: readers look now
+    /// and then by themselves.
+    fn watch(&self, watcher: LogWatcher);
+
+    /// A number that is another one as soon as logs that were appended to may be gone before their time: a client that
+    /// comes back with the old one is told that something is missing.
+    fn epoch(&self) -> StoreFuture<'_, u64>;
+
+    /// Removes all logs of a group.
+    fn forget(&self, group: u128) -> StoreFuture<'_, ()>;
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
@@ -51,6 +75,30 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved> {
         (**self).reserve(key, value, ttl, cap)
+    }
+
+    fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended> {
+        (**self).append(log, entry, limits)
+    }
+
+    fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
+        (**self).read(log, after, max)
+    }
+
+    fn keep(&self, log: LogKey, ttl: Duration) -> StoreFuture<'_, bool> {
+        (**self).keep(log, ttl)
+    }
+
+    fn watch(&self, watcher: LogWatcher) {
+        (**self).watch(watcher);
+    }
+
+    fn epoch(&self) -> StoreFuture<'_, u64> {
+        (**self).epoch()
+    }
+
+    fn forget(&self, group: u128) -> StoreFuture<'_, ()> {
+        (**self).forget(group)
     }
 }
 

@@ -62,6 +62,8 @@ pub enum ErrorKind {
     Tool,
     /// The server asks for input, and no [`Client::on_request`](super::Client::on_request) answers.
     InputRequired,
+    /// A handler is not the same in both eras: [`replays_equal`](super::replays_equal).
+    Differs,
 }
 
 /// What was asked, for the texts of errors: `tools/call "add" (POST /mcp, 2026-07-28)`.
@@ -112,6 +114,10 @@ impl Asked {
     pub(super) fn input_required(&self, method: &str) -> Error {
         let detail = format!("the server asks for `{method}`, and no `Client::on_request` answers that");
         self.fails(ErrorKind::InputRequired, detail)
+    }
+
+    pub(super) fn differs(&self, detail: String) -> Error {
+        self.fails(ErrorKind::Differs, detail)
     }
 
     /// A reply that is not successful: with a JSON-RPC error in it, or without.

@@ -64,6 +64,8 @@ pub struct Stream {
     unread: VecDeque<Value>,
     last_event_id: Option<String>,
     retry: Option<Duration>,
+    /// Whether the server ended the connection before the answer.
+    closed: bool,
     /// What has been handed out, for the texts of errors.
     count: usize,
     latest: Option<String>,
@@ -92,6 +94,7 @@ impl Client {
             unread: VecDeque::new(),
             last_event_id: None,
             retry: None,
+            closed: false,
             count: 0,
             latest: None,
         };
@@ -175,6 +178,7 @@ impl Stream {
                 None => {
                     self.disconnect();
                     if self.topic.is_open() {
+                        self.closed = true;
                         let detail = format!("the connection ended before the answer, after {}", self.so_far());
                         return Err(self.asked.ended(detail));
                     }
@@ -217,7 +221,8 @@ impl Stream {
     }
 
     /// Reads on to the answer, and answers the server's questions on the way, as [`Client::on_request`] says. Other
-    /// messages are skipped.
+    /// messages are skipped. Where the server has ended the connection before the answer and said when to come back for
+    /// it, as [`Context::close_stream`](crate::Context::close_stream) does, it [reconnects](Self::reconnect).
     ///
     /// # Errors
     ///
@@ -228,7 +233,19 @@ impl Stream {
 
     pub(super) async fn finish(&mut self) -> Result<Finished, Error> {
         let mut seen = Vec::new();
-        while let Some(message) = self.next().await? {
+        let mut came_back_after = None;
+        loop {
+            let message = match self.next().await {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                // Once for each event, so that a server that says nothing more is found out.
+                Err(_) if self.may_come_back() && self.last_event_id != came_back_after => {
+                    came_back_after.clone_from(&self.last_event_id);
+                    self.reconnect().await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match message {
                 Message::Answer(result) => {
                     // Another message would be an error: the stream ends here.
@@ -245,6 +262,10 @@ impl Stream {
         Err(self.asked.ended("the stream ended without an answer"))
     }
 
+    fn may_come_back(&self) -> bool {
+        self.closed && self.retry.is_some() && self.last_event_id.is_some() && !self.client.is_stateless()
+    }
+
     /// Goes away: what has been sent and not been taken by [`next`](Self::next) is lost. The stream can still
     /// [`reconnect`](Self::reconnect).
     pub fn disconnect(&mut self) {
@@ -256,7 +277,7 @@ impl Stream {
     /// Goes on where another connection's stream begins.
     pub(super) fn continue_with(&mut self, other: Self) {
         let Self { status, headers, body, .. } = other;
-        (self.status, self.headers, self.body) = (status, headers, body);
+        (self.status, self.headers, self.body, self.closed) = (status, headers, body, false);
     }
 
     /// The HTTP status of the reply.

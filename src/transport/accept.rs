@@ -16,9 +16,14 @@ pub(crate) struct Accepts {
 /// Checks the headers of a POST: a JSON body that is not compressed, and an answer that can be given.
 ///
 /// The media type is a safeguard too: a page of another origin may send `text/plain` without a preflight.
-pub(crate) fn check_post(head: &Head<'_>) -> Result<Accepts, Box<Rejection>> {
+///
+/// Without `streams` every answer is JSON.
+pub(crate) fn check_post(head: &Head<'_>, streams: bool) -> Result<Accepts, Box<Rejection>> {
     check_body(head)?;
     let accepts = accepts(head);
+    if !streams {
+        return if accepts.json { Ok(Accepts { sse: false, ..accepts }) } else { Err(Rejection::only_json()) };
+    }
     if accepts.json || accepts.sse { Ok(accepts) } else { Err(Rejection::not_acceptable(false)) }
 }
 

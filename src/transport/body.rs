@@ -9,6 +9,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 
+use super::resume::replay::ResumedStream;
 use super::sse::call::CallStream;
 use super::sse::listen::ListenStream;
 use super::sse_legacy::LineStream;
@@ -25,6 +26,7 @@ enum Kind {
     Full(Option<Bytes>),
     Call(Box<CallStream>),
     Listen(Box<ListenStream>),
+    Resumed(Box<ResumedStream>),
     Line(Box<LineStream>),
     /// What a layer made of one of the others.
     Foreign(UnsyncBoxBody<Bytes, BoxError>),
@@ -60,8 +62,7 @@ impl Body {
         Self(Kind::Foreign(body.map_err(Into::into).boxed_unsync()))
     }
 
-    /// The whole of it, if it is there in one piece, for hosts that have bodies of their own.
-    #[cfg(feature = "actix-web")]
+    /// The whole of it, if it is there in one piece.
     pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
             Kind::Empty => Ok(Bytes::new()),
@@ -72,6 +73,10 @@ impl Body {
 
     pub(crate) fn listen(stream: ListenStream) -> Self {
         Self(Kind::Listen(Box::new(stream)))
+    }
+
+    pub(crate) fn resumed(stream: ResumedStream) -> Self {
+        Self(Kind::Resumed(Box::new(stream)))
     }
 
     pub(crate) fn line(stream: LineStream) -> Self {
@@ -89,6 +94,7 @@ impl http_body::Body for Body {
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Call(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             Kind::Listen(stream) => stream.poll_data(cx).map(|data| data.map(|data| Ok(Frame::data(data)))),
+            Kind::Resumed(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             Kind::Line(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             Kind::Foreign(body) => Pin::new(body).poll_frame(cx).map_err(|error| {
                 tracing::debug!(error = %Causes(&*error), "a layer around the body failed");
@@ -103,6 +109,7 @@ impl http_body::Body for Body {
             Kind::Full(bytes) => bytes.is_none(),
             Kind::Call(stream) => stream.is_done(),
             Kind::Listen(stream) => stream.is_done(),
+            Kind::Resumed(stream) => stream.is_done(),
             Kind::Line(stream) => stream.is_done(),
             Kind::Foreign(body) => body.is_end_stream(),
         }
@@ -112,7 +119,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Call(_) | Kind::Listen(_) | Kind::Line(_) => SizeHint::default(),
+            Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) | Kind::Line(_) => SizeHint::default(),
             Kind::Foreign(body) => body.size_hint(),
         }
     }
@@ -123,7 +130,7 @@ impl fmt::Debug for Body {
         f.write_str(match &self.0 {
             Kind::Empty => "Body(empty)",
             Kind::Full(_) => "Body(full)",
-            Kind::Call(_) | Kind::Listen(_) | Kind::Line(_) => "Body(stream)",
+            Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) | Kind::Line(_) => "Body(stream)",
             Kind::Foreign(_) => "Body(layered)",
         })
     }

@@ -17,6 +17,7 @@ use crate::error::BuildError;
 use crate::lifespan::LONGEST_WAIT;
 use crate::protocol::revision::Revisions;
 use crate::server::outbound::QueueLimits;
+use crate::store::LogLimits;
 
 type Find = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;
 
@@ -37,9 +38,11 @@ pub(crate) struct Config {
     pub(crate) public: Public,
     pub(crate) read: ReadLimits,
     pub(crate) queue: QueueLimits,
+    pub(crate) log: LogLimits,
     pub(crate) keep_alive: Duration,
     pub(crate) silence: Duration,
     pub(crate) tool_timeout: Duration,
+    pub(crate) ask_timeout: Duration,
     pub(crate) principal: Option<FindPrincipal>,
     pub(crate) routes: Routes,
 }
@@ -67,11 +70,16 @@ pub struct Limits {
     pub(crate) calls_in_flight: usize,
     pub(crate) open_streams: usize,
     tool_timeout: Duration,
+    ask_timeout: Duration,
     keep_alive: Duration,
     silence: Duration,
     stream_events: usize,
     stream_bytes: usize,
     stream_stall: Duration,
+    log_events: usize,
+    log_bytes: usize,
+    log_budget: usize,
+    log_ttl: Duration,
 }
 
 impl Limits {
@@ -85,11 +93,16 @@ impl Limits {
             calls_in_flight: 1024,
             open_streams: 10_000,
             tool_timeout: Duration::from_secs(60),
+            ask_timeout: Duration::from_secs(600),
             keep_alive: Duration::from_secs(15),
             silence: Duration::from_secs(10),
             stream_events: 256,
             stream_bytes: 1 << 20,
             stream_stall: Duration::from_secs(30),
+            log_events: 1_000,
+            log_bytes: 1 << 20,
+            log_budget: 64 << 20,
+            log_ttl: Duration::from_secs(5 * 60),
         }
     }
 
@@ -140,6 +153,14 @@ impl Limits {
         self
     }
 
+    /// How long a client may take to answer what a handler [asks](crate::Context#asking-the-client), while the call's own
+    /// timeout stands still. Default: 10 min. In 2026-07-28 the `requestState` expires then. At least 1 s.
+    #[must_use]
+    pub fn ask_timeout(mut self, timeout: Duration) -> Self {
+        self.ask_timeout = timeout;
+        self
+    }
+
     /// How long a stream may be quiet before a comment is sent, so that proxies do not close it. Default: 15 s. Open
     /// streams and running calls keep their session alive at this interval, or every 15 s if that is shorter.
     #[must_use]
@@ -176,6 +197,37 @@ impl Limits {
         self
     }
 
+    /// How many messages of a call in a session are kept for a client that comes back. Default: 1,000. The oldest give
+    /// way, and who comes back for them is told that some are missing.
+    #[must_use]
+    pub fn log_events(mut self, events: usize) -> Self {
+        self.log_events = events;
+        self
+    }
+
+    /// How many bytes of messages of a call in a session are kept for a client that comes back. Default: 1 MiB. The
+    /// oldest messages give way, but for the last, which may be larger.
+    #[must_use]
+    pub fn log_bytes(mut self, bytes: usize) -> Self {
+        self.log_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of messages of all sessions are kept for clients that come back. Default: 64 MiB. Those of the calls
+    /// that ended first give way.
+    #[must_use]
+    pub fn log_budget(mut self, bytes: usize) -> Self {
+        self.log_budget = bytes;
+        self
+    }
+
+    /// How long the messages of a call are kept after its last one. Default: 5 min.
+    #[must_use]
+    pub fn log_ttl(mut self, ttl: Duration) -> Self {
+        self.log_ttl = ttl;
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let zero = [
             ("body_bytes", self.body_bytes == 0),
@@ -185,12 +237,18 @@ impl Limits {
             ("open_streams", self.open_streams == 0),
             ("tool_timeout", self.tool_timeout.is_zero()),
             ("keep_alive", self.keep_alive.is_zero()),
+            ("ask_timeout", self.ask_timeout < Duration::from_secs(1)),
             ("stream_events", self.stream_events == 0),
             ("stream_bytes", self.stream_bytes == 0),
             ("stream_stall", self.stream_stall.is_zero()),
+            ("log_events", self.log_events == 0),
+            ("log_bytes", self.log_bytes == 0),
+            ("log_budget", self.log_budget < self.log_bytes),
+            ("log_ttl", self.log_ttl.is_zero()),
         ];
         match zero.iter().find(|(_, wrong)| *wrong) {
             Some(("body_budget", _)) => Err(BuildError::setting("limits: body_budget is less than body_bytes")),
+            Some(("log_budget", _)) => Err(BuildError::setting("limits: log_budget is less than log_bytes")),
             Some((name, _)) => Err(BuildError::setting(format!("limits: {name} is zero; nothing could be served"))),
             None => Ok(()),
         }
@@ -211,9 +269,11 @@ impl Limits {
                 budget: Budget::new(self.body_budget),
             },
             queue: QueueLimits { events: self.stream_events, bytes: self.stream_bytes, stall: soon(self.stream_stall) },
+            log: LogLimits::new(self.log_events, self.log_bytes, self.log_budget, soon(self.log_ttl)),
             keep_alive: soon(self.keep_alive),
             silence: soon(self.silence),
             tool_timeout: self.tool_timeout,
+            ask_timeout: soon(self.ask_timeout),
             principal: settings.principal,
             routes: settings.routes,
         }

@@ -17,7 +17,7 @@ use super::request::RequestHead;
 use crate::error::BuildError;
 
 /// What a page may read of a reply beside its body. The rest of what Fetch hides tells a page nothing.
-const EXPOSED: &str = "mcp-session-id, mcp-protocol-version, www-authenticate, retry-after";
+const EXPOSED: &str = "mcp-session-id, mcp-protocol-version, www-authenticate, retry-after, last-event-id";
 
 /// What every client of MCP sends in one era or the other. `*` would not do: it leaves out `authorization` (Fetch, «CORS
 /// non-wildcard request-header name»).
@@ -188,7 +188,7 @@ impl Mcp {
     /// The rules are those of the [Fetch standard](https://fetch.spec.whatwg.org/#http-cors-protocol):
     ///
     /// - Every reply to such a page carries its origin in `Access-Control-Allow-Origin`, errors and streams included, and
-    ///   exposes `Mcp-Session-Id`, `MCP-Protocol-Version`, `WWW-Authenticate` and `Retry-After` («CORS check»). `Vary:
+    ///   exposes `Mcp-Session-Id`, `MCP-Protocol-Version`, `WWW-Authenticate`, `Retry-After` and `Last-Event-ID` («CORS check»). `Vary:
     ///   Origin` is on every reply («CORS protocol and HTTP caches»).
     /// - Preflights are answered with 204 before anything else is asked for, valid for 7,200 seconds. They allow the methods
     ///   that are served, the headers of MCP, `Authorization`, each `Mcp-Param-*`, and up to 64 further names of up to 128

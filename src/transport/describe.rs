@@ -39,6 +39,8 @@ pub struct Description {
     pub resource_templates: Vec<String>,
     /// The prompts, by name.
     pub prompts: Vec<String>,
+    /// The methods of the application's own, by name, in alphabetical order.
+    pub methods: Vec<String>,
     /// What else is served below the mount: method and path.
     pub routes: Vec<String>,
     /// The hosts that requests may be for.
@@ -53,6 +55,8 @@ pub struct Description {
     pub origins: Vec<String>,
     /// How many sessions there may be; `None` where requests are served without.
     pub sessions: Option<usize>,
+    /// Whether replies are never streams: [`Mcp::json_only`](crate::Mcp::json_only).
+    pub json_only: bool,
 }
 
 impl Description {
@@ -73,6 +77,11 @@ impl Description {
             resources: names(&mut registry.resources.load().iter().map(|resource| resource.uri())),
             resource_templates: names(&mut registry.templates.load().iter().map(|template| template.uri())),
             prompts: names(&mut registry.prompts.load().iter().map(|prompt| prompt.name())),
+            methods: {
+                let mut methods: Vec<_> = server.methods.keys().cloned().collect();
+                methods.sort_unstable();
+                methods
+            },
             routes: probes.chain(legacy).chain(custom).collect(),
             hosts: match &config.guard.hosts {
                 Hosts::Listed { loopback, list } => {
@@ -92,6 +101,7 @@ impl Description {
                 Origins::Any => vec!["any".into()],
             },
             sessions: shared.serves_sessions().then_some(shared.sessions.settings.max),
+            json_only: !server.identity.streams,
         }
     }
 }
@@ -106,6 +116,7 @@ impl fmt::Display for Description {
             ("resources", &self.resources),
             ("templates", &self.resource_templates),
             ("prompts", &self.prompts),
+            ("methods", &self.methods),
             ("routes", &self.routes),
             ("hosts", &self.hosts),
             ("origins", &self.origins),
@@ -116,6 +127,9 @@ impl fmt::Display for Description {
             if !names.is_empty() {
                 write!(f, "\n  {what:<10} {}", names.join(", "))?;
             }
+        }
+        if self.json_only {
+            write!(f, "\n  {:<10} JSON only", "replies")?;
         }
         match self.sessions {
             Some(max) => write!(f, "\n  {:<10} at most {max}", "sessions"),

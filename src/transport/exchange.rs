@@ -10,16 +10,20 @@ use super::accept::Accepts;
 use super::pending::PendingCall;
 use super::read::Share;
 use super::rejection::Rejection;
-use super::request::{RequestHead, take};
+use super::request::{RequestHead, copy, take};
+use super::resume::Recording;
 use super::service::Shared;
 use super::session::live::CallKey;
 use super::session::pulse::Pulse;
 use crate::auth::Principal;
+use crate::protocol::caching::CacheHints;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::revision::Revision;
-use crate::server::call::{Arguments, Call, CallFacts, OnDisconnect, Reply};
+use crate::protocol::trace_context::TraceParent;
+use crate::server::ask::rounds::InputRequired;
+use crate::server::call::{Arguments, Call, CallError, CallFacts, OnDisconnect, Reply};
 use crate::server::context::Context;
 use crate::server::extract::WantedExtensions;
 use crate::server::outbound::Outbound;
@@ -37,9 +41,18 @@ pub(crate) struct StartCall {
     /// For handlers that ask for it.
     pub(crate) principal: Option<Principal>,
     /// For handlers that ask for their context.
-    pub(crate) facts: Option<CallFacts>,
+    /// Boxed, since every call's future would have room for them.
+    pub(crate) facts: Option<Box<CallFacts>>,
+    /// For the call's span, if it has one.
+    pub(crate) trace: Option<TraceParent>,
     pub(crate) accepts: Accepts,
     pub(crate) session: Option<Key>,
+    /// Whether its stream can be come back to.
+    pub(crate) resumable: bool,
+    /// Whether answers came with it, on which what comes of it depends.
+    pub(crate) retried: bool,
+    /// Whether there are others in the same request.
+    pub(crate) one_of_many: bool,
 }
 
 impl StartCall {
@@ -50,13 +63,18 @@ impl StartCall {
         request: &mut R,
     ) -> Result<PendingCall<'a>, Box<Rejection>> {
         let (server, needs) = (&shared.server, &self.target.needs);
-        let queue = (needs.context && self.accepts.sse).then(|| Arc::new(Outbound::new(shared.config.queue)));
+        let recording = Recording::of(shared, self.session, self.revision).filter(|_| self.resumable);
+        let queue = (needs.context && self.accepts.sse).then(|| {
+            // Who has no primer does not know to come back for what has not begun.
+            let closable = recording.is_some_and(|recording| recording.primer.is_some());
+            Arc::new(Outbound::new(shared.config.queue).closable(closable))
+        });
         let context = self.facts.map(|facts| {
             let uri = match &self.arguments {
                 Arguments::Named(named) => named.uri.clone(),
                 Arguments::Json(_) => None,
             };
-            Context::new(Arc::clone(&self.target), uri, facts, queue.clone(), server.notify())
+            Context::new(Arc::clone(&self.target), uri, *facts, queue.clone(), server.notify())
         });
         let endpoint_url = match needs.endpoint_url.then(|| shared.config.endpoint_url(request)).transpose() {
             Ok(url) => url.flatten(),
@@ -67,7 +85,11 @@ impl StartCall {
         let parts = match needs.parts || layered {
             true => {
                 let limit = self.target.timeout.unwrap_or(shared.config.tool_timeout);
-                match take(request, wanted, limit, &shared.lifespan).await {
+                let parts = match self.one_of_many {
+                    true => copy(request, wanted, limit, &shared.lifespan).await,
+                    false => take(request, wanted, limit, &shared.lifespan).await,
+                };
+                match parts {
                     Ok(parts) => Some(Box::new(parts)),
                     Err(rejection) => return Err(self.seat.refuse(rejection)),
                 }
@@ -85,16 +107,18 @@ impl StartCall {
             optional: false,
             target: self.target,
         };
-        let running = Running::start(call, &server.layers, self.revision, shared.config.tool_timeout);
+        let running =
+            Running::start(call, &server.layers, self.revision, shared.config.tool_timeout, self.trace.as_ref());
         let work = Work {
             running,
             session: self.session,
             pulse: None,
             waits: false,
+            retried: self.retried,
             revision: self.revision,
             seat: self.seat,
         };
-        Ok(PendingCall::new(shared, work, queue, self.accepts, self.on_disconnect))
+        Ok(PendingCall::new(shared, work, queue, recording, self.accepts, self.on_disconnect))
     }
 }
 
@@ -198,6 +222,8 @@ pub(crate) struct Work {
     pulse: Option<Pulse>,
     /// Whether it has been polled in vain.
     waits: bool,
+    /// Whether it came with answers: what comes of it must not be cached (2026-07-28, server/utilities/caching).
+    retried: bool,
     revision: Revision,
     /// Last, so that it is given back when the handler is gone.
     seat: Seat,
@@ -234,11 +260,17 @@ impl Work {
         seat
     }
 
+    /// Gives the call up, since its client is gone.
+    pub(crate) fn abandon(&mut self) -> Finished {
+        self.finish(&Outcome::Cancelled)
+    }
+
     fn finish(&mut self, outcome: &Outcome) -> Finished {
         self.seat.ended = true;
         let fail = |text| encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, text));
         let message = match outcome {
             Outcome::Reply(reply) => self.encode(reply),
+            Outcome::InputRequired(questions) => self.input_required(questions),
             Outcome::Cancelled => fail("the request was cancelled by its client"),
             Outcome::Cut => fail("the server is shutting down and could not wait for this call any longer"),
         };
@@ -247,14 +279,35 @@ impl Work {
         Finished { message, missing_capability }
     }
 
+    fn input_required(&self, questions: &InputRequired) -> Bytes {
+        let InputRequired { requests, state } = questions;
+        match state {
+            Ok(state) => {
+                let requests = requests.iter().filter_map(|(key, request)| {
+                    // Those that cannot be written have failed when they were asked.
+                    Some((&**key, request.method(), request.params(self.revision).ok()?))
+                });
+                self.seat.shared.server.encoder.input_required(&self.seat.id, requests, state)
+            }
+            Err(fault) => {
+                tracing::warn!(name = self.running.target().name, "{fault}");
+                self.encode(&Reply::Error(CallError::internal(fault.to_string())))
+            }
+        }
+    }
+
     fn encode(&self, reply: &Reply) -> Bytes {
         let (id, revision, target) = (&self.seat.id, self.revision, self.running.target());
         let encoder = &self.seat.shared.server.encoder;
         match (reply, &target.kind) {
             (Reply::Tool(result), Kind::Tool { wraps_output, .. }) => encoder.call(id, revision, result, *wraps_output),
-            (Reply::Resource(result), Kind::Resource { hints, .. }) => encoder.read(id, revision, result, *hints),
+            (Reply::Resource(result), Kind::Resource { hints, .. }) => {
+                let hints = if self.retried { CacheHints::default() } else { result.hints(*hints) };
+                encoder.read(id, revision, result, hints)
+            }
             (Reply::Prompt(result), Kind::Prompt) => encoder.prompt(id, revision, result),
             (Reply::Completion(result), Kind::Completion) => encoder.completion(id, revision, result),
+            (Reply::Method(result), Kind::Custom) => encoder.custom(id, revision, &result.members, &result.meta),
             (Reply::Error(error), _) => encode::error_in(revision, id, &error.0),
             // `masked` answers with the right kind.
             _ => self.encode(&target.masked(&"a layer answered with the reply of another method")),

@@ -54,8 +54,10 @@ pub(crate) struct Head<'a> {
     pub(crate) accept: Field<'a>,
     pub(crate) protocol_version: Field<'a>,
     pub(crate) session_id: Field<'a>,
+    pub(crate) last_event_id: Field<'a>,
     pub(crate) method: Field<'a>,
     pub(crate) name: Field<'a>,
+    pub(crate) traceparent: Field<'a>,
     /// The message has come by a line: there are no headers that could contradict it, and no streams to come back to.
     pub(crate) on_line: bool,
     /// What few requests have, by name in lower case: further lines of `Accept`, and `Mcp-Param-*`.
@@ -80,8 +82,10 @@ impl<'a> Head<'a> {
                 "content-length" => &mut head.content_length,
                 "mcp-protocol-version" => &mut head.protocol_version,
                 "mcp-session-id" => &mut head.session_id,
+                "last-event-id" => &mut head.last_event_id,
                 "mcp-method" => &mut head.method,
                 "mcp-name" => &mut head.name,
+                "traceparent" => &mut head.traceparent,
                 parameter if parameter.starts_with(PARAMETER) => {
                     head.more.push((name, value));
                     continue;

@@ -18,7 +18,7 @@ use crate::protocol::notifications::LogLevel;
 use crate::protocol::revision::{Era, Revision};
 use crate::protocol::stateless::check_request_meta;
 use crate::protocol::text::Text;
-use crate::server::call::{CallPolicy, OnDisconnect};
+use crate::server::call::{CallPolicy, CanAsk, OnDisconnect};
 
 /// What sessions are sent before they ask for a level: enough to see what goes on.
 const DEFAULT_LOG_FLOOR: LogLevel = LogLevel::Info;
@@ -90,8 +90,7 @@ pub(crate) fn decide(
             stateless(revision, head, message, kind).map(Decision::Incoming)
         }
         (named, Some(newest)) => {
-            let revisions = shared.config.revisions;
-            let assumed = if revisions.contains(Revision::ASSUMED) { Revision::ASSUMED } else { newest };
+            let assumed = assumed(shared, newest);
             let named = named.filter(|revision| revision.era() == Era::Session);
             Ok(Decision::Session(WantedSession { named, assumed, opens }))
         }
@@ -104,6 +103,29 @@ pub(crate) fn decide(
             Err(Rejection::header_mismatch(text))
         }
     }
+}
+
+/// The session of a batch, or that it has none; `None` where batches are not known.
+pub(crate) async fn batch(
+    shared: &Shared,
+    head: &Head<'_>,
+    principal: Option<&Principal>,
+) -> Result<Option<(WantedSession, Option<Session>)>, Box<Rejection>> {
+    let named = version_header(head).and_then(|header| header.map(|version| served(shared, version)).transpose());
+    let (Ok(named), Some(newest)) = (named, shared.config.revisions.newest_session()) else { return Ok(None) };
+    if named.is_some_and(|revision| !revision.has_batches()) {
+        return Ok(None);
+    }
+    let wanted = WantedSession { named, assumed: assumed(shared, newest), opens: false };
+    let session = wanted.find(shared, head, principal).await?;
+    let otherwise = named.unwrap_or(wanted.assumed);
+    let revision = session.as_ref().map_or(otherwise, |session| session.record.revision);
+    Ok(revision.has_batches().then_some((wanted, session)))
+}
+
+/// What a request without session and header is taken for.
+fn assumed(shared: &Shared, newest: Revision) -> Revision {
+    if shared.config.revisions.contains(Revision::ASSUMED) { Revision::ASSUMED } else { newest }
 }
 
 /// The version that the header names, without the white space around it.
@@ -141,7 +163,12 @@ fn stateless(
             stateless::check_headers(head, message, method)?;
         }
     }
-    let policy = CallPolicy { on_disconnect: OnDisconnect::Cancel, log_floor, names_capabilities: true };
+    let policy = CallPolicy {
+        can_ask: CanAsk::InRounds,
+        on_disconnect: OnDisconnect::Cancel,
+        log_floor,
+        names_capabilities: true,
+    };
     Ok(Incoming {
         revision,
         method,
@@ -184,6 +211,7 @@ impl WantedSession {
         let revision = session.as_ref().map_or(otherwise, |session| session.record.revision);
         let log_level = session.as_ref().and_then(|session| session.record.log_level);
         let policy = CallPolicy {
+            can_ask: if session.is_some() { CanAsk::InSession } else { CanAsk::Never },
             on_disconnect: OnDisconnect::Finish,
             log_floor: Some(log_level.unwrap_or(DEFAULT_LOG_FLOOR)),
             names_capabilities: false,

@@ -20,6 +20,8 @@
 //! Nothing is allocated for a request that a later step refuses. With CORS on, every reply is marked on its way out.
 
 pub(crate) mod accept;
+pub(crate) mod asking;
+mod batch;
 pub(crate) mod body;
 pub(crate) mod builder;
 pub(crate) mod config;
@@ -41,6 +43,7 @@ pub(crate) mod read;
 pub(crate) mod rejection;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod resume;
 pub(crate) mod route;
 pub(crate) mod service;
 pub(crate) mod session;
@@ -62,7 +65,7 @@ use self::config::FindPrincipal;
 use self::cors::Page;
 use self::headers::Head;
 use self::pending::PendingCall;
-use self::post::Received;
+use self::post::{Posted, Received};
 use self::rejection::Rejection;
 use self::request::RequestHead;
 use self::route::{Place, Route};
@@ -142,7 +145,7 @@ where
         let forwarded = shared.config.proxies.forwarded(request)?;
         guard::check(&shared.config.guard, &head, request.authority(), &forwarded)?;
     }
-    let sessions = shared.serves_sessions();
+    let (sessions, streams) = (shared.serves_sessions(), shared.server.identity.streams);
     let methods = || methods(shared, route);
     if let Some(page) = page
         && cors::is_preflight(request)
@@ -173,15 +176,16 @@ where
         }
         (Route::Endpoint, Method::POST) => {
             let principal = principal()?;
-            let accepts = accept::check_post(&head)?;
+            let accepts = accept::check_post(&head, streams)?;
             let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
             let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
-                Received::Reply(response) => Ok(Accepted::Reply(response)),
-                Received::Call(call) => Ok(Accepted::Call(call.start(shared, request).await?)),
+                Posted::Message(Received::Reply(response)) => Ok(Accepted::Reply(response)),
+                Posted::Message(Received::Call(call)) => Ok(Accepted::Call(call.start(shared, request).await?)),
+                Posted::Batch(batch) => Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await)),
             }
         }
-        (Route::Endpoint, Method::GET) if sessions => {
+        (Route::Endpoint, Method::GET) if sessions && streams => {
             session::stream::open(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
         }
         (Route::Endpoint, Method::DELETE) if sessions => {
@@ -198,7 +202,7 @@ fn methods(shared: &Shared, route: Route<'_>) -> Cow<'static, str> {
         Route::LegacySse => sse_legacy::SSE_METHODS.into(),
         Route::LegacyMessages => sse_legacy::MESSAGES_METHODS.into(),
         Route::Custom(path) => shared.config.routes.methods(path).into(),
-        Route::Endpoint => route::methods(shared.serves_sessions()).into(),
+        Route::Endpoint => route::methods(shared.serves_sessions(), shared.server.identity.streams).into(),
     }
 }
 

@@ -6,12 +6,17 @@
 //! - done in the poll in which it spoke: one whole body of events;
 //! - pending after it spoke, or silent for ten seconds: the lifespan adopts it as a task, and the reply is a stream that
 //!   only reads the queue. (Were the handler polled by the body, it would stop whenever nobody reads.)
+//!
+//! What a call of a session says is recorded, so that its client may come back for it.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::{FusedFuture as _, OptionFuture};
 use http::Response;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -20,8 +25,10 @@ use super::body::Body;
 use super::exchange::{Finished, Work};
 use super::rejection;
 use super::reply;
+use super::resume::Recording;
+use super::resume::recorder::Recorder;
 use super::service::Shared;
-use super::sse::call::CallStream;
+use super::sse::call::{CallStream, RecordedStream};
 use super::sse::keep_alive::KeepAlive;
 use crate::lifespan::LastingGuard;
 use crate::server::call::OnDisconnect;
@@ -34,6 +41,7 @@ pub(crate) struct PendingCall<'a> {
     /// `None` once it is done or adopted.
     work: Option<Box<Work>>,
     queue: Option<Arc<Outbound>>,
+    recording: Option<Recording>,
     accepts: Accepts,
     on_disconnect: OnDisconnect,
     /// From when on it has to be waited for, if it goes on without its client.
@@ -51,10 +59,12 @@ impl<'a> PendingCall<'a> {
         shared: &'a Arc<Shared>,
         work: Work,
         queue: Option<Arc<Outbound>>,
+        recording: Option<Recording>,
         accepts: Accepts,
         on_disconnect: OnDisconnect,
     ) -> Self {
-        Self { shared, work: Some(Box::new(work)), queue, accepts, on_disconnect, lasting: None, silence: None }
+        let work = Some(Box::new(work));
+        Self { shared, work, queue, recording, accepts, on_disconnect, lasting: None, silence: None }
     }
 
     pub(crate) async fn answer(mut self) -> Response<Body> {
@@ -69,11 +79,18 @@ impl<'a> PendingCall<'a> {
                 match said {
                     // «The response status MUST be 400», whatever was said before it (2026-07-28, basic/index, «`_meta`»).
                     _ if missing_capability => rejection::missing_capability(answer),
-                    Some(said) if !said.is_empty() => reply::events(said.into_iter().chain([answer])),
+                    Some(said) if !said.is_empty() => {
+                        let messages = said.into_iter().chain([answer]);
+                        // Boxed, since every plain call's future would have room for it.
+                        Box::pin(whole(self.shared, self.recording, messages)).await
+                    }
                     _ => reply::message(answer, self.accepts),
                 }
             }
-            First::Stream => self.stream(),
+            First::Stream => {
+                let recorder = Box::pin(recorder(self.shared, self.recording)).await;
+                self.stream(recorder)
+            }
         }
     }
 
@@ -97,13 +114,20 @@ impl<'a> PendingCall<'a> {
         past_budget(cx, |cx| silence.as_mut().poll(cx)).map(|()| First::Stream)
     }
 
-    fn stream(&mut self) -> Response<Body> {
+    fn stream(&mut self, recorder: Option<Recorder>) -> Response<Body> {
         let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
+        let sessions = &self.shared.sessions;
+        let recorded = recorder.as_ref().map(|recorder| {
+            queue.record();
+            let listing = sessions.readers.list_call(recorder.log(), &queue);
+            RecordedStream { name: recorder.name(), retry: sessions.settings.retry_interval, _listing: listing }
+        });
         if let Some(work) = self.work.take() {
-            self.shared.lifespan.adopt(run(work, Arc::clone(&queue), self.on_disconnect, self.lasting.take()));
+            let run = run(work, Arc::clone(&queue), recorder, self.on_disconnect, self.lasting.take());
+            self.shared.lifespan.adopt(run);
         }
         let keep_alive = KeepAlive::new(self.shared.config.keep_alive);
-        reply::stream(Body::call(CallStream::new(queue, keep_alive)))
+        reply::stream(Body::call(CallStream::new(queue, keep_alive, recorded)))
     }
 }
 
@@ -115,28 +139,64 @@ impl Drop for PendingCall<'_> {
         queue.close();
         if self.on_disconnect == OnDisconnect::Finish {
             let lasting = self.lasting.take();
-            self.shared.lifespan.adopt(run(work, queue, OnDisconnect::Finish, lasting));
+            // Nobody has an id to come back with.
+            self.shared.lifespan.adopt(run(work, queue, None, OnDisconnect::Finish, lasting));
         }
     }
 }
 
+async fn recorder(shared: &Arc<Shared>, recording: Option<Recording>) -> Option<Recorder> {
+    Recorder::new(shared, recording?).await
+}
+
+/// A reply of events that are all there.
+async fn whole(
+    shared: &Arc<Shared>,
+    recording: Option<Recording>,
+    messages: impl Iterator<Item = Bytes>,
+) -> Response<Body> {
+    match recorder(shared, recording).await {
+        Some(recorder) => reply::stream(Body::full(recorder.whole(messages).await)),
+        None => reply::events(messages),
+    }
+}
+
 /// Runs an adopted call to its end, or until its client is gone.
-async fn run(mut work: Box<Work>, queue: Arc<Outbound>, on_disconnect: OnDisconnect, lasting: Option<LastingGuard>) {
+async fn run(
+    mut work: Box<Work>,
+    queue: Arc<Outbound>,
+    recorder: Option<Recorder>,
+    on_disconnect: OnDisconnect,
+    lasting: Option<LastingGuard>,
+) {
+    let recorded = recorder.is_some();
+    let mut record = pin!(OptionFuture::from(recorder.map(|recorder| recorder.run(&queue))).fuse());
     let mut watch = pin!(queue.watch());
     let mut watching = true;
     let answer = poll_fn(|cx| {
         if watching && watch.as_mut().poll(cx).is_ready() {
             watching = false;
-            if on_disconnect == OnDisconnect::Cancel {
+            if on_disconnect == OnDisconnect::Cancel && queue.was_left() {
                 return Poll::Ready(None);
             }
         }
-        work.poll(cx).map(Some)
+        let answer = work.poll(cx);
+        // After the handler's turn, so that what it said leaves at once.
+        let _ = record.as_mut().poll(cx);
+        answer.map(Some)
     });
-    let Some(answer) = answer.await else { return };
+    let answer = match answer.await {
+        Some(answer) => answer,
+        // Whoever comes back for it is told.
+        None if recorded => work.abandon(),
+        None => return,
+    };
     // Who reads the answer may call again at once, and finds the place free.
     let seat = work.end();
     queue.finish(answer.message);
+    if !record.is_terminated() {
+        record.await;
+    }
     drop(seat);
     drop(lasting);
     // Only the answer waits to be read, and not for ever.

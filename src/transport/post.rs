@@ -1,5 +1,6 @@
 //! POST: one message in, its answer out.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,9 +9,11 @@ use bytes::Bytes;
 use http::Response;
 
 use super::accept::Accepts;
+use super::asking;
+use super::batch::{self, Batch, Batched};
 use super::body::Body;
 use super::exchange::{Seat, StartCall};
-use super::headers::Head;
+use super::headers::{Field, Head};
 use super::incoming::{self, Decision, Incoming};
 use super::read::Share;
 use super::rejection::{self, Rejection};
@@ -19,21 +22,30 @@ use super::service::Shared;
 use super::session::Session;
 use super::session::live::CallKey;
 use super::session::open;
+use super::session::record::Record;
 use super::sse::listen::{self, ListenStream};
 use super::stateless;
 use crate::auth::Principal;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
-use crate::protocol::jsonrpc::{Kind, Message, RequestId};
+use crate::protocol::jsonrpc::{Kind, Malformed, Message, RequestId};
 use crate::protocol::method::{Method, Notification};
-use crate::protocol::params::Filter;
+use crate::protocol::params::{self, Filter};
 use crate::protocol::stateless::parse_log_level;
+use crate::protocol::trace_context::TraceParent;
 use crate::server::call::{Arguments, CallFacts, Named};
 use crate::server::dispatch::Answer;
+use crate::server::run::has_span;
 use crate::server::target::{Kind as TargetKind, Target};
 
 /// What a POST comes to.
+pub(crate) enum Posted {
+    Message(Received),
+    Batch(Batch),
+}
+
+/// What a message comes to.
 pub(crate) enum Received {
     Reply(Response<Body>),
     Call(StartCall),
@@ -47,10 +59,22 @@ pub(crate) async fn receive<'a>(
     accepts: Accepts,
     body: &'a Bytes,
     share: Share<'a>,
-) -> Result<Received, Box<Rejection>> {
+) -> Result<Posted, Box<Rejection>> {
     let text = std::str::from_utf8(body).map_err(|_| Rejection::not_utf8())?;
     let mut message = Message::default();
-    let kind = message.parse(text).map_err(Rejection::malformed)?;
+    let kind = match parse(shared, &mut message, text) {
+        Ok(kind) => kind,
+        Err(malformed) if batch::is_array(text) => {
+            let otherwise = Rejection::malformed(malformed);
+            // Boxed, since it is rare and every call's future would have room for it.
+            let batch = batch::receive(shared, principal, head, accepts, (body, text), share, otherwise);
+            return Box::pin(batch).await.map(|batched| match batched {
+                Batched::Accepted => Posted::Message(Received::Reply(reply::accepted())),
+                Batched::Requests(batch) => Posted::Batch(batch),
+            });
+        }
+        Err(malformed) => return Err(Rejection::malformed(malformed)),
+    };
     let id = match &kind {
         Kind::Request(id) => Some(id),
         Kind::Notification | Kind::Response => None,
@@ -65,34 +89,54 @@ pub(crate) async fn receive<'a>(
     };
     let settled = settled.and_then(|incoming| match id {
         Some(id) => Request { shared, head, accepts, body, message: &message, id }.settle(incoming, principal, share),
-        None => without_answer(shared, &incoming, &message, &kind),
+        None => without_answer(shared, &incoming, &message, &kind, body),
     });
     match settled {
-        Ok(Settled::Received(received)) => Ok(received),
-        Ok(Settled::Later(later)) => later.await.map_err(|rejection| rejection.of(id)),
+        Ok(Settled::Received(received)) => Ok(Posted::Message(received)),
+        Ok(Settled::Later(later)) => later.await.map(Posted::Message).map_err(|rejection| rejection.of(id)),
         Err(rejection) => Err(rejection.of(id)),
     }
 }
 
+/// Reads a message into one that is empty.
+pub(super) fn parse<'a>(shared: &Shared, message: &mut Message<'a>, text: &'a str) -> Result<Kind, Malformed> {
+    message.parse(text).or_else(|malformed| parse_custom(shared, message, text).ok_or(malformed))
+}
+
+/// Reads a message whose parameters are what no method of the protocol's takes, but maybe one of the application's own.
+#[cold]
+fn parse_custom<'a>(shared: &Shared, message: &mut Message<'a>, text: &'a str) -> Option<Kind> {
+    if shared.server.methods.is_empty() {
+        return None;
+    }
+    let (read, kind) =
+        Message::parse_custom(text).filter(|(read, _)| shared.server.methods.contains_key(read.method()))?;
+    *message = read;
+    Some(kind)
+}
+
 /// What a message comes to as soon as it is known whose it is.
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
-enum Settled<'a> {
+pub(super) enum Settled<'a> {
     Received(Received),
     /// Boxed, since it is rare and every call's future would have room for it.
     Later(Pin<Box<dyn Future<Output = Result<Received, Box<Rejection>>> + Send + 'a>>),
 }
 
-fn without_answer<'a>(
+pub(super) fn without_answer<'a>(
     shared: &Shared,
     incoming: &Incoming,
     message: &Message<'_>,
     kind: &Kind,
+    body: &Bytes,
 ) -> Result<Settled<'a>, Box<Rejection>> {
     if *kind == Kind::Notification {
         notify(shared, incoming, message);
     } else if !incoming.takes_responses {
         let text = "2026-07-28 has no responses from clients; answers go with the request again";
         return Err(Rejection::invalid(text));
+    } else if let (Some(session), Some((id, answer))) = (&incoming.session, message.response()) {
+        let keep = |json: &str| body.slice_ref(json.as_bytes());
+        shared.server.answers.deliver(session.id, &id, answer.map(keep).map_err(keep));
     }
     Ok(Settled::Received(Received::Reply(reply::accepted())))
 }
@@ -109,17 +153,18 @@ fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
     }
 }
 
-struct Request<'a> {
-    shared: &'a Arc<Shared>,
-    head: &'a Head<'a>,
-    accepts: Accepts,
-    body: &'a Bytes,
-    message: &'a Message<'a>,
-    id: &'a RequestId,
+pub(super) struct Request<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) head: &'a Head<'a>,
+    pub(super) accepts: Accepts,
+    /// The message, as it was sent.
+    pub(super) body: &'a Bytes,
+    pub(super) message: &'a Message<'a>,
+    pub(super) id: &'a RequestId,
 }
 
 impl<'a> Request<'a> {
-    fn settle(
+    pub(super) fn settle(
         self,
         incoming: Incoming,
         principal: Option<Principal>,
@@ -145,6 +190,11 @@ impl<'a> Request<'a> {
     }
 
     fn dispatch(&self, incoming: &Incoming) -> Result<Answer, Box<Rejection>> {
+        if incoming.method.is_none()
+            && let Some(target) = self.shared.server.methods.get(self.message.method())
+        {
+            return Ok(Answer::Call(Arc::clone(target), None));
+        }
         let in_band = |error| Ok(Answer::Ready(encode::error_in(incoming.revision, self.id, &error)));
         let Some(method) = incoming.method.filter(|method| self.shared.server.offers(*method)) else {
             if incoming.refuses_in_band {
@@ -209,7 +259,8 @@ impl<'a> Request<'a> {
         principal: Option<Principal>,
         share: Share<'_>,
     ) -> Result<Received, Box<Rejection>> {
-        let arguments = self.message.params().arguments;
+        let custom = matches!(target.kind, TargetKind::Custom);
+        let arguments = if custom { self.custom_params() } else { self.arguments() };
         let layered = !self.shared.server.layers.is_empty();
         let mirrored = match &target.kind {
             TargetKind::Tool { mirrored, .. } if incoming.checks_headers => &mirrored[..],
@@ -217,30 +268,66 @@ impl<'a> Request<'a> {
         };
         if !mirrored.is_empty() || (layered && named.is_none()) {
             // Headers and layers must be judged by what the handler is going to read.
-            let arguments = self.message.params().strict_arguments().map_err(Rejection::bad_request)?;
-            stateless::params::check(self.head, mirrored, &arguments)?;
+            let strict = match &arguments {
+                Some(params) if custom => params::strict_custom(params),
+                _ => self.message.params().strict_arguments(),
+            };
+            stateless::params::check(self.head, mirrored, &strict.map_err(Rejection::bad_request)?)?;
         }
+        let arguments = match named {
+            Some(named) => Arguments::Named(named),
+            None => Arguments::Json(arguments),
+        };
+        let facts = target.needs.context.then(|| self.facts(incoming, &target, &arguments, principal.clone()));
+        let facts = match facts.transpose() {
+            Ok(facts) => facts.map(Box::new),
+            // In band, as every fault of a call's own parameters.
+            Err(error) => return Ok(self.reply(encode::error_in(incoming.revision, self.id, &error))),
+        };
         let session = incoming.session.as_ref();
         let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
-        let facts = target.needs.context.then(|| self.facts(incoming, principal.clone()));
         Ok(Received::Call(StartCall {
             seat,
             facts,
+            trace: if has_span() { self.trace_parent() } else { None },
             principal: principal.filter(|_| target.needs.principal || layered),
-            arguments: match named {
-                Some(named) => Arguments::Named(named),
-                None => Arguments::Json(arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes()))),
-            },
+            arguments,
             revision: incoming.revision,
             on_disconnect: target.on_disconnect.unwrap_or(incoming.policy.on_disconnect),
             target,
             accepts: self.accepts,
             session: session.map(|session| session.key),
+            resumable: !self.head.on_line,
+            retried: self.message.params().is_retry(),
+            one_of_many: false,
         }))
     }
 
+    fn arguments(&self) -> Option<Bytes> {
+        self.message.params().arguments.map(|arguments| self.body.slice_ref(arguments.0.as_bytes()))
+    }
+
+    fn custom_params(&self) -> Option<Bytes> {
+        Some(match params::custom(std::str::from_utf8(self.body).ok()?)? {
+            Cow::Borrowed(text) => self.body.slice_ref(text.as_bytes()),
+            Cow::Owned(text) => Bytes::from(text),
+        })
+    }
+
     /// What the handler's context tells of the call.
-    fn facts(&self, incoming: &Incoming, principal: Option<Principal>) -> CallFacts {
+    ///
+    /// # Errors
+    ///
+    /// When what came with it for the handler's questions is not what this server made.
+    fn facts(
+        &self,
+        incoming: &Incoming,
+        target: &Arc<Target>,
+        arguments: &Arguments,
+        principal: Option<Principal>,
+    ) -> Result<CallFacts, RpcError> {
+        let params = self.message.params();
+        let asking = asking::of(self.shared, incoming, params, target, arguments, principal.as_ref())?;
         let meta = self.message.meta();
         let record = incoming.session.as_ref().map(|Session { record, .. }| record);
         let (client_info, capabilities) = match record {
@@ -250,14 +337,26 @@ impl<'a> Request<'a> {
                 meta.client_capabilities.map(|json| ClientCapabilities::read(json.0)).unwrap_or_default(),
             ),
         };
-        CallFacts {
+        Ok(CallFacts {
             revision: incoming.revision,
             principal,
             client_info,
             capabilities,
+            extensions: record.map(Record::extensions),
             progress_token: meta.progress_token.0.to_request_id(),
+            trace_parent: self.trace_parent(),
+            message: self.body.clone(),
             policy: incoming.policy,
-        }
+            asking,
+        })
+    }
+
+    /// The trace that the request belongs to: what its `_meta` says of it goes before the header, which a proxy may have set.
+    fn trace_parent(&self) -> Option<TraceParent> {
+        self.message.meta().trace_parent().or_else(|| match self.head.traceparent {
+            Field { value: Some(value), duplicate: false } => TraceParent::parse(std::str::from_utf8(value).ok()?),
+            _ => None,
+        })
     }
 
     fn reply(&self, answer: Bytes) -> Received {

@@ -63,6 +63,13 @@ impl Share<'_> {
         }
     }
 
+    /// A part of it, for one of several messages.
+    pub(crate) fn split_off(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { budget: self.budget, bytes }
+    }
+
     /// How many bytes it holds, for the caller to give back.
     pub(crate) fn into_bytes(mut self) -> usize {
         std::mem::take(&mut self.bytes)

@@ -206,6 +206,12 @@ impl Rejection {
     }
 
     #[cold]
+    pub(crate) fn only_json() -> Box<Self> {
+        let text = "this server answers with JSON only: send Accept: application/json";
+        Self::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::InvalidRequest, text)
+    }
+
+    #[cold]
     pub(crate) fn body_too_large(limit: usize) -> Box<Self> {
         let text = format!("the body is larger than {limit} bytes, which `Limits::body_bytes` allows");
         let mut rejection = Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::InvalidRequest, text);

@@ -57,6 +57,11 @@ pub(crate) trait RequestHead {
     /// All of it but for extensions that are not wanted, for a handler; nobody else will look at it.
     fn take(&mut self, wanted: &WantedExtensions) -> impl Future<Output = Parts>;
 
+    /// The same for one of several handlers, so that it is left for the others.
+    fn copy(&mut self, wanted: &WantedExtensions) -> impl Future<Output = Parts> {
+        self.take(wanted)
+    }
+
     fn field(&self, name: &'static str) -> Field<'_> {
         Field::of(self.lines(name))
     }
@@ -69,7 +74,25 @@ pub(crate) async fn take(
     limit: Duration,
     lifespan: &Lifespan,
 ) -> Result<Parts, Box<Rejection>> {
-    let mut taking = pin!(request.take(wanted));
+    bounded(request.take(wanted), limit, lifespan).await
+}
+
+/// The same for one of several handlers.
+pub(crate) async fn copy(
+    request: &mut impl RequestHead,
+    wanted: &WantedExtensions,
+    limit: Duration,
+    lifespan: &Lifespan,
+) -> Result<Parts, Box<Rejection>> {
+    bounded(request.copy(wanted), limit, lifespan).await
+}
+
+async fn bounded(
+    taking: impl Future<Output = Parts>,
+    limit: Duration,
+    lifespan: &Lifespan,
+) -> Result<Parts, Box<Rejection>> {
+    let mut taking = pin!(taking);
     // Where nothing has to be made it is there at once, and no clock is asked.
     if let Some(parts) = taking.as_mut().now_or_never() {
         return Ok(parts);

@@ -156,6 +156,10 @@ fn path_fault(path: &str) -> Option<&'static str> {
 }
 
 /// The methods of the MCP endpoint: without sessions there is nothing to listen to and nothing to end.
-pub(crate) fn methods(sessions: bool) -> &'static str {
-    if sessions { "GET, POST, DELETE" } else { "POST" }
+pub(crate) fn methods(sessions: bool, streams: bool) -> &'static str {
+    match (sessions, streams) {
+        (true, true) => "GET, POST, DELETE",
+        (true, false) => "POST, DELETE",
+        (false, _) => "POST",
+    }
 }

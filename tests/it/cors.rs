@@ -56,7 +56,7 @@ fn readable(case: &str, headers: &HeaderMap, origin: &str) {
     assert_eq!(only("access-control-allow-origin"), origin, "{case}");
     assert_eq!(
         only("access-control-expose-headers"),
-        "mcp-session-id, mcp-protocol-version, www-authenticate, retry-after",
+        "mcp-session-id, mcp-protocol-version, www-authenticate, retry-after, last-event-id",
         "{case}"
     );
     assert!(list(headers, "vary").contains(&"Origin".to_owned()), "{case}\n{headers:#?}");

@@ -162,9 +162,9 @@ async fn a_layers_completion_is_bounded_too() {
 #[tokio::test]
 async fn a_layer_can_change_the_reply() {
     let layer = around(|call: Call, inner: CallService| async move {
-        let method = call.method();
+        let method = call.method().to_owned();
         let reply = inner.oneshot(call).await?;
-        Ok(if reply.is_error() { Reply::Error(CallError::invalid_params("ask nicely")) } else { own_answer(method) })
+        Ok(if reply.is_error() { Reply::Error(CallError::invalid_params("ask nicely")) } else { own_answer(&method) })
     });
     let (mcp, ran) = callable(|mcp| mcp.layer(layer));
     for (kind, old, new, _) in calls() {

@@ -52,7 +52,7 @@ impl Log {
     }
 
     /// The spans of calls that were closed since the last time, as far as they were recorded.
-    fn closed_calls(&self) -> Vec<String> {
+    pub fn closed_calls(&self) -> Vec<String> {
         let text = self.text();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let closed = text.lines().filter(|line| line.contains("tools/call{") && line.contains(": close "));

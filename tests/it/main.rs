@@ -26,8 +26,8 @@ mod suite;
 
 use homes::bare as home;
 use suite::{
-    connection, differences, eras, http_layers, layered, legacy_client, logs, page, reply, rig, support, table, target,
-    told,
+    asking, connection, differences, eras, http_layers, layered, legacy_client, logs, page, reply, rig, support, table,
+    target, told,
 };
 
 mod scripted;
@@ -36,6 +36,7 @@ mod architecture;
 mod attributes;
 mod axum_extractors;
 mod builder;
+mod conformance_table;
 mod cors_hosts;
 mod ctrl_c;
 #[cfg(unix)]
@@ -54,6 +55,7 @@ mod mounting_table;
 mod pages;
 #[cfg(unix)]
 mod processes;
+mod replays;
 mod rmcp;
 mod routes_mounted;
 mod schemas;

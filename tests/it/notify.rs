@@ -124,7 +124,7 @@ async fn a_handler_tells_by_its_context() {
     all_told(&mut clients, &["test://b"], "a resource").await;
     let prompt = modern("prompts/get", json!({"name": "news"})).to(&mcp).await;
     assert_eq!(prompt.result()["messages"][0]["content"]["text"], json!("Told."), "{prompt}");
-    all_told(&mut clients, &["resources", "prompts"], "a prompt").await;
+    all_told(&mut clients, &["prompts", "resources"], "a prompt").await;
 }
 
 /// On the real clock: threads do not wait for a paused one.

@@ -42,7 +42,7 @@ mod squeezed;
 
 use homes::actix as home;
 use suite::{
-    connection, differences, eras, layered, legacy_client, logs, page, reply, rig, support, table, target, told,
+    asking, connection, differences, eras, layered, legacy_client, logs, page, reply, rig, support, table, target, told,
 };
 
 mod half_closed;

@@ -24,7 +24,7 @@ mod suite;
 
 use homes::axum as home;
 use suite::{
-    connection, differences, eras, layered, legacy_client, logs, page, reply, rig, support, table, target, told,
+    asking, connection, differences, eras, layered, legacy_client, logs, page, reply, rig, support, table, target, told,
 };
 
 mod session_threads;

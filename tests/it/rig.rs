@@ -286,6 +286,13 @@ impl Session {
         }
     }
 
+    /// The session that this `initialize` opens.
+    pub async fn with(mcp: &McpService, initialize: Ask) -> Self {
+        let reply = initialize.to(mcp).await;
+        let id = reply.header("mcp-session-id").unwrap_or_else(|| panic!("no session id\n{reply}")).to_owned();
+        Self { mcp: mcp.clone(), id, revision: LATEST_SESSION.to_owned(), user: None }
+    }
+
     fn own(&self, ask: Ask) -> Ask {
         let ask = ask.header("mcp-session-id", &self.id).header("mcp-protocol-version", &self.revision);
         match self.user {

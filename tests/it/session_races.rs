@@ -18,6 +18,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     rig::{Probe, patient, rig_with, server_with, session},
+    suite::log_stores::logs_in,
     support::{LATEST_SESSION, call, initialize, pass, secs, soon},
 };
 
@@ -135,6 +136,8 @@ impl Store for Elsewhere {
         self.keys().push(key);
         self.0.memory.reserve(key, value, ttl, cap)
     }
+
+    logs_in!(self => self.0.memory);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,20 +5,20 @@ use serde_json::{Value, json};
 
 use crate::{
     rig::{Probe, rig, server_with, session},
-    support::{Ask, Live, call, call_with_progress, modern, pass, secs, soon},
+    support::{Ask, Live, call, modern, pass, secs, soon},
 };
 
 const REPORTS: u32 = 2_000;
 
-/// Reports progress without end in sight, then says how it ended.
+/// Logs without end in sight, then says how it ended.
 fn flood(probe: &Probe) -> Tool {
     let probe = probe.clone();
-    tool_fn("flood", "Report very often", move |ctx: Context| {
+    tool_fn("flood", "Log very often", move |ctx: Context| {
         let probe = probe.clone();
         async move {
             let guard = probe.start();
             for step in 1..=REPORTS {
-                ctx.progress(f64::from(step)).await;
+                ctx.info(step).await;
                 tokio::task::yield_now().await;
             }
             guard.done();
@@ -28,7 +28,7 @@ fn flood(probe: &Probe) -> Tool {
 }
 
 fn flood_modern() -> Ask {
-    let meta = json!({"progressToken": "token"});
+    let meta = json!({"io.modelcontextprotocol/logLevel": "info"});
     modern("tools/call", json!({"name": "flood", "arguments": {}, "_meta": meta}))
 }
 
@@ -50,11 +50,11 @@ async fn a_reader_gets_everything_in_order_through_a_narrow_queue() {
     let probe = Probe::new();
     let mcp = narrow(&probe);
     let session = session(&mcp).await;
-    for ask in [session.post(call_with_progress("flood", json!({}))), flood_modern()] {
+    for ask in [session.post(call("flood", json!({}))), flood_modern()] {
         let messages = all_messages(ask.open(&mcp).await).await;
         let (last, reports) = messages.split_last().expect("messages");
         assert_eq!(last["result"]["content"][0]["text"], json!("done"), "{last}");
-        let steps: Vec<_> = reports.iter().map(|report| report["params"]["progress"].as_u64()).collect();
+        let steps: Vec<_> = reports.iter().map(|report| report["params"]["data"].as_u64()).collect();
         let expected: Vec<_> = (1..=u64::from(REPORTS)).map(Some).collect();
         assert_eq!(steps, expected);
     }
@@ -82,9 +82,9 @@ async fn a_session_lets_the_call_finish_without_its_reader() {
     let probe = Probe::new();
     let mcp = narrow(&probe);
     let session = session(&mcp).await;
-    let live = soon("the stream opens", session.post(call_with_progress("flood", json!({}))).open(&mcp)).await;
+    let live = soon("the stream opens", session.post(call("flood", json!({}))).open(&mcp)).await;
     pass(secs(50)).await;
-    assert_eq!(probe.finished(), 1, "progress that nobody hears holds nobody up");
+    assert_eq!(probe.finished(), 1, "what nobody hears holds nobody up");
     let messages = all_messages(live).await;
     assert!(messages.len() <= 16, "8 events are kept, not {}", messages.len());
     assert!(session.is_alive().await);

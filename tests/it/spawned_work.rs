@@ -79,10 +79,10 @@ async fn a_log_message_from_a_spawned_task_arrives_at_once() {
 #[tokio::test(start_paused = true)]
 async fn many_messages_from_a_spawned_task_do_not_stall() {
     const MESSAGES: u32 = 300;
-    let tool = tool_fn("spawns", "Report often from a task", |ctx: Context| async move {
+    let tool = tool_fn("spawns", "Log often from a task", |ctx: Context| async move {
         let worker = tokio::spawn(async move {
             for step in 1..=MESSAGES {
-                ctx.progress(f64::from(step)).await;
+                ctx.info(step).await;
             }
         });
         worker.await.expect("the worker does not panic");
@@ -97,7 +97,7 @@ async fn many_messages_from_a_spawned_task_do_not_stall() {
             let (last, reports) = messages.split_last().expect("messages");
             assert_eq!(begun.elapsed(), Duration::ZERO, "{era}: nobody waits for a reader that reads");
             assert_eq!(last["result"]["content"][0]["text"], json!("done"), "{era}");
-            let steps: Vec<_> = reports.iter().map(|report| report["params"]["progress"].as_u64()).collect();
+            let steps: Vec<_> = reports.iter().map(|report| report["params"]["data"].as_u64()).collect();
             assert_eq!(steps, (1..=u64::from(MESSAGES)).map(Some).collect::<Vec<_>>(), "{era}");
         }
     }

@@ -42,6 +42,12 @@ fn is_an_event_stream(live: &Live) {
     assert_eq!(header("content-encoding"), None, "{:#?}", live.headers);
 }
 
+/// What a stream of 2025-11-25 begins with.
+async fn primed(stream: &mut Live) {
+    let event = soon("the primer", stream.next()).await.expect("the stream is open");
+    assert!(event.data.is_empty() && event.id.is_some() && event.retry.as_deref() == Some("1000"), "{event:?}");
+}
+
 /// The stream is a comment each 15 s and nothing else.
 async fn only_keeps_alive(stream: &mut Live) {
     for _ in 0..3 {
@@ -60,6 +66,7 @@ async fn a_get_stream_keeps_itself_alive() {
     let mut stream = session.get().open(&rig.mcp).await;
     is_an_event_stream(&stream);
     assert_eq!(stream.headers.get("content-length"), None);
+    primed(&mut stream).await;
     only_keeps_alive(&mut stream).await;
     let reply = session.post(call("echo", json!({"text": "x"}))).to(&rig.mcp).await;
     assert_eq!(reply.text(), "x");
@@ -76,6 +83,7 @@ async fn a_second_get_takes_over() {
     let mut second = session.get().open(&rig.mcp).await;
     assert_eq!(second.status, 200);
     assert!(first.ends_within(secs(1)).await, "the first stream ends");
+    primed(&mut second).await;
     only_keeps_alive(&mut second).await;
     // The end of the old one is not the end of the session, nor of the new one.
     drop(first);
@@ -84,6 +92,7 @@ async fn a_second_get_takes_over() {
     assert!(!second.ends_within(secs(60)).await);
     let mut third = session.get().open(&rig.mcp).await;
     assert!(second.ends_within(secs(1)).await);
+    primed(&mut third).await;
     only_keeps_alive(&mut third).await;
 }
 
@@ -188,12 +197,15 @@ async fn a_silent_call_becomes_a_stream_after_ten_seconds() {
     let probe = Probe::new();
     let mcp = server([probe.silent_tool()]);
     let session = session(&mcp).await;
-    for ask in [session.post(call("wait", json!({}))), modern_call("wait", json!({}))] {
+    for (ask, primes) in [(session.post(call("wait", json!({}))), true), (modern_call("wait", json!({})), false)] {
         let begun = Instant::now();
         let mut live = soon("headers", ask.open(&mcp)).await;
         let waited = begun.elapsed();
         assert!(waited >= secs(10) && waited < secs(11), "{waited:?}");
         is_an_event_stream(&live);
+        if primes {
+            primed(&mut live).await;
+        }
         only_keeps_alive(&mut live).await;
         probe.release();
         let last = soon("the result", live.message()).await.expect("open");

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     rig::session,
+    suite::log_stores::logs_in,
     support::{pass, secs, soon},
     told::{server_with, told},
 };
@@ -72,6 +73,8 @@ impl Store for Far {
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved> {
         self.0.memory.reserve(key, value, ttl, cap)
     }
+
+    logs_in!(self => self.0.memory);
 }
 
 /// As a client does that follows all files of a folder at once.

@@ -41,9 +41,9 @@ fn flooding(flood: &Arc<Flood>) -> McpService {
         async move {
             flood.running.fetch_add(1, SeqCst);
             let _running = Running(Arc::clone(&flood));
-            for sent in 0u32.. {
+            while flood.running.load(SeqCst) > 0 {
                 flood.sent.fetch_add(1, SeqCst);
-                ctx.progress(f64::from(sent)).message("x".repeat(WEIGHT)).await;
+                ctx.info("x".repeat(WEIGHT)).await;
             }
         }
     });
@@ -53,7 +53,7 @@ fn flooding(flood: &Arc<Flood>) -> McpService {
 
 /// Sends a call and its headers by hand, so that nothing reads unless the test does.
 async fn ask(address: std::net::SocketAddr) -> TcpStream {
-    let params = json!({"name": "flood", "arguments": {}, "_meta": {"progressToken": 1}});
+    let params = json!({"name": "flood", "arguments": {}, "_meta": {"io.modelcontextprotocol/logLevel": "info"}});
     let request = modern("tools/call", params).request();
     let mut head = format!("POST /mcp HTTP/1.1\r\nhost: {address}\r\n");
     for (name, value) in request.headers().iter().filter(|(name, _)| *name != "host" && *name != "content-length") {

@@ -149,7 +149,8 @@ async fn the_order_of_refusals() {
         case("origin before the method", 403, everything_wrong.clone().method(Method::PUT).header("origin", "null")),
         case("length before the syntax", 413, raw("[").header("content-length", "99999999999")),
         case("syntax before the version", 400, raw("{").header("mcp-protocol-version", "x")).code(-32700),
-        case("shape before the session", 400, raw("[]").header("mcp-session-id", "0")).code(-32600),
+        case("shape before the session", 400, raw(r#"{"jsonrpc":"1.0","id":1}"#).header("mcp-session-id", "0"))
+            .code(-32600),
     ])
     .await;
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "a handler takes by value what it is called with")]
 
+mod asking;
 mod changes;
 mod content;
 mod host;
@@ -89,11 +90,13 @@ fn mcp(origins: &str, page_size: &str, deployment: &Deployment) -> Result<McpSer
         // The suite's header checks call the first tool without arguments.
         .tools(content::tools())
         .tools(reports::tools())
+        .tools(asking::tools())
         .tools(changes::tools())
         .tools(schema::tools())
         .tools(tools::tools())
         .resources(resources::resources())
         .prompts(prompts::prompts())
+        .prompts(asking::prompts())
         .state(Sleepers::default())
         .state(Watched::default())
         // Long enough for a test to see that a client asks once, and is told of a change.

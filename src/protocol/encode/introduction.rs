@@ -1,11 +1,11 @@
 //! What a server says of itself: the answers to `initialize` and `server/discover`.
 
 use bytes::{Bytes, BytesMut};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::to_json;
 use crate::protocol::caching::CacheHints;
-use crate::protocol::capabilities::ServerCapabilities;
+use crate::protocol::capabilities::{Beside, ServerCapabilities};
 use crate::protocol::implementation::Implementation;
 use crate::protocol::revision::{Revision, Revisions};
 
@@ -16,8 +16,25 @@ pub(crate) struct Identity {
     pub(crate) instructions: Option<String>,
     pub(crate) revisions: Revisions,
     pub(crate) hints: CacheHints,
+    /// What it supports beyond the protocol, by identifier.
+    pub(crate) extensions: Map<String, Value>,
     /// Whether there are sessions, and so GET streams.
     pub(crate) sessions: bool,
+    /// Whether a reply can be a stream of events.
+    pub(crate) streams: bool,
+}
+
+impl Identity {
+    /// `capabilities`, with the extensions: earlier revisions than 2026-07-28 have no place of their own for them, and
+    /// `experimental` for what they do not know.
+    fn declare(&self, capabilities: ServerCapabilities, revision: Revision, changes: bool) -> Value {
+        let mut declared = capabilities.to_json(revision, Beside { logging: self.streams, changes });
+        if !self.extensions.is_empty() {
+            let member = if revision >= Revision::V2026_07_28 { "extensions" } else { "experimental" };
+            declared[member] = Value::Object(self.extensions.clone());
+        }
+        declared
+    }
 }
 
 /// The members of both answers, encoded once for what the server offers at present.
@@ -44,7 +61,7 @@ fn initialize(identity: &Identity, capabilities: ServerCapabilities, revision: R
         identity,
         json!({
             "protocolVersion": revision.as_str(),
-            "capabilities": capabilities.to_json(revision, identity.sessions),
+            "capabilities": identity.declare(capabilities, revision, identity.streams && identity.sessions),
             "serverInfo": identity.implementation.for_revision(revision),
         }),
     ))
@@ -55,7 +72,7 @@ fn discover(identity: &Identity, capabilities: ServerCapabilities) -> Bytes {
         identity,
         json!({
             "supportedVersions": identity.revisions.newest_first().map(Revision::as_str).collect::<Vec<_>>(),
-            "capabilities": capabilities.to_json(Revision::V2026_07_28, true),
+            "capabilities": identity.declare(capabilities, Revision::V2026_07_28, identity.streams),
         }),
     ));
     let mut out = BytesMut::from(&result[..]);

@@ -3,8 +3,11 @@
 mod content;
 mod introduction;
 
+use std::collections::BTreeMap;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use self::content::{write_block, write_content};
 pub(crate) use self::introduction::{Identity, Introduction};
@@ -14,6 +17,7 @@ use super::content::Content;
 use super::error::{ErrorCode, RpcError};
 use super::escape::write_string;
 use super::jsonrpc::RequestId;
+use super::meta::OwnMeta;
 use super::prompts::GetPromptResult;
 use super::resources::ReadResourceResult;
 use super::revision::{Era, Revision};
@@ -84,7 +88,7 @@ impl Encoder {
         if result.is_error {
             out.put_slice(br#","isError":true"#);
         }
-        out.put_slice(tail);
+        self.end(&mut out, revision, &result.meta, true);
         out.freeze()
     }
 
@@ -94,15 +98,14 @@ impl Encoder {
         id: &RequestId,
         revision: Revision,
         result: &ReadResourceResult,
-        otherwise: CacheHints,
+        hints: CacheHints,
     ) -> Bytes {
-        let contents = to_json(&result.contents);
-        match revision.era() {
-            Era::Session => self.result(id, revision, &[br#""contents":"#, &contents]),
-            Era::Stateless => {
-                self.result(id, revision, &[br#""contents":"#, &contents, &result.hints(otherwise).members()])
-            }
-        }
+        let contents = to_json(&result.contents_for(revision));
+        let members: &[&[u8]] = match revision.era() {
+            Era::Session => &[br#""contents":"#, &contents],
+            Era::Stateless => &[br#""contents":"#, &contents, &hints.members()],
+        };
+        self.result_with(id, revision, members, &result.meta)
     }
 
     /// The answer to `prompts/get`.
@@ -122,7 +125,7 @@ impl Encoder {
             out.put_u8(b'}');
         }
         out.put_u8(b']');
-        self.result(id, revision, &[&out])
+        self.result_with(id, revision, &[&out], &result.meta)
     }
 
     /// The answer to `completion/complete`.
@@ -144,16 +147,82 @@ impl Encoder {
         out.freeze()
     }
 
-    fn result(&self, id: &RequestId, revision: Revision, members: &[&[u8]]) -> Bytes {
-        let tail: &[u8] = &self.tails[revision.index()];
-        // Every tail begins with the comma that separates it from a member.
-        let tail = if members.is_empty() { tail.strip_prefix(b",").unwrap_or(tail) } else { tail };
-        let mut out = start(id, members.iter().map(|member| member.len()).sum::<usize>() + tail.len());
-        for member in members {
-            out.put_slice(member);
+    /// The answer of a call that asks its client first: each request by its key, with its method and parameters (2026-07-28,
+    /// basic/patterns/mrtr).
+    pub(crate) fn input_required<'a>(
+        &self,
+        id: &RequestId,
+        requests: impl IntoIterator<Item = (&'a str, &'static str, Value)>,
+        state: &str,
+    ) -> Bytes {
+        let mut out = start(id, self.server_info.len() + state.len() + 512);
+        out.put_slice(br#""resultType":"input_required","inputRequests":{"#);
+        for (index, (key, method, params)) in requests.into_iter().enumerate() {
+            out.put_slice(if index > 0 { b"," } else { b"" });
+            write_string(&mut out, key);
+            out.put_slice(br#":{"method":""#);
+            out.put_slice(method.as_bytes());
+            out.put_slice(br#"","params":"#);
+            out.put_slice(&to_json(&params));
+            out.put_u8(b'}');
         }
-        out.put_slice(tail);
+        out.put_slice(br#"},"requestState":""#);
+        // Base64, which needs no escapes.
+        out.put_slice(state.as_bytes());
+        out.put_slice(br#"","_meta":{"io.modelcontextprotocol/serverInfo":"#);
+        out.put_slice(&self.server_info);
+        out.put_slice(b"}}}");
         out.freeze()
+    }
+
+    /// The answer to a method of the application's own. What the revision says in every result is not taken from it.
+    pub(crate) fn custom(
+        &self,
+        id: &RequestId,
+        revision: Revision,
+        members: &Map<String, Value>,
+        meta: &OwnMeta,
+    ) -> Bytes {
+        let own = members.iter().filter(|(name, _)| revision.era() == Era::Session || *name != "resultType");
+        let text = to_json(&own.collect::<BTreeMap<_, _>>());
+        match &text[1..text.len() - 1] {
+            b"" => self.result_with(id, revision, &[], meta),
+            members => self.result_with(id, revision, &[members], meta),
+        }
+    }
+
+    fn result(&self, id: &RequestId, revision: Revision, members: &[&[u8]]) -> Bytes {
+        self.result_with(id, revision, members, &OwnMeta::default())
+    }
+
+    fn result_with(&self, id: &RequestId, revision: Revision, members: &[&[u8]], meta: &OwnMeta) -> Bytes {
+        let expected = members.iter().map(|member| member.len()).sum::<usize>();
+        let mut out = start(id, expected + self.tails[revision.index()].len());
+        members.iter().for_each(|member| out.put_slice(member));
+        self.end(&mut out, revision, meta, !members.is_empty());
+        out.freeze()
+    }
+
+    /// Ends a result, with its own `_meta` and what the revision adds to it. `follows`: whether there is a member before it.
+    fn end(&self, out: &mut BytesMut, revision: Revision, meta: &OwnMeta, follows: bool) {
+        let tail: &[u8] = &self.tails[revision.index()];
+        // Every tail with members begins with the comma that separates it from those before.
+        let tail = if follows { tail } else { tail.strip_prefix(b",").unwrap_or(tail) };
+        let Some(own) = meta.members() else {
+            out.put_slice(tail);
+            return;
+        };
+        match tail.strip_suffix(b"}}}") {
+            // The revision's own `_meta` is the last of the tail, and goes on.
+            Some(begun) => {
+                out.put_slice(begun);
+                out.put_u8(b',');
+            }
+            None if follows => out.put_slice(br#","_meta":{"#),
+            None => out.put_slice(br#""_meta":{"#),
+        }
+        out.put_slice(&own);
+        out.put_slice(b"}}}");
     }
 }
 
@@ -171,6 +240,15 @@ pub(crate) fn error_in(revision: Revision, id: &RequestId, error: &RpcError) -> 
 /// An error response. The id is left out where it could not be read (2026-07-28, basic/index, «Error Responses»).
 pub(crate) fn error(id: Option<&RequestId>, error: &RpcError) -> Bytes {
     write_error(id, error.code.number(), error)
+}
+
+/// An error response in a batch, where the id that could not be read is null (JSON-RPC 2.0, 5, «Response object»).
+pub(crate) fn error_in_batch(id: Option<&RequestId>, error: &RpcError) -> Bytes {
+    let written = self::error(id, error);
+    match (id, written.strip_prefix(b"{")) {
+        (None, Some(rest)) => [br#"{"id":null,"#, rest].concat().into(),
+        _ => written,
+    }
 }
 
 fn write_error(id: Option<&RequestId>, code: i32, error: &RpcError) -> Bytes {
@@ -241,7 +319,9 @@ mod tests {
             instructions: None,
             revisions: Revisions::ALL,
             hints: CacheHints::default(),
+            extensions: Map::new(),
             sessions: true,
+            streams: true,
         })
     }
 

@@ -229,6 +229,30 @@ impl Mcp {
         self
     }
 
+    /// Answers with JSON only, never with a stream of events: for hosts, gateways and platforms that hold replies back until
+    /// they are complete, or have no server-sent events at all. Default: a reply becomes a stream when it has to.
+    ///
+    /// What needs a stream is lost with it, and is not declared:
+    ///
+    /// - progress and log messages of calls are dropped, and `logging/setLevel` is not there;
+    /// - changes of lists and resources are not told: GET is answered with 405, and neither `subscriptions/listen` nor
+    ///   `resources/subscribe` is there;
+    /// - a session's client cannot be asked anything while a call runs; a 2026-07-28 client can, by the answer itself;
+    /// - nothing is sent while a call is silent, so that what is in between must wait for as long as the call takes.
+    ///
+    /// A client that takes no JSON (`Accept`) is answered with 406. Sessions are there as before.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").json_only().build()?;
+    /// assert!(mcp.describe().json_only);
+    /// # Ok(()) }
+    /// ```
+    pub fn json_only(mut self) -> Self {
+        self.server.json_only = true;
+        self
+    }
+
     /// Puts a tower layer around the whole HTTP service, probes and routes included, for hosts where tower cannot wrap
     /// the mount itself. In axum, `Router::layer` does the same. Layers add up; the last one is outermost.
     ///

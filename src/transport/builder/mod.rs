@@ -12,6 +12,7 @@ use super::forwarded::Proxies;
 use super::guard::{Guard, Hosts, Origins};
 use super::http_layer::HttpLayers;
 use super::public::{Public, PublicUrl};
+use super::resume::readers::Readers;
 use super::route::Routes;
 use super::service::{McpService, Mounted, Permits, Shared};
 use super::session::live::LiveSessions;
@@ -22,7 +23,9 @@ use crate::error::BuildError;
 use crate::lifespan::Lifespan;
 use crate::protocol::implementation::{Icon, Implementation};
 use crate::protocol::revision::{Revision, Revisions};
+use crate::server::ask::state::Seals;
 use crate::server::builder::ServerBuilder;
+use crate::server::seal::Keys;
 use crate::store::{Memory, Store};
 
 /// Registers a hook with the lifespan.
@@ -58,6 +61,7 @@ pub struct Mcp {
     sessions: Sessions,
     store: Option<Arc<dyn Store>>,
     principal: Option<FindPrincipal>,
+    request_state_keys: Option<Result<Keys, BuildError>>,
     lifespan: Lifespan,
     routes: Routes,
     http_layers: HttpLayers,
@@ -83,6 +87,7 @@ impl Mcp {
             sessions: Sessions::new(),
             store: None,
             principal: None,
+            request_state_keys: None,
             lifespan: Lifespan::new(),
             routes: Routes::default(),
             http_layers: HttpLayers::default(),
@@ -132,10 +137,30 @@ impl Mcp {
         self
     }
 
-    /// Keeps sessions elsewhere than in this process, so that they outlive it or are shared by several. Default:
+    /// Keeps sessions, and what their streams have said, elsewhere than in this process, so that they outlive it or are
+    /// shared by several. Default:
     /// [`Memory`].
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// The secrets that seal what 2026-07-28 clients carry from one round of questions to the next (`requestState`): the
+    /// first seals, all of them open, so that a new one can be put before the old one. At least 32 bytes each, as
+    /// `openssl rand -base64 32` prints them. Default: a random key, which ends with the process.
+    ///
+    /// Replicas need the same list: a client's next request may reach another one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// # let secret = "5UvZcKpJ3mD0Q4yq8oXnZbTq1sW7eR2tY6uI9oP0aS8=".to_owned();
+    /// let mcp = mcp_mount::Mcp::new("demo", "1.0.0").request_state_keys([secret]).build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    pub fn request_state_keys<S: AsRef<[u8]>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
+        let keys = Keys::from_secrets(secrets);
+        self.request_state_keys =
+            Some(keys.map_err(|fault| BuildError::setting(format!("request_state_keys: {fault}"))));
         self
     }
 
@@ -195,6 +220,11 @@ impl Mcp {
                         without sessions";
             return Err(BuildError::setting(text));
         }
+        if self.sessions.retry_interval.is_zero() {
+            return Err(BuildError::setting(
+                "sessions: retry_interval is zero; clients would come back without a pause",
+            ));
+        }
         if self.routes.legacy.is_some() && !(self.sessions.enabled && self.revisions.newest_session().is_some()) {
             let text = "legacy_sse: HTTP+SSE has sessions, which are disabled, or which none of the `revisions` has";
             return Err(BuildError::setting(text));
@@ -217,15 +247,18 @@ impl Mcp {
             routes: self.routes,
         };
         let config = self.limits.into_config(settings);
+        let keys = self.request_state_keys.transpose()?.unwrap_or_else(Keys::random);
+        let seals = Arc::new(Seals::new(keys, config.ask_timeout));
         let sessions = SessionRoom {
             settings: self.sessions,
             store: self.store.unwrap_or_else(|| Arc::new(Memory::new())),
             live: Arc::new(LiveSessions::new()),
+            readers: Arc::new(Readers::new()),
             // Twice within the idle time at least, and twice before a live session could be taken for an idle one.
             beat: config.keep_alive.min(self.sessions.idle / 2).min(EVICTABLE_AFTER / 2),
         };
         let shared = Shared {
-            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled)?),
+            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled, seals)?),
             config,
             sessions,
             legacy: LegacyLines::default(),

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tower::{Layer, Service};
 
 use super::Mcp;
 use crate::protocol::caching::CacheScope;
 use crate::server::call::{Call, Reply};
+use crate::server::handler::Handler;
 use crate::server::layer::CallService;
+use crate::server::method::{self, MethodResult};
 use crate::server::prompt::Prompt;
 use crate::server::resource::Resource;
 use crate::server::tool::Tool;
@@ -50,6 +53,66 @@ impl Mcp {
     pub fn prompts(mut self, prompts: impl IntoIterator<Item = Prompt>) -> Self {
         self.server.declared.prompts = true;
         self.server.prompts.extend(prompts);
+        self
+    }
+
+    /// Serves a method that the protocol does not have: an extension's, or one that your own clients know. Its handler takes
+    /// what a tool's does, `Args<T>` being its `params` without `_meta`, and returns `Json<T>`, or a `Result` of it, where
+    /// `T` is an object. It is served in every revision; timeouts, layers, limits and the principal hold as for tools. In
+    /// 2026-07-28 the result gets `resultType` and the server's name.
+    ///
+    /// ```
+    /// use mcp_mount::{Args, Json, Mcp};
+    /// use serde_json::{Value, json};
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Which { job: String }
+    ///
+    /// async fn status(Args(which): Args<Which>) -> Json<Value> {
+    ///     Json(json!({ "job": which.job, "state": "running" }))
+    /// }
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = Mcp::new("demo", "1.0.0").method("example/status", status).build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    ///
+    /// A name is two words or more with a slash in between, the first none of the protocol's own, such as `tools`; any other
+    /// fails [`build`](Self::build). An error that is not [exposed](crate::ToolError::expose), and a result that is no object,
+    /// are masked as -32603; arguments that are no `T` are -32602.
+    pub fn method<P, H>(mut self, name: impl Into<String>, handler: H) -> Self
+    where
+        H: Handler<P, MethodResult>,
+    {
+        self.server.methods.push(method::target(name.into(), handler));
+        self
+    }
+
+    /// Declares that an extension of the protocol is supported, with its settings: an object, which may be empty. 2026-07-28
+    /// clients find it in `capabilities.extensions`, those of earlier revisions in `capabilities.experimental`. The extension
+    /// itself is what your handlers do: its methods are [`method`](Self::method), and what a client supports is
+    /// [`Context::client_extension`](crate::Context::client_extension).
+    ///
+    /// ```
+    /// use mcp_mount::Mcp;
+    /// use serde_json::json;
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = Mcp::new("demo", "1.0.0").extension("com.example/jobs", json!({ "maxJobs": 5 })).build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
+    ///
+    /// An identifier without a prefix, or that is there twice, fails [`build`](Self::build).
+    pub fn extension(mut self, identifier: impl Into<String>, settings: impl Into<Value>) -> Self {
+        self.server.extensions.push((identifier.into(), settings.into()));
+        self
+    }
+
+    /// Checks the arguments of every tool against its input schema before the handler runs, those of tools that are added at
+    /// run time too: see [`Tool::validate_arguments`].
+    #[cfg(feature = "jsonschema")]
+    pub fn validate_arguments(mut self) -> Self {
+        self.server.validates = true;
         self
     }
 

@@ -15,6 +15,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use http::{Response, header};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -23,9 +24,10 @@ pub(crate) use self::head::LineHead;
 use self::running::{Manner, Place, Running};
 use self::session::Opened;
 use super::accept::Accepts;
+use super::batch;
 use super::body::Body;
 use super::headers::Field;
-use super::post::{self, Received};
+use super::post::{self, Posted, Received};
 use super::read;
 use super::rejection::Rejection;
 use super::service::Shared;
@@ -65,6 +67,8 @@ pub(crate) enum Taken {
 enum Peeked {
     Request(RequestId, Manner),
     Cancellation(RequestId),
+    /// Several, or none: see [`batch`].
+    Array,
     WithoutAnswer,
     Unreadable,
 }
@@ -112,12 +116,18 @@ impl Line {
             }
             // Before the session hears of it: see `run`.
             Peeked::Cancellation(ref id) => self.running.cancel(id),
-            Peeked::WithoutAnswer | Peeked::Unreadable => {}
+            Peeked::Array | Peeked::WithoutAnswer | Peeked::Unreadable => {}
         }
         let answer = self.answer(text, principal, &mut request, None).await;
         let response = answer.unwrap_or_else(|rejection| rejection.into_response());
         match peeked {
-            Peeked::Unreadable => Taken::Unreadable(response),
+            // The answers of a batch, as one message.
+            Peeked::Array if response.status().is_success() && !response.body().is_end_stream() => {
+                self.forward(response).await;
+                Taken::Accepted
+            }
+            Peeked::Array if response.status().is_success() => Taken::Settled(response),
+            Peeked::Array | Peeked::Unreadable => Taken::Unreadable(response),
             _ => Taken::Settled(response),
         }
     }
@@ -156,8 +166,9 @@ impl Line {
         let text = pin!(Full::new(text));
         let (body, share) = read::body(text, Field::default(), &shared.config.read).await?;
         let call = match post::receive(shared, principal, &head, BOTH_KINDS, &body, share).await? {
-            Received::Reply(response) => Err(response),
-            Received::Call(call) => Ok(call.start(shared, request).await?),
+            Posted::Message(Received::Reply(response)) => Err(response),
+            Posted::Message(Received::Call(call)) => Ok(call.start(shared, request).await?),
+            Posted::Batch(batch) => Err(batch.answer(shared, request).await),
         };
         place.into_iter().for_each(Place::has_arrived);
         match call {
@@ -191,7 +202,7 @@ impl Line {
 
     /// Queues a message, and waits for room if there is none.
     async fn say(&self, message: Bytes) {
-        self.out.send(events::in_one_line(message), None).await;
+        self.out.send(events::in_one_line(message)).await;
     }
 
     /// Resolves when the other end is gone, or has not read for too long.
@@ -266,7 +277,9 @@ impl Drop for Reader {
 fn peek(text: &[u8]) -> Peeked {
     let Ok(text) = std::str::from_utf8(text) else { return Peeked::Unreadable };
     let mut message = Message::default();
-    let Ok(kind) = message.parse(text) else { return Peeked::Unreadable };
+    let Ok(kind) = message.parse(text) else {
+        return if batch::is_array(text) { Peeked::Array } else { Peeked::Unreadable };
+    };
     match kind {
         Kind::Request(id) => Peeked::Request(id, Manner::of(message.method())),
         Kind::Notification if Notification::parse(message.method()) == Notification::Cancelled => {

@@ -24,5 +24,10 @@ pub(crate) async fn delete(
     incoming::check_session_version(shared, &session, head)?;
     room.store.take(session.key).await.map_err(|error| Rejection::store(&error))?;
     room.live.end(session.id);
+    room.readers.end(session.key.id);
+    if let Err(error) = room.store.forget(session.key.id).await {
+        // The session is gone, so that nobody can ask for them.
+        tracing::debug!(%error, "the logs of a session are left to expire");
+    }
     Ok(reply::no_content())
 }

@@ -17,6 +17,7 @@ use self::live::LiveSessions;
 use self::record::{Record, TooManySubscriptions};
 use super::headers::Field;
 use super::rejection::Rejection;
+use super::resume::readers::Readers;
 use crate::auth::Principal;
 use crate::protocol::notifications::LogLevel;
 use crate::store::{Expect, Key, Store};
@@ -40,10 +41,12 @@ pub struct Sessions {
     pub(crate) max: usize,
     pub(crate) idle: Duration,
     pub(crate) initialize_within: Duration,
+    pub(crate) event_log: bool,
+    pub(crate) retry_interval: Duration,
 }
 
 impl Sessions {
-    /// The defaults: 10,000 sessions, 30 minutes idle, 60 s to come back after `initialize`.
+    /// The defaults: 10,000 sessions, 30 minutes idle, 60 s to come back after `initialize`, streams that can be resumed.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -51,6 +54,8 @@ impl Sessions {
             max: 10_000,
             idle: Duration::from_secs(30 * 60),
             initialize_within: Duration::from_secs(60),
+            event_log: true,
+            retry_interval: Duration::from_secs(1),
         }
     }
 
@@ -84,6 +89,31 @@ impl Sessions {
         self
     }
 
+    /// Whether streams can be resumed: what a call says before it answers gets event ids and is kept, within
+    /// [`Limits::log_events`](crate::Limits::log_events) and its neighbours, so that a client whose connection was lost
+    /// comes back with `Last-Event-ID` and misses nothing, the answer included. A call that only answers costs nothing.
+    /// Default: `true`, for clients from 2025-03-26 to 2025-11-25.
+    ///
+    /// ```
+    /// use mcp_mount::Sessions;
+    ///
+    /// let sessions = Sessions::new().event_log(false);
+    /// # let _ = sessions;
+    /// ```
+    #[must_use]
+    pub fn event_log(mut self, event_log: bool) -> Self {
+        self.event_log = event_log;
+        self
+    }
+
+    /// How long a client is asked to wait before it comes back for a stream whose connection ended (`retry`). Default:
+    /// 1 s.
+    #[must_use]
+    pub fn retry_interval(mut self, interval: Duration) -> Self {
+        self.retry_interval = interval;
+        self
+    }
+
     pub(crate) fn is_unusable(&self) -> bool {
         self.max == 0 || self.initialize_within.is_zero() || self.idle < Duration::from_secs(1)
     }
@@ -100,6 +130,7 @@ pub(crate) struct SessionRoom {
     pub(crate) settings: Sessions,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) live: Arc<LiveSessions>,
+    pub(crate) readers: Arc<Readers>,
     /// How often open streams and running calls touch their session.
     pub(crate) beat: Duration,
 }

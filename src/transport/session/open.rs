@@ -38,7 +38,8 @@ pub(crate) async fn initialize(
         reply::message(shared.server.encoder.initialize(id, revision, &shared.server.introduction.load()), accepts);
     let room = &shared.sessions;
     if room.settings.enabled {
-        let record = Record::new(revision, principal, &to_keep(asked.client_info), asked.capabilities);
+        let record =
+            Record::new(revision, principal, &to_keep(asked.client_info), asked.capabilities, &asked.extensions);
         // 122 random bits from the system's generator.
         let session = Uuid::new_v4().as_u128();
         let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);

@@ -1,8 +1,9 @@
 //! The record of a session, as it is stored.
 //!
 //! ```text
-//! format 2 | revision | log level or 255 | capabilities | 1 + owner's length or 0, u32 | client's name's length, u32 |
-//! owner | client's name as JSON | the resources subscribed to: length, u16, and URI of each
+//! format 3 | revision | log level or 255 | capabilities | 1 + owner's length or 0, u32 | client's name's length, u32 |
+//! extensions' length, u16 | owner | client's name as JSON | client's extensions as JSON, or nothing |
+//! the resources subscribed to: length, u16, and URI of each
 //! ```
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -13,7 +14,7 @@ use crate::protocol::notifications::LogLevel;
 use crate::protocol::params::{MOST_SUBSCRIPTIONS, SUBSCRIPTION_BYTES};
 use crate::protocol::revision::Revision;
 
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 const NO_LEVEL: u8 = 255;
 
 /// What is known of a session.
@@ -26,14 +27,16 @@ pub(crate) struct Record {
     owned: bool,
     /// Where the owner's id ends in `value`, and the client's name begins.
     owner_end: usize,
-    /// Where the client's name ends, and the subscriptions begin.
+    /// Where the client's name ends, and its extensions begin.
     info_end: usize,
+    /// Where the extensions end, and the subscriptions begin.
+    extensions_end: usize,
     /// The whole record as it was stored.
     value: Bytes,
 }
 
 /// Where the owner's id begins.
-const OWNER: usize = 12;
+const OWNER: usize = 14;
 
 /// A session cannot subscribe to any more resources.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,19 +48,24 @@ impl Record {
         owner: Option<&Principal>,
         client_info: &str,
         capabilities: ClientCapabilities,
+        extensions: &str,
     ) -> Self {
         let owner_id = owner.map_or("", Principal::id);
-        let mut value = BytesMut::with_capacity(OWNER + owner_id.len() + client_info.len());
+        let mut value = BytesMut::with_capacity(OWNER + owner_id.len() + client_info.len() + extensions.len());
         let index = u8::try_from(revision.index()).expect("there are five revisions");
         value.put_slice(&[FORMAT, index, NO_LEVEL, capabilities.bits()]);
         let length = u32::try_from(owner_id.len()).unwrap_or(u32::MAX - 1);
         value.put_u32(if owner.is_some() { length + 1 } else { 0 });
         value.put_u32(u32::try_from(client_info.len()).expect("shortened to about a thousand bytes"));
+        value.put_u16(u16::try_from(extensions.len()).expect("shortened to about a thousand bytes"));
         value.put_slice(owner_id.as_bytes());
         let owner_end = value.len();
         value.put_slice(client_info.as_bytes());
-        let (info_end, owned) = (value.len(), owner.is_some());
-        Self { revision, log_level: None, capabilities, owned, owner_end, info_end, value: value.freeze() }
+        let info_end = value.len();
+        value.put_slice(extensions.as_bytes());
+        let (extensions_end, owned) = (value.len(), owner.is_some());
+        let value = value.freeze();
+        Self { revision, log_level: None, capabilities, owned, owner_end, info_end, extensions_end, value }
     }
 
     pub(crate) fn is_owned_by(&self, principal: Option<&Principal>) -> bool {
@@ -70,9 +78,14 @@ impl Record {
         self.value.slice(self.owner_end..self.info_end)
     }
 
+    /// `extensions` of the client's capabilities, as JSON text; nothing if it declared none.
+    pub(crate) fn extensions(&self) -> Bytes {
+        self.value.slice(self.info_end..self.extensions_end)
+    }
+
     /// The URIs of the resources that the session wants to know changes of.
     pub(crate) fn subscriptions(&self) -> Vec<String> {
-        let mut rest = &self.value[self.info_end..];
+        let mut rest = &self.value[self.extensions_end..];
         let mut uris = Vec::new();
         while let Some((length, after)) = rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_be_bytes(*length));
@@ -99,12 +112,12 @@ impl Record {
         if uris.len() > MOST_SUBSCRIPTIONS {
             return Err(TooManySubscriptions);
         }
-        let mut value = BytesMut::from(&self.value[..self.info_end]);
+        let mut value = BytesMut::from(&self.value[..self.extensions_end]);
         for uri in uris {
             value.put_u16(u16::try_from(uri.len()).map_err(|_| TooManySubscriptions)?);
             value.put_slice(uri.as_bytes());
         }
-        if value.len() - self.info_end > SUBSCRIPTION_BYTES {
+        if value.len() - self.extensions_end > SUBSCRIPTION_BYTES {
             return Err(TooManySubscriptions);
         }
         Ok(Self { value: value.freeze(), ..*self })
@@ -118,16 +131,17 @@ impl Record {
     /// `None` for what this version did not write.
     pub(crate) fn decode(value: Bytes) -> Option<Self> {
         let (head, _) = value.split_first_chunk::<OWNER>()?;
-        let [FORMAT, revision, level, capabilities, a, b, c, d, e, f, g, h] = *head else { return None };
+        let [FORMAT, revision, level, capabilities, a, b, c, d, e, f, g, h, i, j] = *head else { return None };
         let revision = *Revision::ALL.get(usize::from(revision))?;
         let log_level = if level == NO_LEVEL { None } else { Some(LogLevel::from_index(level)?) };
         let owner = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
         let info = usize::try_from(u32::from_be_bytes([e, f, g, h])).ok()?;
         let owner_end = OWNER + owner.saturating_sub(1);
         let info_end = owner_end.checked_add(info)?;
-        let capabilities = ClientCapabilities::from_bits(capabilities);
-        let record = Self { revision, log_level, capabilities, owned: owner > 0, owner_end, info_end, value };
-        (info_end <= record.value.len()).then_some(record)
+        let extensions_end = info_end.checked_add(usize::from(u16::from_be_bytes([i, j])))?;
+        let (capabilities, owned) = (ClientCapabilities::from_bits(capabilities), owner > 0);
+        let record = Self { revision, log_level, capabilities, owned, owner_end, info_end, extensions_end, value };
+        (extensions_end <= record.value.len()).then_some(record)
     }
 }
 
@@ -137,17 +151,17 @@ mod tests {
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
-        let info = "{\"name\":\"c\"}";
+        let (info, extensions) = ("{\"name\":\"c\"}", "{\"a/b\":{}}");
         let capabilities = ClientCapabilities::read("{\"sampling\":{}}");
-        let record = Record::new(Revision::V2025_06_18, Some(&Principal::new("alice")), info, capabilities);
+        let record = Record::new(Revision::V2025_06_18, Some(&Principal::new("alice")), info, capabilities, extensions);
         assert_eq!(Record::decode(record.encode()), Some(record.clone()));
         let louder = record.with_level(LogLevel::Emergency);
         assert_eq!(Record::decode(louder.encode()).and_then(|record| record.log_level), Some(LogLevel::Emergency));
-        assert_eq!(louder.client_info(), info);
+        assert_eq!((louder.client_info(), louder.extensions()), (info.into(), extensions.into()));
         assert!(record.is_owned_by(Some(&Principal::new("alice"))));
         assert!(!record.is_owned_by(Some(&Principal::new("bob"))));
         assert!(!record.is_owned_by(None));
-        let anonymous = Record::new(Revision::V2025_06_18, None, info, capabilities);
+        let anonymous = Record::new(Revision::V2025_06_18, None, info, capabilities, extensions);
         assert_eq!(Record::decode(anonymous.encode()), Some(anonymous.clone()));
         assert!(!anonymous.is_owned_by(Some(&Principal::new(""))));
         assert!(anonymous.is_owned_by(None));
@@ -155,16 +169,19 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_none() {
-        for bad in
-            [&b""[..], b"\x02\0\xff\0\0\0\0\0\0\0", b"\x01\0\xff\0\0\0\0\0\0\0\0\0", b"\x02\0\xff\0\0\0\0\x09\0\0\0\0a"]
-        {
+        for bad in [
+            &b""[..],
+            b"\x03\0\xff\0\0\0\0\0\0\0",
+            b"\x02\0\xff\0\0\0\0\0\0\0\0\0\0\0",
+            b"\x03\0\xff\0\0\0\0\x09\0\0\0\0\0\0a",
+        ] {
             assert_eq!(Record::decode(Bytes::from_static(bad)), None);
         }
     }
 
     #[test]
     fn subscriptions_come_and_go_and_are_bounded() {
-        let record = Record::new(Revision::V2025_06_18, None, "{}", ClientCapabilities::default());
+        let record = Record::new(Revision::V2025_06_18, None, "{}", ClientCapabilities::default(), "");
         let two = record.with_subscription("test://a", true).and_then(|one| one.with_subscription("test://b", true));
         let two = two.and_then(|two| two.with_subscription("test://a", true)).unwrap();
         assert_eq!(Record::decode(two.encode()).unwrap().subscriptions(), ["test://b", "test://a"]);

@@ -1,4 +1,4 @@
-//! GET: the session's stream for what the server says unasked.
+//! GET: the session's stream for what the server says unasked, and where a client comes back for a stream that it lost.
 
 use std::sync::Arc;
 
@@ -7,12 +7,16 @@ use http::Response;
 use super::pulse::Pulse;
 use crate::auth::Principal;
 use crate::protocol::params::Filter;
+use crate::server::changes::Position;
 use crate::transport::accept;
 use crate::transport::body::Body;
 use crate::transport::headers::Head;
 use crate::transport::incoming;
 use crate::transport::rejection::Rejection;
 use crate::transport::reply;
+use crate::transport::resume::event_id::StreamName;
+use crate::transport::resume::open::Asked;
+use crate::transport::resume::{self, Recording};
 use crate::transport::service::Shared;
 use crate::transport::sse::listen::{self, ListenStream, SessionTie};
 
@@ -28,15 +32,26 @@ pub(crate) async fn open(
     }
     let session = shared.sessions.find(&head.session_id, principal).await?;
     incoming::check_session_version(shared, &session, head)?;
+    let recording = Recording::of(shared, Some(session.key), session.record.revision);
+    let asked = recording.map_or(Asked::New, |_| Asked::read(&head.last_event_id));
+    let since = match (recording, asked) {
+        (Some(recording), Asked::Call(id)) => return resume::open::resume(shared, &session, recording, Some(id)).await,
+        (Some(recording), Asked::Unknown) => return resume::open::resume(shared, &session, recording, None).await,
+        (_, Asked::Own(id)) if id.of.epoch == shared.server.changes.epoch() => Some(Position::After(id.seq)),
+        (_, Asked::Own(_)) => Some(Position::Lost),
+        (_, Asked::New | Asked::Call(_) | Asked::Unknown) => None,
+    };
     let guard = listen::enter(shared)?;
     // 2025-11-25, basic/lifecycle, «Operation»: of what the server has not declared nothing is told.
     let declared = shared.server.introduction.load().capabilities;
-    let watcher = Arc::new(shared.server.changes.watch(Filter {
+    let filter = Filter {
         tools_list_changed: declared.tools,
         prompts_list_changed: declared.prompts,
         resources_list_changed: declared.resources,
         resource_subscriptions: session.record.subscriptions(),
-    }));
+    };
+    let watcher = Arc::new(shared.server.changes.watch_since(filter, since));
+    let lost = watcher.position() == Position::Lost;
     let seat = shared.sessions.live.take_seat(session.id, &watcher);
     // A subscription that was made since the session was read has found nobody here to tell.
     // One that cannot be read now is looked at again by the stream's own pulse.
@@ -44,6 +59,10 @@ pub(crate) async fn open(
         watcher.set_subscriptions(session.record.subscriptions());
     }
     let pulse = Pulse::new(&shared.sessions, session.key);
-    let stream = ListenStream::new(shared, watcher, guard).of_session(SessionTie { seat, pulse });
-    Ok(reply::stream(Body::listen(stream)))
+    let name = recording.map(|_| StreamName::own(shared.server.changes.epoch()));
+    let primer = recording.and_then(|recording| recording.primer);
+    let stream = ListenStream::new(shared, watcher, guard).of_session(SessionTie { seat, pulse, name, primer });
+    let mut response = reply::stream(Body::listen(stream));
+    resume::open::mark_own(&mut response, asked, lost);
+    Ok(response)
 }

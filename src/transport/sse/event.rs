@@ -1,8 +1,11 @@
 //! The text of events (WHATWG HTML, 9.2 «Server-sent events»).
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::transport::resume::event_id::EventId;
 
 /// A comment, which clients ignore: it keeps proxies from closing a quiet stream.
 pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
@@ -11,18 +14,35 @@ pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 pub(crate) fn join(messages: impl IntoIterator<Item = Bytes>) -> Bytes {
     let mut out = BytesMut::new();
     for message in messages {
-        write(&mut out, &message);
+        write(&mut out, None, &message);
     }
     out.freeze()
 }
 
-/// When to come back, once the stream has ended.
+/// When to come back, once the connection has ended.
 pub(crate) fn retry(after: Duration) -> Bytes {
-    Bytes::from(format!("retry: {}\n\n", after.as_millis()))
+    let mut out = BytesMut::new();
+    write_retry(&mut out, after);
+    out.freeze()
 }
 
-fn write(out: &mut BytesMut, message: &[u8]) {
+/// The same, behind what is there.
+pub(crate) fn write_retry(out: &mut BytesMut, after: Duration) {
+    let _ = write!(out.writer(), "retry: {}\n\n", after.as_millis());
+}
+
+/// An event without data, by whose id a client can come back, and when to do so (2025-11-25, basic/transports, «Sending
+/// Messages to the Server»).
+pub(crate) fn write_primer(out: &mut BytesMut, id: EventId, retry: Duration) {
+    let _ = write!(out.writer(), "id: {id}\nretry: {}\ndata: \n\n", retry.as_millis());
+}
+
+/// One message as an event, with its id if it has one.
+pub(crate) fn write(out: &mut BytesMut, id: Option<EventId>, message: &[u8]) {
     out.reserve(message.len() + 8);
+    if let Some(id) = id {
+        let _ = writeln!(out.writer(), "id: {id}");
+    }
     out.put_slice(b"data: ");
     // JSON has line breaks between its tokens only, where a space means the same; here one would end the field.
     if message.contains(&b'\n') || message.contains(&b'\r') {
@@ -36,10 +56,22 @@ fn write(out: &mut BytesMut, message: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::resume::event_id::StreamName;
 
     #[test]
     fn a_line_break_never_ends_a_message() {
         let joined = join([Bytes::from_static(b"{\n\"a\":1,\r\n\"b\":2}"), Bytes::from_static(b"{}")]);
         assert_eq!(&joined[..], b"data: { \"a\":1,  \"b\":2}\n\ndata: {}\n\n");
+    }
+
+    #[test]
+    fn an_event_has_its_fields_on_lines_of_their_own() {
+        let (id, mut out) = (StreamName { epoch: 1, stream: 2 }.event(3), BytesMut::new());
+        write_primer(&mut out, id, Duration::from_millis(1500));
+        write(&mut out, Some(id), b"{}");
+        write_retry(&mut out, Duration::from_secs(1));
+        let text =
+            "id: 0000000000000001-2-3\nretry: 1500\ndata: \n\nid: 0000000000000001-2-3\ndata: {}\n\nretry: 1000\n\n";
+        assert_eq!(&out[..], text.as_bytes());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::event;
@@ -15,16 +15,14 @@ use super::keep_alive::KeepAlive;
 use crate::lifespan::StreamGuard;
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::params::Filter;
-use crate::protocol::subscriptions::{self, ChangedList};
-use crate::server::changes::{News, Watcher};
+use crate::protocol::subscriptions;
+use crate::server::changes::{Change, News, Watcher};
 use crate::transport::rejection::Rejection;
+use crate::transport::resume::event_id::StreamName;
 use crate::transport::service::{OpenStream, Shared};
 use crate::transport::session::live::StreamSeat;
 use crate::transport::session::pulse::Pulse;
 use crate::transport::session::record::Record;
-
-/// When a client whose stream was ended by a shutdown may come back: time for the next process to start.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// A stream that tells of changes.
 pub(crate) struct ListenStream {
@@ -46,6 +44,10 @@ pub(crate) struct ListenStream {
 pub(crate) struct SessionTie {
     pub(crate) seat: StreamSeat,
     pub(crate) pulse: Pulse,
+    /// What its events are called, if it can be resumed.
+    pub(crate) name: Option<StreamName>,
+    /// What it begins with: its position, and when to come back to it.
+    pub(crate) primer: Option<Duration>,
 }
 
 /// A place among the open streams.
@@ -61,6 +63,13 @@ pub(crate) fn enter(shared: &Arc<Shared>) -> Result<Entered, Box<Rejection>> {
     Ok(Entered { _counted: counted, _permit: permit })
 }
 
+/// The same for a stream that comes to its end by itself, and is served in a shutdown too.
+pub(crate) fn enter_ending(shared: &Arc<Shared>) -> Result<Entered, Box<Rejection>> {
+    let permit = OpenStream::take(shared).ok_or_else(Rejection::too_many_streams)?;
+    let counted = shared.lifespan.enter_ending_stream().ok_or_else(Rejection::draining)?;
+    Ok(Entered { _counted: counted, _permit: permit })
+}
+
 impl ListenStream {
     pub(crate) fn new(shared: &Shared, watcher: Arc<Watcher>, entered: Entered) -> Self {
         Self {
@@ -69,7 +78,8 @@ impl ListenStream {
             drain: Box::pin(shared.lifespan.drain_begun()),
             entered: Some(entered),
             first: None,
-            last: event::retry(RETRY),
+            // Time for the next process to start.
+            last: event::retry(shared.sessions.settings.retry_interval),
             subscription: None,
             session: None,
         }
@@ -95,14 +105,15 @@ impl ListenStream {
             return Poll::Ready(None);
         }
         self.watcher.register(cx);
-        if let Some(first) = self.first.take() {
+        if let Some(first) = self.first.take().or_else(|| self.primer()) {
             return Poll::Ready(Some(first));
         }
         if self.poll_session(cx).is_ready() {
             self.entered = None;
             return Poll::Ready(None);
         }
-        if let Some(news) = self.watcher.news() {
+        let news = self.watcher.news();
+        if !news.is_empty() {
             self.keep_alive.reset();
             return Poll::Ready(Some(self.tell(&news)));
         }
@@ -115,7 +126,7 @@ impl ListenStream {
 
     /// Resolves when the session has ended, be it elsewhere, or another stream has taken the place of this one.
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(SessionTie { seat, pulse }) = &mut self.session else { return Poll::Pending };
+        let Some(SessionTie { seat, pulse, .. }) = &mut self.session else { return Poll::Pending };
         if seat.poll_taken(cx) {
             return Poll::Ready(());
         }
@@ -130,17 +141,29 @@ impl ListenStream {
         ended
     }
 
-    fn tell(&self, news: &News) -> Bytes {
+    /// The session's stream begins with its position, which is known once it is read: whose place it took has told its
+    /// own by then.
+    fn primer(&mut self) -> Option<Bytes> {
+        let SessionTie { name, primer, .. } = self.session.as_mut()?;
+        let (name, retry) = ((*name)?, primer.take()?);
+        let mut out = BytesMut::new();
+        event::write_primer(&mut out, name.at(self.watcher.position()), retry);
+        Some(out.freeze())
+    }
+
+    fn tell(&self, news: &[News]) -> Bytes {
         let subscription = self.subscription.as_ref();
-        let lists = [
-            (news.tools, ChangedList::Tools),
-            (news.resources, ChangedList::Resources),
-            (news.prompts, ChangedList::Prompts),
-        ];
-        let lists = lists.into_iter().filter(|(changed, _)| *changed);
-        let lists = lists.map(|(_, list)| subscriptions::list_changed(list, subscription));
-        let updated = news.uris.iter().map(|uri| subscriptions::resource_updated(uri, subscription));
-        event::join(lists.chain(updated))
+        let name = self.session.as_ref().and_then(|session| session.name);
+        let mut out = BytesMut::new();
+        for News { number, change } in news {
+            let message = match change {
+                Change::List(list) => subscriptions::list_changed(*list, subscription),
+                Change::Resource(uri) => subscriptions::resource_updated(uri, subscription),
+            };
+            let id = name.zip(*number).map(|(name, number)| name.event(number));
+            event::write(&mut out, id, &message);
+        }
+        out.freeze()
     }
 
     pub(crate) fn is_done(&self) -> bool {

@@ -86,8 +86,8 @@ fn tools() -> [Tool; 4] {
         .blocking(true),
         tool_fn("flood", "Never be silent", |ctx: Context| async move {
             println!("running");
-            for step in 1.. {
-                ctx.progress(f64::from(step)).message("x".repeat(10_000)).await;
+            for _ in 0..u64::MAX {
+                ctx.info("x".repeat(10_000)).await;
             }
         }),
     ]

@@ -1,0 +1,8 @@
+use mcp_mount::Elicit;
+
+#[derive(Elicit)]
+struct Deploy {
+    target: String,
+}
+
+fn main() {}

@@ -1,0 +1,139 @@
+use super::*;
+
+fn filter(uris: &[&str]) -> Filter {
+    let resource_subscriptions = uris.iter().map(ToString::to_string).collect();
+    Filter { tools_list_changed: true, resource_subscriptions, ..Filter::default() }
+}
+
+const NOTHING: [&str; 0] = [];
+
+fn short(change: &Change) -> String {
+    match change {
+        Change::List(list) => format!("{list:?}"),
+        Change::Resource(uri) => uri.to_string(),
+    }
+}
+
+fn told(watcher: &Watcher) -> Vec<String> {
+    watcher.news().iter().map(|news| short(&news.change)).collect()
+}
+
+#[test]
+fn only_what_was_asked_for_is_told_and_once() {
+    let changes = Arc::new(Changes::default());
+    let watcher = changes.watch(filter(&["a", "b"]));
+    for _ in 0..3 {
+        changes.list_changed(ChangedList::Tools);
+        changes.list_changed(ChangedList::Prompts);
+        changes.resource_updated("b");
+        changes.resource_updated("c");
+    }
+    assert_eq!(told(&watcher), ["Tools", "b"]);
+    assert_eq!(told(&watcher), NOTHING);
+}
+
+#[test]
+fn a_resource_that_was_unsubscribed_from_is_no_longer_told() {
+    let changes = Arc::new(Changes::default());
+    let watcher = changes.watch(filter(&["a", "b"]));
+    changes.resource_updated("a");
+    changes.resource_updated("b");
+    watcher.set_subscriptions(vec!["b".into()]);
+    assert_eq!(told(&watcher), ["b"]);
+}
+
+#[test]
+fn a_subscription_is_not_lost_to_what_was_read_before_it() {
+    let changes = Arc::new(Changes::default());
+    let watcher = changes.watch(filter(&["a"]));
+    watcher.subscribe("b", true);
+    watcher.set_subscriptions(vec!["a".into(), "c".into()]);
+    for uri in ["a", "b", "c"] {
+        changes.resource_updated(uri);
+    }
+    assert_eq!(told(&watcher).len(), 3);
+    assert!(watcher.take_outdated());
+    watcher.set_subscriptions(vec!["a".into()]);
+    for uri in ["a", "b", "c"] {
+        changes.resource_updated(uri);
+    }
+    assert_eq!(told(&watcher), ["a"]);
+}
+
+#[test]
+fn nothing_is_kept_of_who_went_away() {
+    let changes = Arc::new(Changes::default());
+    drop(changes.watch(filter(&["a"])));
+    assert!(lock(&changes.inner).watches.is_empty());
+}
+
+/// One who has been told up to here.
+fn since(changes: &Arc<Changes>, number: u64) -> Watcher {
+    changes.watch_since(filter(&["a", "b"]), Some(Position::After(number)))
+}
+
+#[test]
+fn who_comes_back_is_told_what_came_after() {
+    let changes = Arc::new(Changes::default());
+    for uri in ["a", "b", "c", "a"] {
+        changes.resource_updated(uri);
+    }
+    changes.list_changed(ChangedList::Tools);
+    for (number, expected) in [
+        (0, &["b", "a", "Tools"][..]),
+        (1, &["b", "a", "Tools"][..]),
+        (2, &["a", "Tools"][..]),
+        (4, &["Tools"][..]),
+        (5, &NOTHING[..]),
+    ] {
+        let watcher = since(&changes, number);
+        assert_eq!(watcher.position(), Position::After(number));
+        assert_eq!(told(&watcher), expected, "after {number}");
+        assert_eq!(watcher.position(), Position::After(5));
+    }
+    let watcher = since(&changes, 2);
+    changes.resource_updated("a");
+    let numbers: Vec<_> = watcher.news().iter().map(|news| news.number).collect();
+    assert_eq!(numbers, [Some(5), Some(6)], "each under the number of its latest change");
+}
+
+#[test]
+fn who_has_missed_too_much_is_told_everything() {
+    let changes = Arc::new(Changes::default());
+    let lost = |watcher: &Watcher| {
+        assert_eq!(watcher.position(), Position::Lost);
+        let news = watcher.news();
+        let numbers: Vec<_> = news.iter().map(|news| news.number).collect();
+        assert!(
+            numbers[..2] == [None, None] && numbers[2].is_some(),
+            "only who has been told all may go on from there"
+        );
+        let mut told: Vec<_> = news.iter().map(|news| short(&news.change)).collect();
+        told.sort();
+        assert_eq!(told, ["Tools", "a", "b"]);
+        assert_eq!(watcher.position(), Position::After(numbers[2].unwrap()));
+        numbers[2].unwrap()
+    };
+    lost(&since(&changes, 1));
+    lost(&changes.watch_since(filter(&["a", "b"]), Some(Position::Lost)));
+    for n in 0..3_000 {
+        changes.resource_updated(&format!("other://{n}"));
+    }
+    let number = lost(&since(&changes, 10));
+    assert_eq!(told(&since(&changes, number)), NOTHING, "and goes on from there");
+}
+
+#[test]
+fn who_takes_over_is_as_far_as_who_was_there() {
+    let changes = Arc::new(Changes::default());
+    let before = changes.watch(filter(&["a", "b"]));
+    changes.resource_updated("a");
+    changes.resource_updated("b");
+    let after = changes.watch(filter(&["a", "b"]));
+    changes.resource_updated("a");
+    assert_eq!(after.position(), Position::After(2));
+    after.inherit(&before);
+    assert_eq!(after.position(), Position::After(0), "what it has not been told");
+    assert_eq!(told(&after), ["b", "a"]);
+    assert_eq!(told(&before), NOTHING);
+}

@@ -1,0 +1,164 @@
+//! Logs: what a stream has said, kept for a client that comes back for it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// The name of a log.
+///
+/// A log belongs to a group, and whoever does not know the group cannot ask for it: of a session's streams the group has
+/// the session's id and its owner in it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct LogKey {
+    /// Whose log it is.
+    pub group: u128,
+    /// Which one of the group.
+    pub id: u128,
+}
+
+impl LogKey {
+    /// The log `id` of `group`.
+    #[must_use]
+    pub fn new(group: u128, id: u128) -> Self {
+        Self { group, id }
+    }
+}
+
+impl fmt::Debug for LogKey {
+    /// Without the ids, which open a stream to whoever has them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogKey(..)")
+    }
+}
+
+/// How much of a log is kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogLimits {
+    /// The most entries of one log. The oldest give way.
+    pub entries: usize,
+    /// The most bytes of one log. The oldest entries give way, but for the newest, which may be larger.
+    pub bytes: usize,
+    /// The most bytes of all logs. The logs that ended first give way, then the oldest entries of the one that is
+    /// appended to.
+    pub budget: usize,
+    /// How long a log lives after what was appended last.
+    pub ttl: Duration,
+}
+
+impl LogLimits {
+    /// At most this many entries and bytes in one log, and bytes in all, for this long.
+    #[must_use]
+    pub fn new(entries: usize, bytes: usize, budget: usize, ttl: Duration) -> Self {
+        Self { entries, bytes, budget, ttl }
+    }
+}
+
+/// What is appended to a log.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogEntry {
+    /// What is kept.
+    pub value: Bytes,
+    /// Whether it makes the log. Any other entry is refused by a log that is not there (any more): a log that was
+    /// forgotten must not begin anew in the middle, under numbers that were used.
+    pub begins: bool,
+    /// Whether it is the last.
+    pub ends: bool,
+}
+
+impl LogEntry {
+    /// An entry that begins a log, ends it, both or neither.
+    #[must_use]
+    pub fn new(value: Bytes, begins: bool, ends: bool) -> Self {
+        Self { value, begins, ends }
+    }
+}
+
+impl fmt::Debug for LogEntry {
+    /// Without the value, which is personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogEntry")
+            .field("bytes", &self.value.len())
+            .field("begins", &self.begins)
+            .field("ends", &self.ends)
+            .finish()
+    }
+}
+
+/// What became of [`Store::append`](super::Store::append).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Appended {
+    /// Appended, as the entry with this number. The first of a log has 1.
+    Seq(u64),
+    /// Not appended: the log has ended, or is not there (any more).
+    Closed,
+    /// Not appended: the group has as many logs as it may have, and none of them has ended.
+    Full,
+}
+
+/// A part of a log.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogPage {
+    /// Entries with their numbers, which grow by one.
+    pub entries: Vec<(u64, Bytes)>,
+    /// The number of the oldest entry that is kept. While none is, that of the next one.
+    pub first: u64,
+    /// The number of the newest entry there was, kept or not.
+    pub last: u64,
+    /// Whether nothing more is appended.
+    pub closed: bool,
+}
+
+impl LogPage {
+    /// These entries of a log that keeps `first` to `last`.
+    #[must_use]
+    pub fn new(entries: Vec<(u64, Bytes)>, first: u64, last: u64, closed: bool) -> Self {
+        Self { entries, first, last, closed }
+    }
+}
+
+impl fmt::Debug for LogPage {
+    /// Without the entries, which are personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogPage")
+            .field("entries", &self.entries.len())
+            .field("first", &self.first)
+            .field("last", &self.last)
+            .field("closed", &self.closed)
+            .finish()
+    }
+}
+
+/// Who wants to know which logs are appended to: given to [`Store::watch`](super::Store::watch).
+#[derive(Clone)]
+pub struct LogWatcher(Arc<dyn Fn(LogKey) -> bool + Send + Sync>);
+
+impl LogWatcher {
+    /// `touched` is called with each log that was appended to or forgotten, and answers whether it wants to go on. It must
+    /// not block.
+    pub fn new(touched: impl Fn(LogKey) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(touched))
+    }
+
+    /// Tells of a log. `false` if nobody wants to know any more: the store lets go of the watcher then.
+    #[must_use]
+    pub fn touched(&self, log: LogKey) -> bool {
+        (self.0)(log)
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for LogWatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogWatcher(..)")
+    }
+}

@@ -1,0 +1,268 @@
+//! The logs of the store in memory.
+//!
+//! Each bound has its own way to be kept: a log drops its oldest entries, a group its log that ended first, and all logs
+//! together those that ended first, a part of them at a time, so that the search for them is rare.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::hash::BuildHasherDefault;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::{SHARDS, lock, millis};
+use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, RandomId};
+
+/// The most logs of a group: so many streams of one client can be resumed.
+const LOGS_OF_A_GROUP: usize = 64;
+
+/// What an entry costs beside its bytes, and a log beside its entries, about.
+const OVERHEAD: usize = 64;
+
+/// How often a shard is searched for what has expired, and how long a search for room that found none is trusted.
+const SWEEP_MS: u64 = 1_000;
+
+/// All logs.
+pub(super) struct Logs {
+    shards: Box<[Mutex<Shard>; SHARDS]>,
+    /// What all of them cost.
+    cost: AtomicUsize,
+    /// Counts what ends, so that it is known what ended first.
+    ends: AtomicU64,
+    /// Until when (in ms) nothing can be found that gives way to others.
+    full_until: AtomicU64,
+    epoch: u64,
+    watchers: Mutex<Vec<LogWatcher>>,
+}
+
+#[derive(Default)]
+struct Shard {
+    groups: HashMap<u128, Vec<Log>, BuildHasherDefault<RandomId>>,
+    swept: u64,
+}
+
+struct Log {
+    id: u128,
+    entries: VecDeque<Bytes>,
+    /// The number of the oldest entry, or of the next one.
+    first: u64,
+    bytes: usize,
+    /// Which of all logs that ended it was.
+    ended: Option<u64>,
+    expires: u64,
+}
+
+impl Log {
+    fn cost(&self) -> usize {
+        self.bytes + OVERHEAD * (self.entries.len() + 1)
+    }
+
+    /// The number of the next entry.
+    fn next(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.first += 1;
+            self.bytes -= oldest.len();
+        }
+    }
+
+    fn push(&mut self, value: Bytes, limits: LogLimits) -> u64 {
+        let seq = self.next();
+        self.bytes += value.len();
+        self.entries.push_back(value);
+        while self.entries.len() > 1 && (self.entries.len() > limits.entries || self.bytes > limits.bytes) {
+            self.drop_oldest();
+        }
+        seq
+    }
+}
+
+impl Logs {
+    pub(super) fn new() -> Self {
+        Self {
+            shards: Box::new(std::array::from_fn(|_| Mutex::default())),
+            cost: AtomicUsize::new(0),
+            ends: AtomicU64::new(0),
+            full_until: AtomicU64::new(0),
+            epoch: Uuid::new_v4().as_u64_pair().1,
+            watchers: Mutex::default(),
+        }
+    }
+
+    pub(super) fn append(&self, key: LogKey, entry: LogEntry, limits: LogLimits, now: u64) -> Appended {
+        let needed = entry.value.len() + OVERHEAD * 2;
+        if self.cost.load(Ordering::Relaxed) + needed > limits.budget {
+            self.make_room(limits.budget.saturating_sub(needed), now);
+        }
+        let appended = self.append_within(key, entry, limits, now);
+        if matches!(appended, Appended::Seq(_)) {
+            self.tell(key);
+        }
+        appended
+    }
+
+    fn append_within(&self, key: LogKey, entry: LogEntry, limits: LogLimits, now: u64) -> Appended {
+        let mut shard = lock(self.shard(key.group));
+        self.sweep(&mut shard, now);
+        let place = match self.place(&mut shard, key, entry.begins, now) {
+            Ok(place) => place,
+            Err(refused) => return refused,
+        };
+        let logs = shard.groups.entry(key.group).or_default();
+        if place == logs.len() {
+            let log = Log { id: key.id, entries: VecDeque::new(), first: 1, bytes: 0, ended: None, expires: 0 };
+            self.cost.fetch_add(log.cost(), Ordering::Relaxed);
+            logs.push(log);
+        }
+        let log = &mut logs[place];
+        let before = log.cost();
+        let seq = log.push(entry.value, limits);
+        // What others hold of the budget is not this log's to take.
+        let others = self.cost.load(Ordering::Relaxed).saturating_sub(before);
+        while others + log.cost() > limits.budget && !log.entries.is_empty() {
+            log.drop_oldest();
+        }
+        log.expires = now.saturating_add(millis(limits.ttl));
+        log.ended = entry.ends.then(|| self.ends.fetch_add(1, Ordering::Relaxed));
+        self.cost.fetch_add(log.cost(), Ordering::Relaxed);
+        self.cost.fetch_sub(before, Ordering::Relaxed);
+        if entry.ends {
+            self.full_until.store(0, Ordering::Relaxed);
+        }
+        Appended::Seq(seq)
+    }
+
+    /// Where the log is among those of its group, or where a new one comes to be.
+    fn place(&self, shard: &mut Shard, key: LogKey, begins: bool, now: u64) -> Result<usize, Appended> {
+        let Some(logs) = shard.groups.get_mut(&key.group) else {
+            return if begins { Ok(0) } else { Err(Appended::Closed) };
+        };
+        match (logs.iter().position(|log| log.id == key.id && log.expires > now), begins) {
+            (Some(place), false) if logs[place].ended.is_none() => return Ok(place),
+            (Some(_), _) | (None, false) => return Err(Appended::Closed),
+            (None, true) => {}
+        }
+        self.retain(logs, |log| log.expires > now);
+        if logs.len() >= LOGS_OF_A_GROUP {
+            let Some(first) = logs.iter().filter_map(|log| log.ended).min() else { return Err(Appended::Full) };
+            self.retain(logs, |log| log.ended != Some(first));
+        }
+        Ok(logs.len())
+    }
+
+    pub(super) fn read(&self, key: LogKey, after: u64, max: usize, now: u64) -> Option<LogPage> {
+        let shard = lock(self.shard(key.group));
+        let log = shard.groups.get(&key.group)?.iter().find(|log| log.id == key.id && log.expires > now)?;
+        let skip = usize::try_from(after.saturating_add(1).saturating_sub(log.first)).unwrap_or(usize::MAX);
+        let from = log.first + skip.min(log.entries.len()) as u64;
+        let entries = (from..).zip(log.entries.iter().skip(skip).take(max).cloned()).collect();
+        Some(LogPage { entries, first: log.first, last: log.next() - 1, closed: log.ended.is_some() })
+    }
+
+    pub(super) fn keep(&self, key: LogKey, ttl: Duration, now: u64) -> bool {
+        let mut shard = lock(self.shard(key.group));
+        let logs = shard.groups.get_mut(&key.group).map(Vec::as_mut_slice).unwrap_or_default();
+        let log = logs.iter_mut().find(|log| log.id == key.id && log.expires > now);
+        if let Some(log) = log {
+            log.expires = now.saturating_add(millis(ttl));
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn forget(&self, group: u128) {
+        let mut logs = lock(self.shard(group)).groups.remove(&group).unwrap_or_default();
+        let ids: Vec<_> = logs.iter().map(|log| log.id).collect();
+        self.retain(&mut logs, |_| false);
+        ids.into_iter().for_each(|id| self.tell(LogKey { group, id }));
+    }
+
+    pub(super) fn watch(&self, watcher: LogWatcher) {
+        lock(&self.watchers).push(watcher);
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Watchers are foreign code: called without the lock.
+    fn tell(&self, key: LogKey) {
+        let watchers = lock(&self.watchers).clone();
+        let gone: Vec<_> = watchers.into_iter().filter(|watcher| !watcher.touched(key)).collect();
+        if !gone.is_empty() {
+            lock(&self.watchers).retain(|watcher| !gone.iter().any(|gone| gone.is(watcher)));
+        }
+    }
+
+    /// Removes what has expired, and then what ended first, until all logs cost a good deal less than `budget`.
+    fn make_room(&self, budget: usize, now: u64) {
+        if now < self.full_until.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut ended = Vec::new();
+        for shard in self.shards.iter() {
+            let mut shard = lock(shard);
+            self.sweep_now(&mut shard, now);
+            let logs = shard.groups.iter().flat_map(|(group, logs)| logs.iter().map(move |log| (*group, log)));
+            ended.extend(logs.filter_map(|(group, log)| Some((log.ended?, group))));
+        }
+        ended.sort_unstable();
+        let enough = budget - budget / 8;
+        for (end, group) in ended {
+            if self.cost.load(Ordering::Relaxed) <= enough {
+                return;
+            }
+            let mut shard = lock(self.shard(group));
+            if let Some(logs) = shard.groups.get_mut(&group) {
+                self.retain(logs, |log| log.ended != Some(end));
+            }
+        }
+        if self.cost.load(Ordering::Relaxed) > enough {
+            self.full_until.store(now + SWEEP_MS, Ordering::Relaxed);
+        }
+    }
+
+    /// Removes what has expired in a shard, now and then.
+    fn sweep(&self, shard: &mut Shard, now: u64) {
+        if now >= shard.swept + SWEEP_MS {
+            self.sweep_now(shard, now);
+        }
+    }
+
+    fn sweep_now(&self, shard: &mut Shard, now: u64) {
+        shard.swept = now;
+        shard.groups.retain(|_, logs| {
+            self.retain(logs, |log| log.expires > now);
+            !logs.is_empty()
+        });
+    }
+
+    fn retain(&self, logs: &mut Vec<Log>, keep: impl Fn(&Log) -> bool) {
+        logs.retain(|log| {
+            let keep = keep(log);
+            if !keep {
+                self.cost.fetch_sub(log.cost(), Ordering::Relaxed);
+            }
+            keep
+        });
+    }
+
+    fn shard(&self, group: u128) -> &Mutex<Shard> {
+        &self.shards[group as usize % SHARDS]
+    }
+}
+
+impl fmt::Debug for Logs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logs").field("cost", &self.cost).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

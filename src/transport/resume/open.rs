@@ -1,0 +1,145 @@
+//! A GET with `Last-Event-ID`: somebody comes back for a stream.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use http::{HeaderName, HeaderValue, Response};
+use uuid::Uuid;
+
+use super::Recording;
+use super::event_id::{EventId, StreamName};
+use super::replay::{Replay, ResumedStream, Source};
+use crate::store::{LogKey, StoreError};
+use crate::transport::body::Body;
+use crate::transport::headers::Field;
+use crate::transport::rejection::Rejection;
+use crate::transport::reply;
+use crate::transport::service::Shared;
+use crate::transport::session::Session;
+use crate::transport::session::pulse::Pulse;
+use crate::transport::sse::{event, listen};
+
+/// In a reply: after which event it begins, which is another than what was asked for if something is missing.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// In place of an id: nothing is known of what came before.
+const EARLIEST: HeaderValue = HeaderValue::from_static("earliest");
+
+/// What a client comes back for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It opens the session's own stream.
+    New,
+    /// It has been told up to this, on the session's own stream.
+    Own(EventId),
+    /// The stream of a call.
+    Call(EventId),
+    /// What is no id of ours.
+    Unknown,
+}
+
+impl Asked {
+    pub(crate) fn read(header: &Field<'_>) -> Self {
+        match header.value.map(<[u8]>::trim_ascii) {
+            None | Some(b"") if !header.duplicate => Self::New,
+            Some(value) if !header.duplicate => match EventId::parse(value) {
+                Some(id) if id.of.stream == 0 => Self::Own(id),
+                Some(id) => Self::Call(id),
+                None => Self::Unknown,
+            },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Goes on with the stream of a call, or stands in for one that is not known. Who asks for what is not theirs is told the
+/// same as who asks for what never was.
+///
+/// Never 404: a client would take its session for ended, and give up all that runs in it.
+pub(crate) async fn resume(
+    shared: &Arc<Shared>,
+    session: &Session,
+    recording: Recording,
+    asked: Option<EventId>,
+) -> Result<Response<Body>, Box<Rejection>> {
+    let room = &shared.sessions;
+    // Before the first look, so that what comes after it is told.
+    room.readers.watch(&*room.store);
+    let epoch = room.store.epoch().await.map_err(|error| Rejection::store(&error))?;
+    let found = find(shared, recording, epoch, asked).await.map_err(|error| Rejection::store(&error))?;
+    let pulse = Pulse::new(room, session.key);
+    let (stream, predecessor) = match found {
+        Some((log, id)) => {
+            let entered = listen::enter_ending(shared)?;
+            let source = Source::Log(Box::new(Replay::new(shared, log, id.of, id.seq)));
+            let stream = ResumedStream::new(shared, source, room.readers.take_over(log), pulse, entered);
+            (stream, shown(id))
+        }
+        None => {
+            let entered = listen::enter(shared)?;
+            let listed = room.readers.list_lost(recording.group);
+            let first = recording.primer.map(|retry| {
+                let mut out = BytesMut::new();
+                // Unknown again when the client comes back with it.
+                let name = StreamName { epoch, stream: Uuid::new_v4().as_u128() };
+                event::write_primer(&mut out, name.event(0), retry);
+                out.freeze()
+            });
+            (ResumedStream::new(shared, Source::Lost, listed, pulse, entered).beginning_with(first), EARLIEST)
+        }
+    };
+    let mut response = reply::stream(Body::resumed(stream));
+    response.headers_mut().insert(LAST_EVENT_ID, predecessor);
+    Ok(response)
+}
+
+/// The log that an event is of, and after which event it goes on.
+async fn find(
+    shared: &Shared,
+    recording: Recording,
+    epoch: u64,
+    asked: Option<EventId>,
+) -> Result<Option<(LogKey, EventId)>, StoreError> {
+    let Some(EventId { of, seq }) = asked.filter(|asked| asked.of.epoch == epoch) else { return Ok(None) };
+    let log = LogKey::new(recording.group, of.stream);
+    let page = shared.sessions.store.read(log, seq, 0).await?;
+    // A number that has not been given out is nobody's.
+    let page = page.filter(|page| (1..=page.last).contains(&seq));
+    Ok(page.map(|page| (log, of.event(seq.max(page.first - 1)))))
+}
+
+/// Says where the session's own stream goes on.
+pub(crate) fn mark_own(response: &mut Response<Body>, asked: Asked, lost: bool) {
+    if let Asked::Own(id) = asked {
+        response.headers_mut().insert(LAST_EVENT_ID, if lost { EARLIEST } else { shown(id) });
+    }
+}
+
+fn shown(id: EventId) -> HeaderValue {
+    HeaderValue::try_from(id.to_string()).expect("digits and dashes are a header's value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_taken_for_what_it_is() {
+        let own = StreamName::own(1).event(2);
+        let call = StreamName { epoch: 1, stream: 3 }.event(4);
+        let (own_text, call_text) = (own.to_string(), call.to_string());
+        for (lines, asked) in [
+            (&[][..], Asked::New),
+            (&[""], Asked::New),
+            (&[own_text.as_str()], Asked::Own(own)),
+            (&[call_text.as_str()], Asked::Call(call)),
+            (&["7"], Asked::Unknown),
+            (&["earliest"], Asked::Unknown),
+            (&[own_text.as_str(), own_text.as_str()], Asked::Unknown),
+            (&["", ""], Asked::Unknown),
+        ] {
+            let field = Field::of(lines.iter().map(|line| line.as_bytes()));
+            assert_eq!(Asked::read(&field), asked, "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Who reads which stream in this process: each is read in one place («Multiple Connections»), so that who comes back for a
+//! stream takes it over.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::task::Context;
+
+use futures_util::task::AtomicWaker;
+
+use crate::server::outbound::Outbound;
+use crate::store::{LogKey, LogWatcher, RandomId, Store};
+
+/// A power of two, so that a shard is picked by the low bits of a session's id.
+const SHARDS: usize = 64;
+
+/// How many streams of a session may wait for what never comes. The oldest gives way.
+const LOST_OF_A_SESSION: usize = 16;
+
+/// The streams that are being read here.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    shards: Box<[Mutex<Shard>; SHARDS]>,
+    watching: Once,
+}
+
+/// By the group of the logs, that is, by session.
+type Shard = HashMap<u128, Vec<Listed>, BuildHasherDefault<RandomId>>;
+
+#[derive(Clone, Debug)]
+struct Listed {
+    /// `None` for a stream that is not known.
+    stream: Option<u128>,
+    reader: Reader,
+}
+
+#[derive(Clone, Debug)]
+enum Reader {
+    /// The reply of the call.
+    Call(Arc<Outbound>),
+    /// A later connection.
+    Resumed(Arc<Signal>),
+}
+
+/// What a later connection is told.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    ended: AtomicBool,
+    closing: AtomicBool,
+    touched: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Signal {
+    /// Has `cx` woken by what comes; to be called before anything else is looked at.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        self.waker.register(cx.waker());
+    }
+
+    /// Whether the connection has to end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whether the connection has to end when what is there has been read.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Whether the log was appended to since this was asked last.
+    pub(crate) fn take_touched(&self) -> bool {
+        self.touched.swap(false, Ordering::AcqRel)
+    }
+
+    fn raise(&self, flag: &AtomicBool) {
+        flag.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+}
+
+impl Reader {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Call(one), Self::Call(other)) => Arc::ptr_eq(one, other),
+            (Self::Resumed(one), Self::Resumed(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
+    fn end(&self) {
+        match self {
+            Self::Call(queue) => queue.hand_over(),
+            Self::Resumed(signal) => signal.raise(&signal.ended),
+        }
+    }
+}
+
+impl Readers {
+    pub(crate) fn new() -> Self {
+        Self { shards: Box::new(std::array::from_fn(|_| Mutex::default())), watching: Once::new() }
+    }
+
+    /// Lists the reply of a call as the one that reads its stream.
+    pub(crate) fn list_call(self: &Arc<Self>, log: LogKey, queue: &Arc<Outbound>) -> Listing {
+        self.list(log.group, Some(log.id), Reader::Call(Arc::clone(queue)))
+    }
+
+    /// Takes over a stream: whoever read it has to leave.
+    pub(crate) fn take_over(self: &Arc<Self>, log: LogKey) -> (Listing, Arc<Signal>) {
+        let signal = Arc::<Signal>::default();
+        (self.list(log.group, Some(log.id), Reader::Resumed(Arc::clone(&signal))), signal)
+    }
+
+    /// Lists who came back for a stream that is not known.
+    pub(crate) fn list_lost(self: &Arc<Self>, group: u128) -> (Listing, Arc<Signal>) {
+        let signal = Arc::<Signal>::default();
+        (self.list(group, None, Reader::Resumed(Arc::clone(&signal))), signal)
+    }
+
+    fn list(self: &Arc<Self>, group: u128, stream: Option<u128>, reader: Reader) -> Listing {
+        let mut shard = self.shard(group);
+        let listed = shard.entry(group).or_default();
+        let leaves = match stream {
+            Some(_) => listed.iter().position(|one| one.stream == stream),
+            None => {
+                let mut lost = listed.iter().enumerate().filter(|(_, one)| one.stream.is_none()).map(|(at, _)| at);
+                let first = lost.next();
+                first.filter(|_| lost.count() + 1 >= LOST_OF_A_SESSION)
+            }
+        };
+        let leaves = leaves.map(|at| listed.remove(at));
+        listed.push(Listed { stream, reader: reader.clone() });
+        drop(shard);
+        if let Some(Listed { reader, .. }) = leaves {
+            reader.end();
+        }
+        Listing { readers: Arc::clone(self), group, reader }
+    }
+
+    /// Has `store` tell of what is appended, from the first call on.
+    pub(crate) fn watch(self: &Arc<Self>, store: &dyn Store) {
+        self.watching.call_once(|| {
+            let readers = Arc::downgrade(self);
+            store.watch(LogWatcher::new(move |log| match readers.upgrade() {
+                Some(readers) => {
+                    readers.touched(log);
+                    true
+                }
+                None => false,
+            }));
+        });
+    }
+
+    fn touched(&self, log: LogKey) {
+        if let Some(signal) = self.resumed(log) {
+            signal.raise(&signal.touched);
+        }
+    }
+
+    /// Ends the connection that a stream is read by, if it is a later one, and not the stream.
+    pub(crate) fn close(&self, log: LogKey) {
+        if let Some(signal) = self.resumed(log) {
+            signal.raise(&signal.closing);
+        }
+    }
+
+    fn resumed(&self, log: LogKey) -> Option<Arc<Signal>> {
+        let shard = self.shard(log.group);
+        let listed = shard.get(&log.group)?.iter().find(|one| one.stream == Some(log.id))?;
+        match &listed.reader {
+            Reader::Call(_) => None,
+            Reader::Resumed(signal) => Some(Arc::clone(signal)),
+        }
+    }
+
+    /// Ends what reads the streams of a session that has ended, but for the replies of its calls, which have ends of their
+    /// own.
+    pub(crate) fn end(&self, group: u128) {
+        let listed = self.shard(group).get(&group).cloned().unwrap_or_default();
+        let resumed = listed.iter().filter(|one| matches!(one.reader, Reader::Resumed(_)));
+        resumed.for_each(|one| one.reader.end());
+    }
+
+    fn shard(&self, group: u128) -> MutexGuard<'_, Shard> {
+        let index = group as usize % SHARDS;
+        // No code that can panic runs under the lock, so what a poisoned one holds is whole.
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among the readers.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    readers: Arc<Readers>,
+    group: u128,
+    reader: Reader,
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        let mut shard = self.readers.shard(self.group);
+        if let Some(listed) = shard.get_mut(&self.group) {
+            listed.retain(|one| !one.reader.is(&self.reader));
+            if listed.is_empty() {
+                shard.remove(&self.group);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_reads_a_stream_and_nothing_is_kept_of_who_has_left() {
+        let readers = Arc::new(Readers::new());
+        let [log, other] = [1, 2].map(|id| LogKey::new(1, id));
+        let (first, signal) = readers.take_over(log);
+        let (_neighbour, untouched) = readers.take_over(other);
+        readers.touched(log);
+        assert!(signal.take_touched() && !signal.take_touched() && !untouched.take_touched());
+        let (second, later) = readers.take_over(log);
+        assert!(signal.has_ended() && !later.has_ended() && !untouched.has_ended());
+        drop(first);
+        readers.touched(log);
+        assert!(later.take_touched(), "who left before does not take the place along");
+        drop((second, _neighbour));
+        assert!(readers.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
+    }
+
+    #[test]
+    fn of_those_who_wait_for_nothing_the_oldest_gives_way() {
+        let readers = Arc::new(Readers::new());
+        let (_other, others) = readers.list_lost(2);
+        let (_listed, signals): (Vec<_>, Vec<_>) = (0..20).map(|_| readers.list_lost(1)).unzip();
+        let ended: Vec<_> = signals.iter().map(|signal| signal.has_ended()).collect();
+        assert_eq!(ended, [[true; 4].as_slice(), &[false; 16]].concat());
+        assert!(!others.has_ended(), "another session's");
+        readers.end(1);
+        assert!(signals.iter().all(|signal| signal.has_ended()));
+    }
+}

@@ -1,0 +1,149 @@
+//! Handlers that end their connection, and not their call (2025-11-25, basic/transports, «Sending Messages to the Server»).
+
+use std::time::Duration;
+
+use mcp_mount::{
+    Context, OnDisconnect, Revision, Sessions,
+    testing::{Client, ErrorKind},
+    tool_fn,
+};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::{
+    rig::{Session, server_with, session},
+    suite::resuming::{Gate, events, rest, short},
+    support::{call, legacy, modern_call, pass, secs},
+};
+
+#[tokio::test(start_paused = true)]
+async fn the_connection_ends_and_the_call_goes_on() {
+    let gate = Gate::new();
+    let mcp = gate.server(|mcp| mcp.sessions(Sessions::new().retry_interval(secs(3))));
+    let session = session(&mcp).await;
+    for (script, before, after) in [
+        ("cwm", &[][..], &["2", "done"][..]),
+        ("mcwm", &["0"][..], &["3", "done"][..]),
+        ("mymcwmcwm", &["0", "2"][..], &["5", "8", "done"][..]),
+        ("ccwccm", &[][..], &["5", "done"][..]),
+        ("ycyw", &[][..], &["done"][..]),
+    ] {
+        let begun = Instant::now();
+        let heard = events(&mut session.talk(script).open(&mcp).await).await;
+        assert_eq!(begun.elapsed(), secs(0), "{script}: at once");
+        let (primer, last) = (&heard[0], &heard[heard.len() - 1]);
+        assert!(primer.id.is_some() && primer.data.is_empty(), "{heard:?}");
+        assert_eq!((last.retry.as_deref(), &last.id, last.data.as_str()), (Some("3000"), &None, ""), "{heard:?}");
+        let said: Vec<_> = heard[1..heard.len() - 1].iter().map(|event| short(&event.json())).collect();
+        assert_eq!(said, before, "{script}");
+        let last_id = heard.iter().rev().find_map(|event| event.id.clone()).unwrap();
+        gate.open();
+        gate.open();
+        pass(secs(100)).await;
+        assert_eq!(rest(&mut session.resume(&last_id).await).await, after, "{script}: all the rest, and once");
+        while gate.take() {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_at_once_waits_for_the_rest() {
+    let gate = Gate::new();
+    let mcp = gate.server(|mcp| mcp);
+    let session = session(&mcp).await;
+    let heard = events(&mut session.talk("cwmcwm").open(&mcp).await).await;
+    let mut resumed = session.resume(heard[0].id.as_deref().unwrap()).await;
+    assert!(resumed.listen(secs(20)).await.iter().all(|event| event.comment));
+    gate.open();
+    let before = events(&mut resumed).await;
+    let [said, retry] = &before[..] else { panic!("{before:?}") };
+    assert_eq!((short(&said.json()).as_str(), retry.retry.as_deref()), ("2", Some("1000")), "and is sent away again");
+    let mut resumed = session.resume(said.id.as_deref().unwrap()).await;
+    gate.open();
+    assert_eq!(rest(&mut resumed).await, ["5", "done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_no_disconnection() {
+    let gate = Gate::new();
+    let mcp = server_with([gate.tool().on_disconnect(OnDisconnect::Cancel)], |mcp| mcp);
+    let session = session(&mcp).await;
+    let heard = events(&mut session.talk("mcwm").open(&mcp).await).await;
+    pass(secs(30)).await;
+    gate.open();
+    let last = heard.iter().rev().find_map(|event| event.id.clone()).unwrap();
+    assert_eq!(rest(&mut session.resume(&last).await).await, ["3", "done"]);
+
+    let mut left = session.talk("mwm").open(&mcp).await;
+    let primer = left.next().await.and_then(|event| event.id).unwrap();
+    drop(left);
+    let mut resumed = session.resume(&primer).await;
+    assert_eq!(resumed.message().await.map(|message| short(&message)).as_deref(), Some("0"));
+    let answer = resumed.message().await.expect("an answer");
+    assert!(answer["error"]["message"].as_str().is_some_and(|text| text.contains("cancelled")), "{answer}");
+    assert!(resumed.ends_within(secs(0)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn elsewhere_it_does_nothing() {
+    let gate = Gate::new();
+    let mcp = gate.server(|mcp| mcp);
+    let without = gate.server(|mcp| mcp.sessions(Sessions::new().event_log(false)));
+    let (before, without_log) = (Session::open(&mcp, "2025-06-18", None).await, session(&without).await);
+    let talk = json!({"script": "ycymym"});
+    let asks = [
+        ("2025-06-18", before.talk("ycymym"), &mcp),
+        ("no log", without_log.talk("ycymym"), &without),
+        ("no session", legacy(call("talk", talk.clone())), &mcp),
+        ("2026-07-28", modern_call("talk", talk), &mcp),
+    ];
+    for (name, ask, mcp) in asks {
+        let reply = ask.to(mcp).await;
+        assert_eq!(reply.text(), "done", "{name}: {reply}");
+        assert!(!String::from_utf8_lossy(&reply.body).contains("retry:"), "{name}: {reply}");
+    }
+    let session = session(&mcp).await;
+    let reply = session.talk("ycym").header("accept", "application/json").to(&mcp).await;
+    assert_eq!((reply.is_sse(), reply.text().as_str()), (false, "done"), "who takes no stream: {reply}");
+    let reply = session.talk("c").to(&mcp).await;
+    assert_eq!((reply.is_sse(), reply.text().as_str()), (false, "done"), "there was nothing to end: {reply}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_of_the_tests_comes_back_by_itself() {
+    let gate = Gate::new();
+    let mcp = gate.server(|mcp| mcp);
+    let client = Client::new(mcp).revision(Revision::V2025_11_25).connect().await.expect("a session");
+    let begun = Instant::now();
+    let result = client.call_tool("talk", json!({"script": "mcsmcsm"})).await.expect("an answer");
+    assert_eq!((result.text(), begun.elapsed()), ("done".to_owned(), Duration::from_millis(1400)), "{result:?}");
+    let mut stream = client.start_tool("talk", json!({"script": "mcsm"})).await.expect("a stream");
+    assert_eq!(
+        stream.next().await.expect("a message").and_then(|message| message.method().map(str::to_owned)).as_deref(),
+        Some("notifications/message")
+    );
+    assert_eq!(stream.next().await.expect_err("the connection ends").kind(), ErrorKind::Ended);
+    stream.reconnect().await.expect("comes back");
+    assert_eq!(stream.answer().await.expect("an answer")["content"][0]["text"], "done");
+}
+
+/// On the real clock: threads do not wait for a paused one.
+#[tokio::test]
+async fn handlers_on_threads_may_do_it() {
+    let tool = tool_fn("thread", "End the connection, and go on", |ctx: Context| {
+        futures::executor::block_on(async {
+            ctx.close_stream().await;
+            ctx.info("after").await;
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        "done"
+    });
+    let mcp = server_with([tool.blocking(true)], |mcp| mcp);
+    let session = session(&mcp).await;
+    let heard = events(&mut session.post(call("thread", json!({}))).open(&mcp).await).await;
+    let last = heard.iter().rev().find_map(|event| event.id.clone()).unwrap();
+    let mut said: Vec<_> =
+        heard.iter().filter(|event| !event.data.is_empty()).map(|event| short(&event.json())).collect();
+    assert_eq!(heard.last().and_then(|event| event.retry.as_deref()), Some("1000"), "{heard:?}");
+    said.extend(rest(&mut session.resume(&last).await).await);
+    assert_eq!(said, ["after", "done"]);
+}
