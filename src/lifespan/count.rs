@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 #[cfg(feature = "actix-web")]
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use super::Lifespan;
+
+/// How long a call that has just been counted in may take to its first wait, from which on it counts as lasting.
+#[cfg(feature = "actix-web")]
+const FIRST_TURN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -62,8 +66,15 @@ impl Lifespan {
     #[cfg(feature = "actix-web")]
     pub(crate) async fn no_lasting_calls(&self, reserve: Duration) {
         let deadline = self.times().deadline;
+        let counts = &self.shared.counts;
+        let none_lasts = async {
+            if counts.calls.load(Ordering::SeqCst) > 0 {
+                sleep(FIRST_TURN).await;
+            }
+            counts.until(|counts| counts.lasting.load(Ordering::SeqCst) == 0).await;
+        };
         tokio::select! {
-            () = self.shared.counts.until(|counts| counts.lasting.load(Ordering::SeqCst) == 0) => {}
+            () = none_lasts => {}
             () = sleep_until(deadline.checked_sub(reserve).unwrap_or(deadline)) => {}
             () = self.shared.cut.cancelled() => {}
         }
