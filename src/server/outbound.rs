@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use self::recorded::Recorded;
+use self::recorded::{Connection, Recorded};
 use super::pace::Pace;
 
 /// How much may wait in a queue, and how long it may wait.
@@ -232,15 +232,11 @@ impl Outbound {
         if state.end == End::Cut {
             return;
         }
-        let reader = match &mut state.recorded {
-            Some(recorded) => {
-                recorded.leave();
-                state.forget_ready()
-            }
-            None => {
-                state.end = End::Gone;
-                state.clear()
-            }
+        let reader = if state.recorded.is_some() {
+            state.end_connection(Connection::Gone)
+        } else {
+            state.end = End::Gone;
+            state.clear()
         };
         drop(state);
         drop(reader);

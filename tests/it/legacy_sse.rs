@@ -260,6 +260,7 @@ fn what_could_never_work_fails_to_build() {
     };
     fails(|mcp| mcp.legacy_sse().sessions(Sessions::disabled()), "legacy_sse");
     fails(|mcp| mcp.legacy_sse().revisions([Revision::V2026_07_28]), "legacy_sse");
+    fails(|mcp| mcp.legacy_sse().json_only(), "json_only");
     fails(|mcp| mcp.legacy_sse_at("/a", "/a/"), "legacy_sse_at: \"/a/\"");
     fails(|mcp| mcp.legacy_sse_at("/", "/messages"), "legacy_sse_at: \"/\"");
     fails(|mcp| mcp.legacy_sse_at("/a", "/a"), "legacy_sse_at: POST /a is taken already");

@@ -56,7 +56,7 @@ async fn who_does_not_know_of_it_gets_no_more_than_ever() {
         let heard = events(&mut ask.open(mcp).await).await;
         assert!(heard.iter().all(|event| event.id.is_none() && !event.data.is_empty()), "{heard:?}");
     }
-    let mut own = off.resume("0000000000000001-0-1").await;
+    let mut own = off.resume(&format!("0000000000000001-{}-1", "0".repeat(32))).await;
     assert_eq!(begins_after(&own), "", "nothing is said of it");
     assert!(own.listen(secs(20)).await.iter().all(|event| event.comment), "and the stream is as it was");
 }
@@ -140,7 +140,7 @@ async fn it_belongs_to_its_session() {
     let ids: Vec<_> = all.iter().chain([&next(&mut running).await]).filter_map(|event| event.id.clone()).collect();
     for user in [Some("alice"), Some("bob"), None] {
         let other = Session::open(&mcp, LATEST_SESSION, user).await;
-        let unknown = seen(other.resume("0123456789abcdef-123-1").await).await;
+        let unknown = seen(other.resume(&format!("0123456789abcdef-{}-1", "1".repeat(32))).await).await;
         for id in &ids {
             let theirs = seen(other.resume(id).await).await;
             assert_eq!(theirs, unknown, "{user:?} is told nothing, not even that it is there");

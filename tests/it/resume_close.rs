@@ -11,8 +11,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
+    connection::{Client as Connection, promptly},
+    home,
     rig::{Session, server_with, session},
-    suite::resuming::{Gate, events, rest, short},
+    suite::resuming::{Gate, begins_after, events, rest, short},
     support::{call, legacy, modern_call, pass, secs},
 };
 
@@ -146,4 +148,31 @@ async fn handlers_on_threads_may_do_it() {
     assert_eq!(heard.last().and_then(|event| event.retry.as_deref()), Some("1000"), "{heard:?}");
     said.extend(rest(&mut session.resume(&last).await).await);
     assert_eq!(said, ["after", "done"]);
+}
+
+/// Where each connection has buffers of its own, and a client comes back over another.
+#[tokio::test]
+async fn over_real_sockets() {
+    let gate = Gate::new();
+    let mcp = gate.server(|mcp| mcp);
+    let session = session(&mcp).await;
+    let address = home::serve(mcp).await;
+    let [mut first, mut second] = Connection::both(address).await;
+    for (script, before, after) in [("mcwm", 1, &["3", "done"][..]), ("cwmcwm", 0, &["2", "5", "done"][..])] {
+        let mut stream = first.open(session.talk(script)).await;
+        let heard = promptly("the end of the connection", events(&mut stream)).await;
+        assert_eq!(heard.iter().filter(|event| !event.data.is_empty()).count(), before, "{heard:?}");
+        let mut last = heard.iter().rev().find_map(|event| event.id.clone()).expect("an id");
+        let mut said = Vec::new();
+        while said.last().is_none_or(|last| last != "done") {
+            let mut resumed = second.open(session.get().header("last-event-id", &last)).await;
+            assert_eq!(begins_after(&resumed), last);
+            gate.open();
+            for event in promptly("the end of the connection", events(&mut resumed)).await {
+                said.extend((!event.data.is_empty()).then(|| short(&event.json())));
+                last = event.id.unwrap_or(last);
+            }
+        }
+        assert_eq!(said, after, "{script}");
+    }
 }

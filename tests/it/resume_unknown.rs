@@ -29,6 +29,7 @@ async fn it_stays_open_and_says_that_something_is_missing() {
     let (stream, _) = id.rsplit_once('-').unwrap();
     let (epoch, _) = stream.split_once('-').unwrap();
     let long = "0".repeat(8 << 10);
+    let elsewhere = if id.starts_with('0') { '1' } else { '0' };
     for bad in [
         "1",
         "earliest",
@@ -37,17 +38,13 @@ async fn it_stays_open_and_says_that_something_is_missing() {
         &format!("{stream}-6"),
         &format!("{stream}-18446744073709551615"),
         &format!("{stream}-01"),
-        &format!("{epoch}-123-1"),
-        &format!("f{}", &id[1..]),
-        &format!("{id} "),
+        &format!("{epoch}-{}-1", "1".repeat(32)),
+        &format!("{elsewhere}{}", &id[1..]),
         &format!("{id}-"),
         &format!("\"{id}\""),
-        &id.to_uppercase(),
+        &id.replacen('-', "_", 1),
         "é",
     ] {
-        if bad.trim_end() == id || id.to_uppercase() == id && bad == id {
-            continue;
-        }
         waits(&mut session.resume(bad).await, bad).await;
     }
     let twice = session.get().header("last-event-id", &id).also("last-event-id", &id);

@@ -63,6 +63,12 @@ fn comparable(mut raw: Raw, session: &str) -> Raw {
         .map(|(name, value)| if name == "mcp-session-id" { (name, "its id".to_owned()) } else { (name, value) })
         .collect();
     let body = String::from_utf8(raw.body.to_vec()).expect("UTF-8").replace(session, "its id");
+    // Of an event's id, its number.
+    let number = |line: &str| match line.strip_prefix("id: ").and_then(|id| id.rsplit_once('-')) {
+        Some((_, number)) => format!("id: its id {number}"),
+        None => line.to_owned(),
+    };
+    let body = body.split('\n').map(number).collect::<Vec<_>>().join("\n");
     raw.body = body.into();
     raw
 }

@@ -1,6 +1,8 @@
 //! Messages by lines: a pair of pipes in place of the process's own streams, and one process with real ones.
 
-use mcp_mount::{Args, Context, Headers, Limits, Mcp, McpService, Principal, Revision, Sessions, Tool, tool_fn};
+use mcp_mount::{
+    Args, Context, Headers, Limits, Mcp, McpService, Principal, Revision, Sessions, Tool, ToolError, tool_fn,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
@@ -213,6 +215,57 @@ async fn requests_run_beside_each_other_and_no_id_twice() {
     probe.started().await;
     probe.release();
     assert_eq!(text(&peer.hear().await), "done", "the id is free again");
+}
+
+/// A batch has no id, and is answered beside the others, in one line (2025-03-26, basic/index, «Batching»).
+#[tokio::test(start_paused = true)]
+async fn a_batch_holds_nothing_up() {
+    let probe = Probe::new();
+    let mcp = server([probe.silent_tool()]);
+    let mut peer = Peer::open(&mcp, "2025-03-26").await;
+    peer.say(json!([call("wait", json!({})), message(2, "ping", json!({}))])).await;
+    probe.started().await;
+    assert_eq!(peer.ask(message("p", "ping", json!({}))).await["id"], "p");
+    probe.release();
+    let answers = peer.hear().await;
+    assert_eq!((text(&answers[0]), &answers[1]["result"]), ("done", &json!({})));
+    assert_eq!(code(&peer.ask(json!([])).await), -32600);
+}
+
+/// A question goes to the client on its line, and its answer comes back on it.
+#[tokio::test(start_paused = true)]
+async fn a_handler_asks_the_client_in_a_session() {
+    let roots = tool_fn("roots", "", |ctx: Context| async move {
+        Ok::<_, ToolError>(ctx.roots("roots").await?.iter().map(|root| root.uri.clone()).collect::<Vec<_>>().join(" "))
+    });
+    let mcp = server([roots]);
+    let mut peer = Peer::of(&mcp);
+    let params = json!({
+        "protocolVersion": LATEST_SESSION,
+        "capabilities": {"roots": {}},
+        "clientInfo": {"name": "it", "version": "0"},
+    });
+    peer.ask(message("init", "initialize", params)).await;
+    let question = peer.ask(call("roots", json!({}))).await;
+    assert_eq!(question["method"], "roots/list", "{question}");
+    let result = json!({"roots": [{"uri": "file:///a"}]});
+    let answer = peer.ask(json!({"jsonrpc": "2.0", "id": question["id"], "result": result})).await;
+    assert_eq!(text(&answer), "file:///a");
+}
+
+/// Nobody comes back for the rest of a line.
+#[tokio::test(start_paused = true)]
+async fn closing_the_stream_of_a_call_is_nothing_here() {
+    let leave = tool_fn("leave", "", |ctx: Context| async move {
+        ctx.progress(1.0).await;
+        ctx.close_stream().await;
+        tokio::time::sleep(secs(20)).await;
+        "still here"
+    });
+    let mut peer = Peer::open(&server([leave]), LATEST_SESSION).await;
+    peer.say(call_with_progress("leave", json!({}))).await;
+    assert_eq!(peer.hear().await["method"], "notifications/progress");
+    assert_eq!(text(&peer.hear().await), "still here");
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,7 +57,7 @@ pub(super) struct Recorded {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Connection {
+pub(super) enum Connection {
     #[default]
     Open,
     /// Ends when what is ready has been read.
@@ -87,16 +87,6 @@ impl Recorded {
     pub(super) fn take_recorder(&mut self) -> Option<Waker> {
         self.recorder.take()
     }
-
-    pub(super) fn leave(&mut self) {
-        if self.connection != Connection::Cut {
-            self.connection = Connection::Gone;
-        }
-    }
-
-    pub(super) fn cut(&mut self) {
-        self.connection = Connection::Cut;
-    }
 }
 
 impl State {
@@ -111,10 +101,16 @@ impl State {
         self.reader.take()
     }
 
-    /// Drops what is ready. Answers who is to be woken.
-    pub(super) fn forget_ready(&mut self) -> Option<Waker> {
+    /// Ends the connection, and drops what is ready for it. Answers who is to be woken.
+    pub(super) fn end_connection(&mut self, end: Connection) -> Option<Waker> {
         if let Some(recorded) = &mut self.recorded {
-            self.bytes -= recorded.ready.drain(..).map(|item| item.bytes()).sum::<usize>().min(self.bytes);
+            if recorded.connection == Connection::Open {
+                self.bytes = self.bytes.saturating_sub(recorded.ready.iter().map(Item::bytes).sum());
+            }
+            if recorded.connection != Connection::Cut {
+                recorded.connection = end;
+            }
+            recorded.ready.clear();
         }
         self.unread = None;
         self.reader.take()
@@ -213,13 +209,7 @@ impl Outbound {
             && matches!(recorded.connection, Connection::Open | Connection::Closing)
         {
             recorded.closed = true;
-            if recorded.connection == Connection::Open {
-                recorded.connection = Connection::Closing;
-            } else {
-                // Its bytes do not count any more.
-                recorded.ready.clear();
-            }
-            let reader = state.forget_ready();
+            let reader = state.end_connection(Connection::Closing);
             drop(state);
             wake(reader);
             self.room.notify_waiters();

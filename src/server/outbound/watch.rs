@@ -2,6 +2,7 @@
 
 use tokio::time::{Instant, timeout_at};
 
+use super::recorded::Connection;
 use super::{End, Outbound, wake};
 
 impl Outbound {
@@ -43,15 +44,11 @@ impl Outbound {
             return;
         }
         tracing::debug!(stall_ms = self.limits.stall.as_millis(), "a stream was not read for too long: cutting it");
-        let reader = match &mut state.recorded {
-            Some(recorded) => {
-                recorded.cut();
-                state.forget_ready()
-            }
-            None => {
-                state.end = End::Cut;
-                state.clear()
-            }
+        let reader = if state.recorded.is_some() {
+            state.end_connection(Connection::Cut)
+        } else {
+            state.end = End::Cut;
+            state.clear()
         };
         drop(state);
         wake(reader);

@@ -225,10 +225,7 @@ impl Mcp {
                 "sessions: retry_interval is zero; clients would come back without a pause",
             ));
         }
-        if self.routes.legacy.is_some() && !(self.sessions.enabled && self.revisions.newest_session().is_some()) {
-            let text = "legacy_sse: HTTP+SSE has sessions, which are disabled, or which none of the `revisions` has";
-            return Err(BuildError::setting(text));
-        }
+        self.check_legacy()?;
         let (calls_in_flight, open_streams) = (self.limits.calls_in_flight, self.limits.open_streams);
         let (origins, cors) = (self.origins?, self.cors?);
         let public = Public::new(self.base_url.transpose()?, self.public_url.transpose()?);
@@ -270,6 +267,21 @@ impl Mcp {
         // Not before: a server that cannot be built has registered nothing.
         self.hooks.into_iter().for_each(|register| register(&shared.lifespan));
         Ok(McpService { shared: Arc::new(shared), mounted: Mounted::ByHost })
+    }
+
+    /// HTTP+SSE is a stream and a session.
+    fn check_legacy(&self) -> Result<(), BuildError> {
+        let has_sessions = self.sessions.enabled && self.revisions.newest_session().is_some();
+        let text = match (&self.routes.legacy, has_sessions) {
+            (Some(_), false) => {
+                "legacy_sse: HTTP+SSE has sessions, which are disabled, or which none of the `revisions` has"
+            }
+            (Some(_), true) if self.server.json_only => {
+                "legacy_sse: HTTP+SSE is a stream, of which `json_only` has none"
+            }
+            _ => return Ok(()),
+        };
+        Err(BuildError::setting(text))
     }
 }
 

@@ -15,7 +15,6 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use http::{Response, header};
-use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -36,9 +35,6 @@ use crate::auth::Principal;
 use crate::protocol::jsonrpc::{Kind, Message, RequestId};
 use crate::protocol::method::Notification;
 use crate::server::outbound::{Outbound, Read};
-
-/// A line takes whatever there is to say.
-const BOTH_KINDS: Accepts = Accepts { json: true, sse: true };
 
 /// One conversation.
 pub(crate) struct Line {
@@ -65,10 +61,9 @@ pub(crate) enum Taken {
 
 /// What a message is, as far as its line has to know.
 enum Peeked {
-    Request(RequestId, Manner),
+    /// A request, or several of them, which have no id together.
+    Request(Option<RequestId>, Manner),
     Cancellation(RequestId),
-    /// Several, or none: see [`batch`].
-    Array,
     WithoutAnswer,
     Unreadable,
 }
@@ -102,12 +97,12 @@ impl Line {
             // Nothing would be read any more.
             return Taken::Settled(Rejection::no_such_line().into_response());
         }
-        let peeked = peek(&text);
+        let peeked = peek(&self.shared, &text);
         match peeked {
             Peeked::Request(id, manner) => {
                 match Running::begin(self, id.clone(), manner) {
                     Ok(place) => self.run(place, text, principal, request),
-                    Err(rejection) => self.refuse(rejection.of(Some(&id))).await,
+                    Err(rejection) => self.refuse(rejection.of(id.as_ref())).await,
                 }
                 if manner == Manner::Initializes {
                     self.running.has_initialized().await;
@@ -116,18 +111,12 @@ impl Line {
             }
             // Before the session hears of it: see `run`.
             Peeked::Cancellation(ref id) => self.running.cancel(id),
-            Peeked::Array | Peeked::WithoutAnswer | Peeked::Unreadable => {}
+            Peeked::WithoutAnswer | Peeked::Unreadable => {}
         }
         let answer = self.answer(text, principal, &mut request, None).await;
         let response = answer.unwrap_or_else(|rejection| rejection.into_response());
         match peeked {
-            // The answers of a batch, as one message.
-            Peeked::Array if response.status().is_success() && !response.body().is_end_stream() => {
-                self.forward(response).await;
-                Taken::Accepted
-            }
-            Peeked::Array if response.status().is_success() => Taken::Settled(response),
-            Peeked::Array | Peeked::Unreadable => Taken::Unreadable(response),
+            Peeked::Unreadable => Taken::Unreadable(response),
             _ => Taken::Settled(response),
         }
     }
@@ -140,7 +129,7 @@ impl Line {
                 match line.answer(text, principal, &mut request, Some(&place)).await {
                     Ok(response) if place.manner() == Manner::Initializes => line.open(response).await,
                     Ok(response) => line.forward(response).await,
-                    Err(rejection) => line.refuse(rejection.of(Some(place.id()))).await,
+                    Err(rejection) => line.refuse(rejection.of(place.id())).await,
                 }
             };
             tokio::select! {
@@ -165,15 +154,23 @@ impl Line {
         let head = tie.head();
         let text = pin!(Full::new(text));
         let (body, share) = read::body(text, Field::default(), &shared.config.read).await?;
-        let call = match post::receive(shared, principal, &head, BOTH_KINDS, &body, share).await? {
-            Posted::Message(Received::Reply(response)) => Err(response),
-            Posted::Message(Received::Call(call)) => Ok(call.start(shared, request).await?),
-            Posted::Batch(batch) => Err(batch.answer(shared, request).await),
-        };
-        place.into_iter().for_each(Place::has_arrived);
-        match call {
-            Ok(call) => Ok(call.answer().await),
-            Err(response) => Ok(response),
+        let accepts = Accepts { json: true, sse: shared.server.identity.streams };
+        let posted = post::receive(shared, principal, &head, accepts, &body, share).await?;
+        let arrived = || place.into_iter().for_each(Place::has_arrived);
+        match posted {
+            Posted::Message(Received::Reply(response)) => {
+                arrived();
+                Ok(response)
+            }
+            Posted::Message(Received::Call(call)) => {
+                let call = call.start(shared, request).await?;
+                arrived();
+                Ok(call.answer().await)
+            }
+            Posted::Batch(batch) => {
+                arrived();
+                Ok(batch.answer(shared, request).await)
+            }
         }
     }
 
@@ -274,14 +271,14 @@ impl Drop for Reader {
     }
 }
 
-fn peek(text: &[u8]) -> Peeked {
+fn peek(shared: &Shared, text: &[u8]) -> Peeked {
     let Ok(text) = std::str::from_utf8(text) else { return Peeked::Unreadable };
     let mut message = Message::default();
-    let Ok(kind) = message.parse(text) else {
-        return if batch::is_array(text) { Peeked::Array } else { Peeked::Unreadable };
+    let Ok(kind) = post::parse(shared, &mut message, text) else {
+        return if batch::is_array(text) { Peeked::Request(None, Manner::Plain) } else { Peeked::Unreadable };
     };
     match kind {
-        Kind::Request(id) => Peeked::Request(id, Manner::of(message.method())),
+        Kind::Request(id) => Peeked::Request(Some(id), Manner::of(message.method())),
         Kind::Notification if Notification::parse(message.method()) == Notification::Cancelled => {
             message.params().request_id.to_request_id().map_or(Peeked::WithoutAnswer, Peeked::Cancellation)
         }

@@ -24,11 +24,14 @@ pub(super) struct Running {
 #[derive(Default)]
 struct State {
     requests: Vec<Entry>,
+    begun: u64,
     closed: bool,
 }
 
 struct Entry {
-    id: RequestId,
+    serial: u64,
+    /// `None` for a batch.
+    id: Option<RequestId>,
     cancel: CancellationToken,
     /// Whether the server knows of it.
     arrived: bool,
@@ -70,9 +73,9 @@ impl State {
 impl Running {
     /// Lists a request until its place is dropped. Not while one with this id is running: it could not be told which of them
     /// is answered or cancelled.
-    pub(super) fn begin(line: &Arc<Line>, id: RequestId, manner: Manner) -> Result<Place, Box<Rejection>> {
+    pub(super) fn begin(line: &Arc<Line>, id: Option<RequestId>, manner: Manner) -> Result<Place, Box<Rejection>> {
         let mut state = line.running.lock();
-        if state.requests.iter().any(|entry| entry.id == id) {
+        if id.is_some() && state.requests.iter().any(|entry| entry.id == id) {
             return Err(Rejection::id_in_use());
         }
         if manner == Manner::Initializes && state.is_initializing() {
@@ -82,14 +85,16 @@ impl Running {
             return Err(Rejection::too_many_waiting());
         }
         let cancel = CancellationToken::new();
-        state.requests.push(Entry { id: id.clone(), cancel: cancel.clone(), arrived: false, manner });
+        state.begun += 1;
+        let serial = state.begun;
+        state.requests.push(Entry { serial, id: id.clone(), cancel: cancel.clone(), arrived: false, manner });
         drop(state);
-        Ok(Place { line: Arc::clone(line), id, manner, cancel })
+        Ok(Place { line: Arc::clone(line), serial, id, manner, cancel })
     }
 
     /// «The `initialize` request MUST NOT be cancelled by clients» (2025-11-25, basic/utilities/cancellation).
     pub(super) fn cancel(&self, id: &RequestId) {
-        self.cancel_where(|entry| entry.id == *id && entry.manner != Manner::Initializes);
+        self.cancel_where(|entry| entry.id.as_ref() == Some(id) && entry.manner != Manner::Initializes);
     }
 
     pub(super) fn cancel_listening(&self) {
@@ -151,9 +156,9 @@ impl Running {
         self.over.clone().cancelled_owned()
     }
 
-    fn change(&self, id: &RequestId, change: impl FnOnce(&mut Vec<Entry>, usize)) {
+    fn change(&self, serial: u64, change: impl FnOnce(&mut Vec<Entry>, usize)) {
         let mut state = self.lock();
-        if let Some(index) = state.requests.iter().position(|entry| entry.id == *id) {
+        if let Some(index) = state.requests.iter().position(|entry| entry.serial == serial) {
             change(&mut state.requests, index);
         }
         let over = state.closed && state.requests.is_empty();
@@ -179,14 +184,15 @@ impl std::fmt::Debug for Running {
 /// The place of a request among those that run, given back when it is dropped.
 pub(super) struct Place {
     line: Arc<Line>,
-    id: RequestId,
+    serial: u64,
+    id: Option<RequestId>,
     manner: Manner,
     cancel: CancellationToken,
 }
 
 impl Place {
-    pub(super) fn id(&self) -> &RequestId {
-        &self.id
+    pub(super) fn id(&self) -> Option<&RequestId> {
+        self.id.as_ref()
     }
 
     pub(super) fn manner(&self) -> Manner {
@@ -200,12 +206,12 @@ impl Place {
 
     /// The server knows of it, and would wait for it in a drain.
     pub(super) fn has_arrived(&self) {
-        self.line.running.change(&self.id, |requests, index| requests[index].arrived = true);
+        self.line.running.change(self.serial, |requests, index| requests[index].arrived = true);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.line.running.change(&self.id, |requests, index| drop(requests.swap_remove(index)));
+        self.line.running.change(self.serial, |requests, index| drop(requests.swap_remove(index)));
     }
 }

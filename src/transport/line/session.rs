@@ -115,8 +115,8 @@ impl Line {
         drop(entered);
     }
 
-    pub(super) fn cancel_in_session(&self, id: &RequestId) {
-        if let Some(session) = self.tie().id() {
+    pub(super) fn cancel_in_session(&self, id: Option<&RequestId>) {
+        if let (Some(session), Some(id)) = (self.tie().id(), id) {
             self.shared.sessions.live.cancel_call(&CallKey { session, id: id.clone() });
         }
     }

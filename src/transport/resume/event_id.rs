@@ -61,7 +61,7 @@ impl EventId {
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { of: StreamName { epoch, stream }, seq } = self;
-        write!(f, "{epoch:016x}-{stream:x}-{seq}")
+        write!(f, "{epoch:016x}-{stream:032x}-{seq}")
     }
 }
 
@@ -74,25 +74,26 @@ mod tests {
     #[test]
     fn an_id_is_read_in_one_way_only() {
         let id = StreamName { epoch: 0xab, stream: 0xcd }.event(7);
-        let text = "00000000000000ab-cd-7";
+        let text = "00000000000000ab-000000000000000000000000000000cd-7";
         assert_eq!((id.to_string().as_str(), EventId::parse(text.as_bytes())), (text, Some(id)));
+        let (epoch, stream) = (&text[..16], &text[17..49]);
         for bad in [
-            "",
-            "7",
-            "ab-cd-7",
-            "00000000000000AB-cd-7",
-            "00000000000000ab-0cd-7",
-            "00000000000000ab-cd-07",
-            "00000000000000ab-cd-+7",
-            "00000000000000ab-+cd-7",
-            "00000000000000ab-cd-7-",
-            "00000000000000ab-cd-7-7",
-            " 00000000000000ab-cd-7",
-            "00000000000000ab-cd",
-            "00000000000000ab--7",
-            "00000000000000ab-cd-18446744073709551616",
-            "10000000000000000-cd-7",
-            "00000000000000ab-100000000000000000000000000000000-7",
+            String::new(),
+            "7".to_owned(),
+            "ab-cd-7".to_owned(),
+            text.to_uppercase(),
+            format!("{epoch}-0{stream}-7"),
+            format!("{epoch}-{}-7", &stream[1..]),
+            format!("{epoch}-+{}-7", &stream[1..]),
+            format!("0{epoch}-{stream}-7"),
+            format!("{epoch}-{stream}-07"),
+            format!("{epoch}-{stream}-+7"),
+            format!("{epoch}-{stream}-7-"),
+            format!("{epoch}-{stream}-7-7"),
+            format!(" {text}"),
+            format!("{epoch}-{stream}"),
+            format!("{epoch}-{stream}-"),
+            format!("{epoch}-{stream}-18446744073709551616"),
         ] {
             assert_eq!(EventId::parse(bad.as_bytes()), None, "{bad}");
         }

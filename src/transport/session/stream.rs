@@ -32,11 +32,13 @@ pub(crate) async fn open(
     }
     let session = shared.sessions.find(&head.session_id, principal).await?;
     incoming::check_session_version(shared, &session, head)?;
-    let recording = Recording::of(shared, Some(session.key), session.record.revision);
+    let recording = Recording::of(shared, Some(session.key), session.record.revision).filter(|_| !head.on_line);
     let asked = recording.map_or(Asked::New, |_| Asked::read(&head.last_event_id));
+    // Boxed, since it is rare and every request's future would have room for it.
+    let resume = |recording, id| Box::pin(resume::open::resume(shared, &session, recording, id));
     let since = match (recording, asked) {
-        (Some(recording), Asked::Call(id)) => return resume::open::resume(shared, &session, recording, Some(id)).await,
-        (Some(recording), Asked::Unknown) => return resume::open::resume(shared, &session, recording, None).await,
+        (Some(recording), Asked::Call(id)) => return resume(recording, Some(id)).await,
+        (Some(recording), Asked::Unknown) => return resume(recording, None).await,
         (_, Asked::Own(id)) if id.of.epoch == shared.server.changes.epoch() => Some(Position::After(id.seq)),
         (_, Asked::Own(_)) => Some(Position::Lost),
         (_, Asked::New | Asked::Call(_) | Asked::Unknown) => None,

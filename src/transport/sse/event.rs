@@ -70,8 +70,7 @@ mod tests {
         write_primer(&mut out, id, Duration::from_millis(1500));
         write(&mut out, Some(id), b"{}");
         write_retry(&mut out, Duration::from_secs(1));
-        let text =
-            "id: 0000000000000001-2-3\nretry: 1500\ndata: \n\nid: 0000000000000001-2-3\ndata: {}\n\nretry: 1000\n\n";
+        let text = format!("id: {id}\nretry: 1500\ndata: \n\nid: {id}\ndata: {{}}\n\nretry: 1000\n\n");
         assert_eq!(&out[..], text.as_bytes());
     }
 }
