@@ -74,9 +74,9 @@ HEAD = """\
 # Clients
 
 Each column is a client in one of the two eras of MCP: `session` is 2025-11-25, `stateless` is 2026-07-28. "yes" means
-that the client did it with the server in `examples/everything` when `scripts/test` ran last. What a client has no way
-to do is "-", with the reason below. `scripts/test --write` writes this file; without `--write`, `scripts/test` fails if
-it is not up to date.
+that the client did it with the server in `examples/everything`, on axum and on actix-web, when `scripts/test` ran last.
+What a client has no way to do is "-", with the reason below. `scripts/test --write` writes this file; without
+`--write`, `scripts/test` fails if it is not up to date.
 
 ## Over HTTP
 """
