@@ -1,10 +1,11 @@
-"""What a client can be asked by the `everything` server: the features of `exercise.py` about the user, the model and the
-roots. The tools that ask are the same in both eras; how the questions travel differs, and is looked at on the wire."""
+"""What a client can be asked by the `everything` server: the features of `exercise.py` about the user, the model and
+the roots. The tools that ask are the same in both eras; how the questions travel differs, and is seen on the wire."""
 
 import asyncio
 import json
 
 import common
+from over import HTTP
 from side import STATELESS, equal, refused, true, until
 
 ELICIT, SAMPLE, ROOTS = "elicitation/create", "sampling/createMessage", "roots/list"
@@ -45,6 +46,23 @@ def say(text):
     return {"role": "assistant", "content": {"type": "text", "text": text}, "model": "none", "stopReason": "endTurn"}
 
 
+def callbacks(answers, types):
+    """What an SDK of Python is given to ask; `types` are its own. Without answers, nothing that could be asked."""
+    if answers is None:
+        return {}
+
+    async def elicit(_context, params):
+        return types.ElicitResult(**await answers.answer(ELICIT, common.wire(params)))
+
+    async def sample(_context, params):
+        return types.CreateMessageResult(**await answers.answer(SAMPLE, common.wire(params)))
+
+    async def roots(_context):
+        return types.ListRootsResult(**await answers.answer(ROOTS, {}))
+
+    return {"elicitation_callback": elicit, "sampling_callback": sample, "list_roots_callback": roots}
+
+
 class Asking:
     """Each method that does not begin with `_` is a feature, named by `FEATURES`."""
 
@@ -62,8 +80,11 @@ class Asking:
             given = [each.message["params"]["inputResponses"] for each in posts[1:]]
             equal(sum(len(each) for each in given), len(questions), "the answers")
             return result
-        # The questions came while the one request ran, on its own stream.
+        # The questions came while the one request ran.
         [post] = posts
+        if self.side.over != HTTP:
+            return result
+        # On its own stream.
         stream = b"".join(chunk for _, chunk in post.chunks).decode()
         seen = [message["method"] for message in common.messages(stream) if "method" in message and "id" in message]
         equal(sorted(seen), sorted(questions), "the requests on the call's stream")

@@ -1,9 +1,9 @@
 """Runs every client against the `everything` server: `clients.py SERVER FOLDER [--write]`.
 
 FOLDER is where `scripts/test` has installed the clients. Each client is given two servers of its own, the second with
-short pages, and a way to the first on which connections are cut (see `cutter.py`). It does with them whatever it can
-(see `exercise.py`), and tells of each feature in a line of JSON. What came of it is the table in `docs/clients.md`,
-which `--write` writes; without it, the file must be what would be written.
+short pages, and a way to the first on which connections are cut (see `cutter.py`); others it launches itself. It does with them
+whatever it can (see `exercise.py`), and tells of each feature in a line of JSON. What came of it are the tables in
+`docs/clients.md`, which `--write` writes; without it, the file must be what would be written.
 Only the standard library is used.
 """
 
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from cutter import Cutter
+from over import HTTP, HTTP_SSE, STDIO, way
 from server import Failure, Server
 from side import SESSION, STATELESS
 
@@ -26,7 +27,7 @@ PAGE_SIZE = "5"
 AT_A_TIME = 2
 INSPECTOR = "typescript/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 
-# The rows of the table, in order, by the names that the clients use.
+# The rows of the tables, in order, by the names that the clients use.
 FEATURES = {
     "open": "opening: revision, server, capabilities, instructions",
     "ping": "`ping`",
@@ -66,28 +67,38 @@ FEATURES = {
     "polling": "a call whose connection the server ends",
     "away": "changes while the stream was cut",
     "by_token": "a call resumed by a new connection",
-    "end": "end of the session",
+    "end": "end of the session, or of the process",
 }
 
 HEAD = """\
 # Clients
 
 Each column is a client in one of the two eras of MCP: `session` is 2025-11-25, `stateless` is 2026-07-28. "yes" means
-that the client did it with the server in `examples/everything`, over HTTP, when `scripts/test` ran last. What a client
-has no way to do is "-", with the reason below. `scripts/test --write` writes this file; without `--write`,
-`scripts/test` fails if it is not up to date.
+that the client did it with the server in `examples/everything`, on axum and on actix-web, when `scripts/test` ran last.
+What a client has no way to do is "-", with the reason below. `scripts/test --write` writes this file; without
+`--write`, `scripts/test` fails if it is not up to date.
 
+## Over HTTP
+"""
+OTHERS = """
+## Over HTTP+SSE and stdio
+
+HTTP+SSE is the transport of 2024-11-05; see `Mcp::legacy_sse`. Over stdio the client launches the server; see
+`McpService::serve_stdio`.
 """
 TAIL = """
+## Older revisions, and Rust
+
 The older revisions, 2024-11-05 to 2025-06-18, are tried with the Python SDK 1.x against `examples/axum_mount`, and the
-official Rust SDK (rmcp) by the crate's own tests, `tests/it/rmcp.rs`.
+official Rust SDK (rmcp), in every revision, by the crate's own tests: `tests/it/rmcp.rs`, and
+`tests/it/rmcp/asking.rs`, `changes.rs` and `resuming.rs` for what it is asked, is told, and comes back for.
 """
 
 
 class Client:
-    def __init__(self, name, eras, *command):
+    def __init__(self, name, ways, *command):
         self.name = name
-        self.eras = eras
+        self.ways = [way(*each) for each in ways]
         self.command = command
 
     def run(self, binary, folder):
@@ -99,8 +110,8 @@ class Client:
         try:
             urls = [server.url() for server in servers]
             cutter = Cutter(urls[0])
-            urls.append(cutter.url())
-            ran = subprocess.run([*command, *urls], capture_output=True, text=True, timeout=CLIENT_WITHIN)
+            command += [*urls, cutter.url(), binary]
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_WITHIN)
             lines = self.lines(ran)
             was_cut(lines, cutter)
             for server in servers:
@@ -118,20 +129,20 @@ class Client:
         return lines, time.monotonic() - began
 
     def lines(self, ran):
-        """What it told, checked: every feature in every era, once each."""
+        """What it told, checked: every feature in every way, once each."""
         said = f"what it said:\n{ran.stdout}{ran.stderr}"
         try:
             lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
         except ValueError:
             raise Failure(f"it wrote a line that is no JSON; {said}") from None
-        told = sorted((line["era"], line["feature"]) for line in lines)
-        if told != sorted((era, feature) for era in self.eras for feature in FEATURES):
-            raise Failure(f"it did not tell of every feature once in each era {self.eras}; {said}")
+        told = sorted((line["way"], line["feature"]) for line in lines)
+        if told != sorted((each, feature) for each in self.ways for feature in FEATURES):
+            raise Failure(f"it did not tell of every feature once in each way {self.ways}; {said}")
         if ran.returncode != 0:
             raise Failure(f"it ended with {ran.returncode}; {said}")
         wrong = [line for line in lines if line["ok"] is False or (line["ok"] is None and not line["note"])]
         if wrong:
-            told = "\n".join(f"  {line['era']} {line['feature']}: {line['note']}" for line in wrong)
+            told = "\n".join(f"  {line['way']}: {line['feature']}: {line['note']}" for line in wrong)
             raise Failure(f"{len(wrong)} features failed:\n{told}\n{ran.stderr}")
         return lines
 
@@ -144,17 +155,19 @@ def was_cut(lines, cutter):
             raise Failure(f"{feature}: {done} times done, and {cut} connections cut")
 
 
-BOTH = (SESSION, STATELESS)
+OVER_HTTP = [(SESSION, HTTP), (STATELESS, HTTP)]
+OVER_ALL = [(SESSION, HTTP), (SESSION, HTTP_SSE), (SESSION, STDIO)]
+OVER_TWO = [(SESSION, HTTP), (SESSION, STDIO), (STATELESS, HTTP), (STATELESS, STDIO)]
 CLIENTS = [
-    Client("python_v1", (SESSION,), "{folder}/python_v1/bin/python", "{here}/python_v1/everything.py"),
-    Client("python_v2", BOTH, "{folder}/python_v2/bin/python", "{here}/python_v2/everything.py"),
-    Client("python_fastmcp", BOTH, "{folder}/python_fastmcp/bin/python", "{here}/python_fastmcp/everything.py"),
+    Client("python_v1", OVER_ALL, "{folder}/python_v1/bin/python", "{here}/python_v1/everything.py"),
+    Client("python_v2", OVER_TWO, "{folder}/python_v2/bin/python", "{here}/python_v2/everything.py"),
+    Client("python_fastmcp", OVER_HTTP, "{folder}/python_fastmcp/bin/python", "{here}/python_fastmcp/everything.py"),
     # Node.js looks for packages beside the script, so `scripts/test` has copied these.
-    Client("typescript v1", (SESSION,), "{folder}/node", "{folder}/typescript/v1.mjs"),
-    Client("typescript v2", BOTH, "{folder}/node", "{folder}/typescript/v2.mjs"),
+    Client("typescript v1", OVER_ALL, "{folder}/node", "{folder}/typescript/v1.mjs"),
+    Client("typescript v2", OVER_TWO, "{folder}/node", "{folder}/typescript/v2.mjs"),
     Client(
         "inspector",
-        BOTH,
+        OVER_HTTP,
         sys.executable,
         "{here}/inspector/everything.py",
         "{folder}/node",
@@ -163,11 +176,9 @@ CLIENTS = [
 ]
 
 
-def page(columns):
-    """The text of the table's file; `columns` has the lines of each client and era."""
-    heads = [f"{lines[0]['client']} {lines[0]['version']}, {lines[0]['era']}" for lines in columns]
+def table(columns, notes):
+    heads = [f"{lines[0]['client']} {lines[0]['version']}, {lines[0]['way']}" for lines in columns]
     told = [{line["feature"]: line for line in lines} for lines in columns]
-    notes = {}
 
     def cell(line):
         if line["ok"]:
@@ -176,9 +187,16 @@ def page(columns):
 
     rows = [["", *heads], ["---"] * (len(heads) + 1)]
     rows += [[title, *(cell(features[name]) for features in told)] for name, title in FEATURES.items()]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows).replace("|  |", "| |", 1)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows).replace("|  |", "| |", 1)
+
+
+def page(columns):
+    """The text of the tables' file; `columns` has the lines of each client in each way."""
+    notes = {}
+    today = table([lines for lines in columns if lines[0]["way"] in (SESSION, STATELESS)], notes)
+    others = table([lines for lines in columns if lines[0]["way"] not in (SESSION, STATELESS)], notes)
     reasons = "\n".join(f"{number}. {note}" for note, number in notes.items())
-    return f"{HEAD}{table}\n\n{reasons}\n{TAIL}"
+    return f"{HEAD}\n{today}\n{OTHERS}\n{others}\n\n## Reasons\n\n{reasons}\n{TAIL}"
 
 
 def compare(text, write):
@@ -205,7 +223,7 @@ def run(binary, folder, write):
                 continue
             done = sum(line["ok"] is True for line in lines)
             print(f"ok {client.name}: {done} features done, {len(lines) - done} it has not, {took:.1f} s", flush=True)
-            columns += [[line for line in lines if line["era"] == era] for era in client.eras]
+            columns += [[line for line in lines if line["way"] == each] for each in client.ways]
     if failures:
         raise Failure("\n".join(failures))
     compare(page(columns), write)

@@ -1,8 +1,8 @@
 """A TCP proxy between a client and a server that cuts connections, as a network does: `Cutter(url)`.
 
-It looks at nothing but bytes. Once after each call of the tool `count` it ends the connection on which `3 of ..` is told,
-in the middle of that event. When a client says `cut the stream` it ends the connection of every GET. It counts what it
-cut, so that nobody passes whose connections were left alone. Only the standard library is used.
+It looks at nothing but bytes. Once after each call of the tool `count` it ends the connection on which `3 of ..` is
+told, in the middle of that event. When a client says `cut the stream` it ends the connection of every GET. It counts
+what it cut, so that nobody passes whose connections were left alone. Only the standard library is used.
 """
 
 import asyncio

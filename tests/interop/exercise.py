@@ -1,17 +1,19 @@
 """What every Python client does with the `everything` server, each feature once, in the eras that the client speaks.
 
 A client script writes a `Side`, the few calls in which its SDK differs from the others, and hands it to `run`. Each
-feature gives one line of JSON on standard output: `{"client", "version", "era", "feature", "ok", "note"}`, where `ok`
+feature gives one line of JSON on standard output: `{"client", "version", "way", "feature", "ok", "note"}`, where `ok`
 is null for what the client cannot do, and `note` says why. `clients.py` reads them. Results are compared in the JSON
 form of the wire, which is the same for all SDKs.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 
 import common
 from asking import Answers, Asking
+from over import HTTP, HTTP_SSE, STDIO
 from resuming import Resuming
 from side import REVISION, SESSION, STATELESS, equal, refused, true, until
 
@@ -237,7 +239,12 @@ class Exercise(Asking, Resuming):
 
 # In this order they run. `end` comes last, when the connection is closed.
 FEATURES = [name for each in (Exercise, Asking, Resuming) for name in vars(each) if not name.startswith("_")]
-NOT_RESUMED = "2026-07-28 resumes no streams"
+
+
+def not_resumed(why):
+    return {name: why for name in vars(Resuming) if not name.startswith("_")}
+
+
 # What is no feature of an era, whatever the client.
 NOT_IN_ERA = {
     SESSION: {
@@ -247,24 +254,44 @@ NOT_IN_ERA = {
     STATELESS: {
         "ping": "not in 2026-07-28",
         "withdrawn": "in 2026-07-28 no call runs while the client is asked",
-        "resume": NOT_RESUMED,
-        "polling": NOT_RESUMED,
-        "away": NOT_RESUMED,
-        "by_token": NOT_RESUMED,
+        **not_resumed("2026-07-28 resumes no streams"),
         "end": "2026-07-28 has no sessions",
+    },
+}
+NOT_OVER = {
+    HTTP: {},
+    HTTP_SSE: {
+        **not_resumed("HTTP+SSE resumes no streams"),
+        "end": "over HTTP+SSE a session ends with its connection",
+    },
+    STDIO: {
+        **not_resumed("over stdio there is no connection that could be cut"),
+        "header": "headers are of HTTP",
     },
 }
 
 
-async def run(report, connect, urls, cannot=None, exercise=Exercise):
-    """`connect(url, answers)` is a context that gives a `Side`, which can be asked nothing if `answers` is None;
+def lacking(side):
+    """Of what is no feature, whatever the client, the reasons."""
+    found = {**NOT_IN_ERA[side.era], **NOT_OVER[side.over]}
+    if side.over == STDIO:
+        # Here it is the process that ends, in both eras.
+        found.pop("end", None)
+    return found
+
+
+async def run(report, connect, servers, cannot=None, exercise=Exercise):
+    """`connect(server, answers)` is a context that gives a `Side`, which can be asked nothing if `answers` is None. The
+    `servers` are one, one with short pages, and, if connections can be cut, the way to the first on which they are.
     `cannot` says of features why the client lacks them."""
     answers = Answers()
-    url, paged_url, cut_url = urls
-    async with connect(url, answers) as side, connect(paged_url, None) as paged, connect(cut_url, None) as cut:
+    async with contextlib.AsyncExitStack() as stack:
+        sides = [await stack.enter_async_context(connect(servers[0], answers))]
+        sides += [await stack.enter_async_context(connect(server, None)) for server in servers[1:]]
+        side, paged, cut = sides if len(sides) == 3 else [*sides, None]
         side.answers = answers
-        report.era = side.era
-        cannot = {**(cannot or {}), **NOT_IN_ERA[side.era]}
+        report.begin(side)
+        cannot = {**(cannot or {}), **lacking(side)}
         checks = exercise(side, paged, cut)
         for feature in FEATURES:
             if feature in cannot:
@@ -274,11 +301,15 @@ async def run(report, connect, urls, cannot=None, exercise=Exercise):
     if "end" in cannot:
         report.cannot("end", cannot["end"])
     else:
-        await report.check("end", lambda: ended(side.recorder, url))
+        await report.check("end", lambda: ended(side, servers[0]))
 
 
-async def ended(recorder, url):
-    """The session was ended by its client, and is unknown from then on."""
+async def ended(side, server):
+    """The session was ended by its client, and is unknown from then on; or the process ended when its input did."""
+    if side.over == STDIO:
+        equal(server.code(), 0, "what the server exited with")
+        return
+    recorder, url = side.recorder, server
     [delete] = recorder.of("DELETE")
     true(delete.status in (200, 204), delete)
     headers = {

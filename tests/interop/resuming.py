@@ -1,5 +1,5 @@
-"""What a client does when a connection ends before its time: the features of `exercise.py` about resumption. In sessions
-the server keeps what it has sent, and a client that comes back is told what it has missed."""
+"""What a client does when a connection ends before its time: the features of `exercise.py` about resumption. In
+sessions the server keeps what it has sent, and a client that comes back is told what it has missed."""
 
 import asyncio
 

@@ -5,6 +5,7 @@ import json
 import traceback
 
 import common
+from over import HTTP, way
 
 SESSION, STATELESS = "session", "stateless"
 REVISION = {SESSION: "2025-11-25", STATELESS: "2026-07-28"}
@@ -16,11 +17,14 @@ class Report:
     def __init__(self, client, version):
         self.client = client
         self.version = version
-        self.era = None
+        self.way = None
 
     def tell(self, feature, ok, note=""):
-        line = {"client": self.client, "version": self.version, "era": self.era}
+        line = {"client": self.client, "version": self.version, "way": self.way}
         print(json.dumps({**line, "feature": feature, "ok": ok, "note": note}), flush=True)
+
+    def begin(self, side):
+        self.way = way(side.era, side.over)
 
     def cannot(self, feature, why):
         self.tell(feature, None, why)
@@ -67,6 +71,7 @@ class Side:
     """One connection of one client. What takes no `cursor` or `on_progress` here takes none in any SDK."""
 
     era = None
+    over = HTTP
     # What the SDK raises for a JSON-RPC error; it has `.error.code`.
     error = Exception
     # What it does not ask for again while it is fresh.
@@ -104,6 +109,11 @@ class Side:
     def watching(self, uri=None):
         """A context in which the changes of lists, and those of `uri`, come to the inbox."""
         raise NotImplementedError
+
+    async def listening(self):
+        """What the server tells from now on arrives."""
+        if self.over == HTTP:
+            await stream_opened(self.recorder)
 
     def attached(self, headers, inbox):
         """A context with a connection to an open session, which these headers name. It gives `call(name)`, which takes

@@ -6,6 +6,7 @@
 
 mod asking;
 mod changes;
+mod resuming;
 
 use std::{
     net::SocketAddr,

@@ -2,9 +2,9 @@
 
 SERVER is the `everything` binary, NODE a Node.js, SUITE the `dist/index.js` of `@modelcontextprotocol/conformance`.
 All server scenarios of each revision run (`--suite all`), by one process of the suite per revision, one after another
-against one server. Every check must pass: a warning, and a check that the suite skipped, fail the run as a failure does.
-What the suite has for servers and is not run is in `NOT_RUN`, and nothing else may be left out. The scenarios that
-`docs/conformance.md` names must be among those of the suite.
+against one server. Every check must pass: a warning, and a check that the suite skipped, fail the run as a failure
+does. What the suite has for servers and is not run is in `NOT_RUN`, and nothing else may be left out. The scenarios
+that `docs/conformance.md` names must be among those of the suite.
 Only the standard library is used.
 """
 
@@ -110,7 +110,8 @@ def named(suite):
     names = set(re.findall(r"`suite:([^`]+)`", "\n".join(rows)))
     absent = sorted(names - suite.scenarios().keys())
     if absent or not names:
-        raise Failure(f"{PAGE.name} names scenarios that the suite does not have: {', '.join(absent) or '(none at all)'}")
+        named = ", ".join(absent) or "(none at all)"
+        raise Failure(f"{PAGE.name} names scenarios that the suite does not have: {named}")
 
 
 def message(check):

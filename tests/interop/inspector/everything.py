@@ -1,4 +1,4 @@
-"""The MCP Inspector's command line against `everything`: `everything.py NODE INSPECTOR URL PAGED_URL CUT_URL`.
+"""The MCP Inspector's command line against `everything`: `everything.py NODE INSPECTOR URL PAGED_URL CUT_URL SERVER`.
 
 Each command is a process of its own, with a connection of its own, which prints the result of one request. NODE runs
 INSPECTOR, the Inspector's launcher. Only the standard library is used.
@@ -157,7 +157,7 @@ async def connect(command, era, url, _answers):
     yield Cli(command, era, url)
 
 
-async def main(node, inspector, *urls):
+async def main(node, inspector, url, paged_url, cut_url, _binary):
     package = Path(inspector).parents[3] / "package.json"
     version = json.loads(package.read_text())["version"]
     with tempfile.TemporaryDirectory() as home:
@@ -167,7 +167,7 @@ async def main(node, inspector, *urls):
         async def era(name):
             report = Report("MCP Inspector", version)
             connecting = functools.partial(connect, [node, inspector], name)
-            await exercise.run(report, connecting, urls, CANNOT, Exercise)
+            await exercise.run(report, connecting, [url, paged_url, cut_url], CANNOT, Exercise)
 
         await asyncio.gather(era(SESSION), era(STATELESS))
 

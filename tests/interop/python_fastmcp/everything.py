@@ -1,4 +1,4 @@
-"""The client of FastMCP against `everything`: `everything.py URL PAGED_URL CUT_URL`.
+"""The client of FastMCP against `everything`: `everything.py URL PAGED_URL CUT_URL SERVER`.
 
 It stands on the Python SDK 2.x, and so knows both eras; which one to speak it is told by `mode`.
 """
@@ -19,7 +19,7 @@ import mcp_types as types  # noqa: E402
 from fastmcp import Client  # noqa: E402
 from fastmcp.client.transports import StreamableHttpTransport  # noqa: E402
 from mcp import MCPError  # noqa: E402
-from side import SESSION, STATELESS, Report, Side, stream_opened, true  # noqa: E402
+from side import SESSION, STATELESS, Report, Side, true  # noqa: E402
 
 CANNOT = {
     SESSION: {
@@ -83,7 +83,7 @@ class FastMCP(Side):
 
     @contextlib.asynccontextmanager
     async def watching(self, uri=None):
-        await stream_opened(self.recorder)
+        await self.listening()
         yield
 
 
@@ -126,10 +126,10 @@ async def connect(era, url, answers):
         yield sides[0]
 
 
-async def main(*urls):
+async def main(url, paged_url, cut_url, _binary):
     for era in (SESSION, STATELESS):
         report = Report("FastMCP", version("fastmcp-slim"))
-        await exercise.run(report, functools.partial(connect, era), urls, CANNOT[era])
+        await exercise.run(report, functools.partial(connect, era), [url, paged_url, cut_url], CANNOT[era])
 
 
 exercise.main(main)

@@ -1,9 +1,10 @@
-"""The client of the Python SDK 1.x (package `mcp` 1.*) against `everything`: `everything.py URL PAGED_URL CUT_URL`.
+"""The client of the Python SDK 1.x (package `mcp` 1.*) against `everything`: `everything.py URL PAGED_URL CUT_URL SERVER`.
 
 SDK 1.x knows the session era only.
 """
 
 import contextlib
+import functools
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +16,14 @@ import common  # noqa: E402
 import exercise  # noqa: E402
 import httpx  # noqa: E402
 import mcp.types as types  # noqa: E402
-from mcp import ClientSession, McpError  # noqa: E402
+from mcp import ClientSession, McpError, StdioServerParameters  # noqa: E402
+from mcp.client.sse import sse_client  # noqa: E402
+from mcp.client.stdio import stdio_client  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 from mcp.shared.message import ClientMessageMetadata  # noqa: E402
+from over import HTTP, HTTP_SSE, STDIO, Launch, Tap  # noqa: E402
 from pydantic import AnyUrl  # noqa: E402
-from side import SESSION, Report, Side, stream_opened  # noqa: E402
+from side import SESSION, Report, Side  # noqa: E402
 
 
 CANNOT = {
@@ -31,9 +35,10 @@ class V1(Side):
     era = SESSION
     error = McpError
 
-    def __init__(self, url, recorder, session, opened):
+    def __init__(self, over, server, recorder, session, opened):
         super().__init__(recorder)
-        self.url = url
+        self.over = over
+        self.server = server
         self.session = session
         self.opening = opened
 
@@ -67,7 +72,7 @@ class V1(Side):
 
     @contextlib.asynccontextmanager
     async def watching(self, uri=None):
-        await stream_opened(self.recorder)
+        await self.listening()
         if uri:
             await self.session.subscribe_resource(AnyUrl(uri))
         yield
@@ -81,7 +86,7 @@ class V1(Side):
                 inbox.put(common.wire(message))
 
         async with self.recorder.client(headers=headers) as http:
-            transport = streamable_http_client(self.url, http_client=http, terminate_on_close=False)
+            transport = streamable_http_client(self.server, http_client=http, terminate_on_close=False)
             async with transport as (read, write, _session_id):
                 async with ClientSession(read, write, message_handler=on_message) as session:
 
@@ -101,43 +106,46 @@ class V1(Side):
         await self.session.send_notification(types.ClientNotification(types.CancelledNotification(params=params)))
 
 
-def handlers(answers):
-    """What the SDK is given to ask; without it, the client offers nothing that could be asked."""
-    if answers is None:
-        return {}
-
-    async def elicit(_context, params):
-        return types.ElicitResult(**await answers.answer(asking.ELICIT, common.wire(params)))
-
-    async def sample(_context, params):
-        return types.CreateMessageResult(**await answers.answer(asking.SAMPLE, common.wire(params)))
-
-    async def roots(_context):
-        return types.ListRootsResult(**await answers.answer(asking.ROOTS, {}))
-
-    return {"elicitation_callback": elicit, "sampling_callback": sample, "list_roots_callback": roots}
+@contextlib.asynccontextmanager
+async def streams(over, server, recorder):
+    """What the SDK reads from and writes to."""
+    if over == STDIO:
+        async with stdio_client(StdioServerParameters(**server.server)) as (read, write):
+            yield read, recorder.on(write)
+    elif over == HTTP_SSE:
+        async with sse_client(f"{server}/sse", httpx_client_factory=recorder.client) as (read, write):
+            yield read, write
+    else:
+        async with recorder.client() as http:
+            async with streamable_http_client(server, http_client=http) as (read, write, _session_id):
+                yield read, write
 
 
 @contextlib.asynccontextmanager
-async def connect(url, answers):
-    recorder = common.Recorder(httpx)
+async def connect(over, server, answers):
+    recorder = Tap() if over == STDIO else common.Recorder(httpx)
     sides = []
 
     async def on_message(message):
         if isinstance(message, types.ServerNotification):
             sides[0].inbox.put(common.wire(message))
 
-    async with recorder.client() as http:
-        async with streamable_http_client(url, http_client=http) as (read, write, _session_id):
-            async with ClientSession(read, write, message_handler=on_message, **handlers(answers)) as session:
-                sides.append(V1(url, recorder, session, await session.initialize()))
-                await session.set_logging_level("info")
-                yield sides[0]
+    async with streams(over, server, recorder) as (read, write):
+        options = {"message_handler": on_message, **asking.callbacks(answers, types)}
+        async with ClientSession(read, write, **options) as session:
+            sides.append(V1(over, server, recorder, session, await session.initialize()))
+            await session.set_logging_level("info")
+            yield sides[0]
 
 
-async def main(*urls):
-    report = Report("Python SDK", version("mcp"))
-    await exercise.run(report, connect, urls, CANNOT)
+async def main(url, paged_url, cut_url, binary):
+    for over, servers in [
+        (HTTP, [url, paged_url, cut_url]),
+        (HTTP_SSE, [url, paged_url]),
+        (STDIO, [Launch(binary), Launch(binary, PAGE_SIZE="5")]),
+    ]:
+        report = Report("Python SDK", version("mcp"))
+        await exercise.run(report, functools.partial(connect, over), servers, CANNOT)
 
 
 exercise.main(main)

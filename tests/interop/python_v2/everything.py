@@ -1,4 +1,4 @@
-"""The client of the Python SDK 2.x (package `mcp` 2.*) against `everything`: `everything.py URL PAGED_URL CUT_URL`.
+"""The client of the Python SDK 2.x (package `mcp` 2.*) against `everything`: `everything.py URL PAGED_URL CUT_URL SERVER`.
 
 It knows both eras; here it is told which to speak by `mode`, "legacy" for sessions and "auto" for 2026-07-28.
 """
@@ -17,11 +17,13 @@ import common  # noqa: E402
 import exercise  # noqa: E402
 import httpx2  # noqa: E402
 import mcp_types as types  # noqa: E402
-from mcp import Client, ClientSession, MCPError  # noqa: E402
+from mcp import Client, ClientSession, MCPError, StdioServerParameters  # noqa: E402
+from mcp.client.stdio import stdio_client  # noqa: E402
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 from mcp.shared.exceptions import MCPDeprecationWarning  # noqa: E402
 from mcp.shared.message import ClientMessageMetadata  # noqa: E402
-from side import SESSION, STATELESS, Report, Side, equal, stream_opened  # noqa: E402
+from over import HTTP, STDIO, Launch, Tap  # noqa: E402
+from side import SESSION, STATELESS, Report, Side, equal, until  # noqa: E402
 
 # What 2026-07-28 has dropped is called here in sessions only.
 warnings.filterwarnings("ignore", category=MCPDeprecationWarning)
@@ -30,11 +32,12 @@ warnings.filterwarnings("ignore", category=MCPDeprecationWarning)
 class V2(Side):
     error = MCPError
 
-    def __init__(self, url, recorder, client, era):
+    def __init__(self, era, over, server, recorder, client):
         super().__init__(recorder)
-        self.url = url
-        self.client = client
         self.era = era
+        self.over = over
+        self.server = server
+        self.client = client
 
     async def opened(self):
         return {
@@ -72,7 +75,7 @@ class V2(Side):
     @contextlib.asynccontextmanager
     async def watching(self, uri=None):
         if self.era == SESSION:
-            await stream_opened(self.recorder)
+            await self.listening()
             if uri:
                 await self.client.subscribe_resource(uri)
             yield
@@ -88,6 +91,15 @@ class V2(Side):
         ) as subscription:
             equal(bool(subscription.honored.tools_list_changed), True, "what the server agreed to")
             yield
+        if self.over == STDIO:
+            # The SDK sends the end of it beside what it is told to send next.
+            listening = self.recorder.posts("subscriptions/listen")[-1].message["id"]
+
+            async def ended():
+                cancelled = self.recorder.posts("notifications/cancelled")
+                return any(each.message["params"]["requestId"] == listening for each in cancelled)
+
+            await until(ended, "the end of the subscription")
 
     @contextlib.asynccontextmanager
     async def attached(self, headers, inbox):
@@ -96,7 +108,7 @@ class V2(Side):
                 inbox.put(common.wire(message))
 
         async with self.recorder.client(headers=headers) as http:
-            transport = streamable_http_client(self.url, http_client=http, terminate_on_close=False)
+            transport = streamable_http_client(self.server, http_client=http, terminate_on_close=False)
             async with transport as (read, write):
                 async with ClientSession(read, write, message_handler=on_message) as session:
 
@@ -109,26 +121,21 @@ class V2(Side):
                     yield call
 
 
-def handlers(answers):
-    """What the SDK is given to ask; without it, the client offers nothing that could be asked."""
-    if answers is None:
-        return {}
-
-    async def elicit(_context, params):
-        return types.ElicitResult(**await answers.answer(asking.ELICIT, common.wire(params)))
-
-    async def sample(_context, params):
-        return types.CreateMessageResult(**await answers.answer(asking.SAMPLE, common.wire(params)))
-
-    async def roots(_context):
-        return types.ListRootsResult(**await answers.answer(asking.ROOTS, {}))
-
-    return {"elicitation_callback": elicit, "sampling_callback": sample, "list_roots_callback": roots}
+@contextlib.asynccontextmanager
+async def streams(over, server, recorder):
+    """What the SDK reads from and writes to."""
+    if over == STDIO:
+        async with stdio_client(StdioServerParameters(**server.server)) as (read, write):
+            yield read, recorder.on(write)
+    else:
+        async with recorder.client() as http:
+            async with streamable_http_client(server, http_client=http) as (read, write):
+                yield read, write
 
 
 @contextlib.asynccontextmanager
-async def connect(era, url, answers):
-    recorder = common.Recorder(httpx2)
+async def connect(era, over, server, answers):
+    recorder = Tap() if over == STDIO else common.Recorder(httpx2)
     sides = []
 
     async def on_message(message):
@@ -136,20 +143,22 @@ async def connect(era, url, answers):
             sides[0].inbox.put(common.wire(message))
 
     mode = "legacy" if era == SESSION else "auto"
-    async with recorder.client() as http:
-        transport = streamable_http_client(url, http_client=http)
-        options = {"mode": mode, "message_handler": on_message, "log_level": "info", **handlers(answers)}
-        async with Client(transport, **options) as client:
-            sides.append(V2(url, recorder, client, era))
-            if era == SESSION:
-                await client.set_logging_level("info")
-            yield sides[0]
+    options = {"mode": mode, "message_handler": on_message, "log_level": "info", **asking.callbacks(answers, types)}
+    async with Client(streams(over, server, recorder), **options) as client:
+        sides.append(V2(era, over, server, recorder, client))
+        if era == SESSION:
+            await client.set_logging_level("info")
+        yield sides[0]
 
 
-async def main(*urls):
+async def main(url, paged_url, cut_url, binary):
     for era in (SESSION, STATELESS):
-        report = Report("Python SDK", version("mcp"))
-        await exercise.run(report, functools.partial(connect, era), urls)
+        for over, servers in [
+            (HTTP, [url, paged_url, cut_url]),
+            (STDIO, [Launch(binary), Launch(binary, PAGE_SIZE="5")]),
+        ]:
+            report = Report("Python SDK", version("mcp"))
+            await exercise.run(report, functools.partial(connect, era, over), servers)
 
 
 exercise.main(main)

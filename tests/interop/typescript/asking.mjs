@@ -65,7 +65,8 @@ export const asking = {
             [{ action: 'decline' }, {}],
             [{ action: 'cancel' }, {}]
         ]) {
-            const text = await told(all, 'test_elicitation', { message: 'Who are you?' }, { [ELICIT]: answer }, [ELICIT]);
+            const asks = { message: 'Who are you?' };
+            const text = await told(all, 'test_elicitation', asks, { [ELICIT]: answer }, [ELICIT]);
             assert.ok(text.startsWith(`User response: action=${answer.action}, `), text);
             assert.deepEqual(contentOf(text), content);
             const [[, params]] = all.answers.asked;
@@ -114,7 +115,8 @@ export const asking = {
     },
 
     async sample(all) {
-        const text = await told(all, 'test_sampling', { prompt: 'What is 6 times 7?' }, { [SAMPLE]: say('42') }, [SAMPLE]);
+        const asks = { prompt: 'What is 6 times 7?' };
+        const text = await told(all, 'test_sampling', asks, { [SAMPLE]: say('42') }, [SAMPLE]);
         assert.equal(text, 'LLM response: 42');
         const [[, { maxTokens, messages }]] = all.answers.asked;
         assert.equal(maxTokens, 100);

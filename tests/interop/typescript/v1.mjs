@@ -1,8 +1,11 @@
-// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL CUT_URL`. It knows the session era only.
+// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL CUT_URL SERVER`. It knows the session
+// era only.
 
 import { createRequire } from 'node:module';
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
     CreateMessageRequestSchema,
@@ -13,27 +16,46 @@ import {
 import { CAPABILITIES, ELICIT, ROOTS, SAMPLE } from './asking.mjs';
 import { SESSION } from './common.mjs';
 import { run } from './exercise.mjs';
+import { HTTP, HTTP_SSE, STDIO } from './over.mjs';
 
 const require = createRequire(import.meta.url);
 const { version } = require(require.resolve('@modelcontextprotocol/sdk/client').replace(/dist\/.*/, 'package.json'));
 
-const SCHEMAS = { [ELICIT]: ElicitRequestSchema, [SAMPLE]: CreateMessageRequestSchema, [ROOTS]: ListRootsRequestSchema };
+const SCHEMAS = {
+    [ELICIT]: ElicitRequestSchema,
+    [SAMPLE]: CreateMessageRequestSchema,
+    [ROOTS]: ListRootsRequestSchema
+};
 
-async function connect(url, recorder, inbox, answers) {
+function transportOver(over, server, recorder) {
+    if (over === STDIO) return recorder.on(new StdioClientTransport(server.server));
+    if (over === HTTP_SSE) return new SSEClientTransport(new URL(`${server}/sse`), { fetch: recorder.fetch });
+    return new StreamableHTTPClientTransport(server, { fetch: recorder.fetch });
+}
+
+const connecting = over => async (server, recorder, inbox, answers) => {
     const client = new Client({ name: 'interop', version: '1.0.0' }, { capabilities: answers ? CAPABILITIES : {} });
     for (const [method, schema] of Object.entries(answers ? SCHEMAS : {})) {
         client.setRequestHandler(schema, ({ params }, { signal }) => answers.answer(method, params, signal));
     }
     client.fallbackNotificationHandler = inbox.put;
-    const transport = new StreamableHTTPClientTransport(url, { fetch: recorder.fetch });
+    const transport = transportOver(over, server, recorder);
+    // The client tells nobody but its transport which revision was agreed on.
+    let protocolVersion;
+    const tell = transport.setProtocolVersion?.bind(transport);
+    transport.setProtocolVersion = version => {
+        protocolVersion = version;
+        tell?.(version);
+    };
     await client.connect(transport);
     await client.setLoggingLevel('info');
     return {
         era: SESSION,
+        over,
         client,
         notFound: -32002,
         opened: () => ({
-            protocolVersion: transport.protocolVersion,
+            protocolVersion,
             serverInfo: client.getServerVersion(),
             capabilities: client.getServerCapabilities(),
             instructions: client.getInstructions()
@@ -50,7 +72,7 @@ async function connect(url, recorder, inbox, answers) {
             return tools;
         },
         async watching(uri, during) {
-            await recorder.streamOpened();
+            if (over === HTTP) await recorder.streamOpened();
             if (uri) await client.subscribeResource({ uri });
             await during();
             if (uri) await client.unsubscribeResource({ uri });
@@ -58,7 +80,7 @@ async function connect(url, recorder, inbox, answers) {
         async attached(sessionId, protocolVersion, inbox) {
             const client = new Client({ name: 'interop', version: '1.0.0' });
             client.fallbackNotificationHandler = inbox.put;
-            const transport = new StreamableHTTPClientTransport(url, { sessionId });
+            const transport = new StreamableHTTPClientTransport(server, { sessionId });
             transport.setProtocolVersion(protocolVersion);
             await client.connect(transport);
             const call = (name, args, options) => client.callTool({ name, arguments: args }, undefined, options);
@@ -66,6 +88,8 @@ async function connect(url, recorder, inbox, answers) {
         },
         end: () => transport.terminateSession()
     };
-}
+};
 
-await run({ client: 'TypeScript SDK', version, era: SESSION, connect });
+for (const over of [HTTP, HTTP_SSE, STDIO]) {
+    await run({ client: 'TypeScript SDK', version, era: SESSION, over, connect: connecting(over) });
+}

@@ -1,20 +1,22 @@
-// The client of the TypeScript SDK 2.x against `everything`: `v2.mjs URL PAGED_URL CUT_URL`. It knows both eras; which one to
-// speak it is told by `mode`.
+// The client of the TypeScript SDK 2.x against `everything`: `v2.mjs URL PAGED_URL CUT_URL SERVER`. It knows both eras;
+// which one to speak it is told by `mode`.
 
 import { createRequire } from 'node:module';
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
 import { CAPABILITIES, ELICIT, ROOTS, SAMPLE } from './asking.mjs';
 import { SESSION, STATELESS } from './common.mjs';
 import { run } from './exercise.mjs';
+import { HTTP, STDIO } from './over.mjs';
 
 const require = createRequire(import.meta.url);
 const { version } = require(require.resolve('@modelcontextprotocol/client').replace(/dist\/.*/, 'package.json'));
 const EVERY_LIST = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
 
-function connecting(era) {
-    return async (url, recorder, inbox, answers) => {
+function connecting(era, over) {
+    return async (server, recorder, inbox, answers) => {
         const mode = era === SESSION ? 'legacy' : 'auto';
         const options = { versionNegotiation: { mode }, capabilities: answers ? CAPABILITIES : {} };
         const client = new Client({ name: 'interop', version: '1.0.0' }, options);
@@ -23,11 +25,15 @@ function connecting(era) {
             client.setRequestHandler(method, handler);
         }
         client.fallbackNotificationHandler = inbox.put;
-        const transport = new StreamableHTTPClientTransport(url, { fetch: recorder.fetch });
+        const transport =
+            over === STDIO
+                ? recorder.on(new StdioClientTransport(server.server))
+                : new StreamableHTTPClientTransport(server, { fetch: recorder.fetch });
         await client.connect(transport);
         if (era === SESSION) await client.setLoggingLevel('info');
         return {
             era,
+            over,
             client,
             // In sessions too, where the server says -32002: the SDK makes a type of its own of both.
             notFound: -32602,
@@ -43,7 +49,7 @@ function connecting(era) {
             allTools: async () => (await client.listTools()).tools,
             async watching(uri, during) {
                 if (era === SESSION) {
-                    await recorder.streamOpened();
+                    if (over === HTTP) await recorder.streamOpened();
                     if (uri) await client.subscribeResource({ uri });
                     await during();
                     if (uri) await client.unsubscribeResource({ uri });
@@ -60,7 +66,7 @@ function connecting(era) {
             async attached(sessionId, protocolVersion, inbox) {
                 const client = new Client({ name: 'interop', version: '1.0.0' });
                 client.fallbackNotificationHandler = inbox.put;
-                const transport = new StreamableHTTPClientTransport(url, { sessionId, protocolVersion });
+                const transport = new StreamableHTTPClientTransport(server, { sessionId, protocolVersion });
                 await client.connect(transport);
                 const call = (name, args, options) => client.callTool({ name, arguments: args }, options);
                 return { client, call };
@@ -71,5 +77,7 @@ function connecting(era) {
 }
 
 for (const era of [SESSION, STATELESS]) {
-    await run({ client: 'TypeScript SDK', version, era, connect: connecting(era) });
+    for (const over of [HTTP, STDIO]) {
+        await run({ client: 'TypeScript SDK', version, era, over, connect: connecting(era, over) });
+    }
 }
