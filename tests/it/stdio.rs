@@ -297,6 +297,47 @@ async fn a_cancelled_request_is_stopped_and_has_no_answer_in_either_era() {
     }
 }
 
+/// What a cancelled call has asked of its client need not be answered, either.
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_call_withdraws_its_question_and_has_no_answer() {
+    let tool = tool_fn("ask", "", |ctx: Context| async move { ctx.roots("roots").await.map(|roots| roots.len()) });
+    let mcp = server_with([tool], |mcp| mcp);
+    let mut peer = Peer::of(&mcp);
+    let params = json!({
+        "protocolVersion": LATEST_SESSION,
+        "capabilities": {"roots": {}},
+        "clientInfo": {"name": "it", "version": "0.1"},
+    });
+    peer.ask(message("init", "initialize", params)).await;
+    let asked = peer.ask(call("ask", json!({}))).await;
+    assert_eq!(asked["method"], "roots/list", "{asked}");
+    let withdrawn = peer.ask(notification("notifications/cancelled", json!({"requestId": 1}))).await;
+    assert_eq!(withdrawn["method"], "notifications/cancelled", "{withdrawn}");
+    assert_eq!(withdrawn["params"]["requestId"], asked["id"], "{withdrawn}");
+    peer.nothing_comes().await;
+}
+
+/// In 2026-07-28 a line has rounds, too.
+#[tokio::test(start_paused = true)]
+async fn a_question_is_asked_in_either_era() {
+    let tool = tool_fn("ask", "", |ctx: Context| async move { ctx.roots("roots").await.map(|roots| roots.len()) });
+    let mcp = server_with([tool], |mcp| mcp);
+    let mut peer = Peer::of(&mcp);
+    let request = |id: u64, more: Value| {
+        let mut params = json!({"name": "ask"});
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let mut request = modern(id, "tools/call", params);
+        request["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({"roots": {}});
+        request
+    };
+    let asked = peer.ask(request(1, json!({}))).await;
+    assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
+    let roots = json!({"roots": [{"uri": "file:///a"}, {"uri": "file:///b"}]});
+    let state = &asked["result"]["requestState"];
+    let answered = peer.ask(request(2, json!({"inputResponses": {"roots": roots}, "requestState": state}))).await;
+    assert_eq!(answered["result"]["content"][0]["text"], "2", "{answered}");
+}
+
 /// The messages of one burst are read before any task of the server has run.
 #[tokio::test(start_paused = true)]
 async fn a_cancellation_right_behind_its_request_finds_it() {

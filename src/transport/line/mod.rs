@@ -128,16 +128,23 @@ impl Line {
             let answering = async {
                 match line.answer(text, principal, &mut request, Some(&place)).await {
                     Ok(response) if place.manner() == Manner::Initializes => line.open(response).await,
-                    Ok(response) => line.forward(response).await,
-                    Err(rejection) => line.refuse(rejection.of(place.id())).await,
+                    Ok(response) => line.forward_unless(response, || place.is_cancelled()).await,
+                    Err(rejection) if !place.is_cancelled() => line.refuse(rejection.of(place.id())).await,
+                    Err(_) => {}
                 }
             };
+            let mut answering = pin!(answering);
             tokio::select! {
                 biased;
-                // Nothing more is said of it (2026-07-28, basic/transports/stdio, «Cancellation»). Its session may have heard
-                // of the cancellation before it heard of the call.
-                () = place.cancelled() => line.cancel_in_session(place.id()),
-                () = answering => {}
+                // It is not answered any more (2026-07-28, basic/transports/stdio, «Cancellation»).
+                () = place.cancelled() => {
+                    // Its session may have heard of the cancellation before it heard of the call. A call of the session ends
+                    // now, and what it has asked of its client is withdrawn.
+                    if line.cancel_in_session(place.id()) {
+                        answering.await;
+                    }
+                }
+                () = &mut answering => {}
             }
         });
     }
@@ -176,6 +183,11 @@ impl Line {
 
     /// Says every message of an HTTP response.
     pub(crate) async fn forward(&self, response: Response<Body>) {
+        self.forward_unless(response, || false).await;
+    }
+
+    /// The same, but for the answer if it is no longer wanted when it comes.
+    async fn forward_unless(&self, response: Response<Body>, unwanted: impl Fn() -> bool) {
         let is_stream = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "text/event-stream");
         let mut body = response.into_body();
         let mut events = Events::default();
@@ -183,12 +195,16 @@ impl Line {
         while let Some(Ok(frame)) = body.frame().await {
             let Ok(data) = frame.into_data() else { continue };
             if !is_stream {
-                self.say(data).await;
+                if !unwanted() {
+                    self.say(data).await;
+                }
                 continue;
             }
             events.push(&data);
             while let Some(message) = events.next_message() {
-                self.say(message).await;
+                if !(unwanted() && is_answer(&message)) {
+                    self.say(message).await;
+                }
             }
         }
     }
@@ -269,6 +285,11 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.line.out.close();
     }
+}
+
+fn is_answer(message: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(message) else { return false };
+    matches!(Message::default().parse(text), Ok(Kind::Response))
 }
 
 fn peek(shared: &Shared, text: &[u8]) -> Peeked {

@@ -204,6 +204,10 @@ impl Place {
         self.cancel.cancelled().await;
     }
 
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
     /// The server knows of it, and would wait for it in a drain.
     pub(super) fn has_arrived(&self) {
         self.line.running.change(self.serial, |requests, index| requests[index].arrived = true);

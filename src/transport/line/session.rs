@@ -115,10 +115,10 @@ impl Line {
         drop(entered);
     }
 
-    pub(super) fn cancel_in_session(&self, id: Option<&RequestId>) {
-        if let (Some(session), Some(id)) = (self.tie().id(), id) {
-            self.shared.sessions.live.cancel_call(&CallKey { session, id: id.clone() });
-        }
+    /// Has the session cancel its call, which ends of its own accord then. `false` where the session has no such call.
+    pub(super) fn cancel_in_session(&self, id: Option<&RequestId>) -> bool {
+        let (Some(session), Some(id)) = (self.tie().id(), id) else { return false };
+        self.shared.sessions.live.cancel_call(&CallKey { session, id: id.clone() })
     }
 
     /// The session is unknown from now on, and its calls are cancelled.

@@ -106,15 +106,17 @@ impl LiveSessions {
         }
     }
 
-    /// Cancels a call, if it is running here.
-    pub(crate) fn cancel_call(&self, key: &CallKey) {
+    /// Cancels a call, and answers whether it is running here.
+    pub(crate) fn cancel_call(&self, key: &CallKey) -> bool {
         let mut shard = self.shard(key.session);
-        let cancel = shard.position(key).and_then(|index| shard.calls[index].1.cancel());
+        let position = shard.position(key);
+        let cancel = position.and_then(|index| shard.calls[index].1.cancel());
         // Wakers are foreign code: called without the lock.
         drop(shard);
         if let Some(cancel) = cancel {
             cancel.cancel();
         }
+        position.is_some()
     }
 
     /// Takes the seat of the session's one stream; whoever sat there has to leave, and leaves what was not read.
