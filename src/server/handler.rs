@@ -15,11 +15,12 @@ use super::call::{Call, Reply};
 use super::extract::{FromCall, Needs};
 use crate::protocol::tools::CallToolResult;
 
-/// A function that serves a tool, a resource, a prompt or a completion: `async` or not, up to eight parameters that are
-/// [`FromCall`].
+/// A function that serves a tool, a resource, a prompt, a completion or a [method of your own](crate::Mcp::method): `async`
+/// or not, up to eight parameters that are [`FromCall`].
 ///
 /// Its result is [`IntoToolResult`](crate::IntoToolResult), [`IntoResourceResult`](crate::IntoResourceResult),
-/// [`IntoPromptResult`](crate::IntoPromptResult) or [`IntoCompletion`](crate::IntoCompletion), as `Answer` says.
+/// [`IntoPromptResult`](crate::IntoPromptResult), [`IntoCompletion`](crate::IntoCompletion), or what becomes a
+/// [`MethodResult`](crate::MethodResult), as `Answer` says.
 /// `Parameters` tells the many implementations apart and is inferred. A function that is not `async` runs on the
 /// runtime's own thread and must not block; `blocking` moves it to a thread of its own.
 ///

@@ -176,7 +176,7 @@ macro_rules! displayed_result {
 displayed_result!(bool, char, f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
 displayed_result!(std::net::IpAddr, std::net::SocketAddr, uuid::Uuid);
 
-/// Why a handler failed: of a tool, a resource, a prompt or a completion.
+/// Why a handler failed: of a tool, a resource, a prompt, a completion or a method of your own.
 ///
 /// Any error becomes one by `?`. Its text stays in the server's log (level ERROR) and the client sees a reference to it,
 /// unless it was made for the client's eyes by [`expose`](Self::expose). A failed tool is a result with `isError`; anything

@@ -154,7 +154,16 @@ impl Limits {
     }
 
     /// How long a client may take to answer what a handler [asks](crate::Context#asking-the-client), while the call's own
-    /// timeout stands still. Default: 10 min. In 2026-07-28 the `requestState` expires then. At least 1 s.
+    /// timeout stands still. Default: 10 min. In 2026-07-28 the `requestState` expires then. At least 1 s. A call in a session
+    /// keeps its place among the [`calls_in_flight`](Self::calls_in_flight) for as long.
+    ///
+    /// ```
+    /// use mcp_mount::Limits;
+    /// use std::time::Duration;
+    ///
+    /// let limits = Limits::new().ask_timeout(Duration::from_secs(120));
+    /// # let _ = limits;
+    /// ```
     #[must_use]
     pub fn ask_timeout(mut self, timeout: Duration) -> Self {
         self.ask_timeout = timeout;
@@ -199,6 +208,15 @@ impl Limits {
 
     /// How many messages of a call in a session are kept for a client that comes back. Default: 1,000. The oldest give
     /// way, and who comes back for them is told that some are missing.
+    ///
+    /// ```
+    /// use mcp_mount::Limits;
+    /// use std::time::Duration;
+    ///
+    /// let of_a_call = Limits::new().log_events(200).log_bytes(256 * 1024).log_ttl(Duration::from_secs(60));
+    /// let limits = of_a_call.log_budget(16 * 1024 * 1024); // of all calls
+    /// # let _ = limits;
+    /// ```
     #[must_use]
     pub fn log_events(mut self, events: usize) -> Self {
         self.log_events = events;

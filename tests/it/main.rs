@@ -1,8 +1,9 @@
 //! The behavioural tests through the public API, with the service by itself, and what needs no home or brings its own.
 //!
-//! Everything runs in process (`tower::ServiceExt::oneshot`) and, where time matters, on tokio's paused clock; only
-//! `unread_sockets` and `rmcp` open sockets, because there the socket is the point, and `processes`, `ctrl_c` and
-//! `drain_under_load` start one. The modules of `suite` run in two more homes: `on_axum.rs` and `on_actix.rs`.
+//! Nearly everything runs in process (`tower::ServiceExt::oneshot`) and, where time matters, on tokio's paused clock.
+//! Sockets are opened where the socket is the point, as in `sockets`, `unread_sockets` and `rmcp`; `processes`, `ctrl_c`,
+//! `drain_under_load` and `stdio_ends` start processes of their own. The modules of `suite` run in two more homes:
+//! `on_axum.rs` and `on_actix.rs`.
 
 #![allow(
     unreachable_pub,

@@ -27,6 +27,7 @@ fn each_type_is_checked() {
             let _ = <Form as ::mcp_mount::__private::ElicitStruct>::check;
             let _ = <String as ::mcp_mount::__private::ElicitField>::check;
             let _ = <Vec<Size> as ::mcp_mount::__private::ElicitField>::check;
+            let _ = <String as ::mcp_mount::__private::ElicitField>::check;
             let _ = <Bytes as ::mcp_mount::__private::ElicitField>::check;
         };";
     assert_eq!(output, expected.replace(char::is_whitespace, ""));

@@ -79,6 +79,25 @@ impl Context {
     /// The same with a form whose schema is made at run time: a flat object of the few types that a form may have
     /// (2026-07-28, client/elicitation, «Requested Schema»). The answer fits it.
     ///
+    /// ```
+    /// use mcp_mount::{AskError, Context, Elicited};
+    /// use serde_json::json;
+    ///
+    /// async fn book(ctx: Context) -> Result<String, AskError> {
+    ///     let free = ["1A", "7F"];
+    ///     let form = json!({
+    ///         "type": "object",
+    ///         "properties": { "seat": { "type": "string", "title": "Seat", "enum": free } },
+    ///         "required": ["seat"],
+    ///     });
+    ///     Ok(match ctx.elicit_form("seat", "Which seat?", form).await? {
+    ///         Elicited::Accept(answer) => format!("booked: {}", answer["seat"]),
+    ///         Elicited::Decline | Elicited::Cancel => "no seat was booked".to_owned(),
+    ///     })
+    /// }
+    /// # let _ = mcp_mount::tool_fn("book", "Book a seat", book);
+    /// ```
+    ///
     /// # Errors
     ///
     /// See [`AskError`]; [`AskError::Invalid`] names the field of the schema that no form may have.
@@ -128,7 +147,26 @@ impl Context {
     }
 
     /// Tells the client that what the user was sent to a URL for is done (`notifications/elicitation/complete`). Only
-    /// 2025-11-25 has such a message, and only while this call runs; for other clients nothing is sent.
+    /// 2025-11-25 has such a message, and only while this call runs; for other clients nothing is sent. What another request
+    /// ends, as a callback does, the handler therefore waits for:
+    ///
+    /// ```
+    /// use mcp_mount::{AskError, Context, Elicited, State};
+    /// use std::sync::Arc;
+    /// use tokio::sync::Notify;
+    ///
+    /// // The callback's route calls `notify_one`.
+    /// async fn connect(State(connected): State<Arc<Notify>>, ctx: Context) -> Result<&'static str, AskError> {
+    ///     let asked = ctx.elicit_url("calendar", "Connect your calendar.", "https://example.com/connect");
+    ///     let Elicited::Accept(()) = asked.await? else {
+    ///         return Ok("nothing was connected");
+    ///     };
+    ///     connected.notified().await;
+    ///     ctx.elicitation_complete("calendar").await;
+    ///     Ok("connected")
+    /// }
+    /// # let _ = mcp_mount::tool_fn("connect", "Connect", connect);
+    /// ```
     pub async fn elicitation_complete(&self, key: &str) {
         let Asking::Session(_) = &self.facts().asking else { return };
         let id = self.asks().lock().urls.iter().find(|(asked, _)| **asked == *key).map(|(_, id)| id.clone());

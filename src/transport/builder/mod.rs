@@ -138,8 +138,11 @@ impl Mcp {
     }
 
     /// Keeps sessions, and what their streams have said, elsewhere than in this process, so that they outlive it or are
-    /// shared by several. Default:
-    /// [`Memory`].
+    /// shared by several. Default: [`Memory`].
+    ///
+    /// What is not in the store stays in the process: [`notify`](McpService::notify) reaches the clients that are connected
+    /// to this one, and a client's answer to a question, or its cancellation, must arrive where the call runs. A load
+    /// balancer that sends a session's requests to one replica sees to that.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
@@ -149,8 +152,9 @@ impl Mcp {
     /// first seals, all of them open, so that a new one can be put before the old one. At least 32 bytes each, as
     /// `openssl rand -base64 32` prints them. Default: a random key, which ends with the process.
     ///
-    /// Replicas need the same list: a client's next request may reach another one. A server with a [store](Self::store) that
-    /// is shared and without keys warns when it is built.
+    /// Replicas need the same list: a client's next request may reach another one. While they are restarted one by one, a new
+    /// secret goes last first, so that each can open what another seals by it, and first only at the next restart. A server
+    /// with a [store](Self::store) that is shared and without keys warns when it is built.
     ///
     /// ```
     /// # fn main() -> Result<(), mcp_mount::BuildError> {

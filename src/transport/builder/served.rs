@@ -110,6 +110,20 @@ impl Mcp {
 
     /// Checks the arguments of every tool against its input schema before the handler runs, those of tools that are added at
     /// run time too: see [`Tool::validate_arguments`].
+    ///
+    /// ```
+    /// use mcp_mount::{Args, Mcp, Tool};
+    /// use serde_json::{Value, json};
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let schema = json!({ "type": "object", "properties": { "year": { "type": "integer", "minimum": 1900 } } });
+    /// let films = Tool::raw("films", schema, |Args(arguments): Args<Value>| async move {
+    ///     format!("films of {}", arguments["year"]) // 1900 or later
+    /// })
+    /// .description("Find films");
+    /// let mcp = Mcp::new("demo", "1.0.0").tool(films).validate_arguments().build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
     #[cfg(feature = "jsonschema")]
     pub fn validate_arguments(mut self) -> Self {
         self.server.validates = true;
@@ -138,9 +152,9 @@ impl Mcp {
         self
     }
 
-    /// Puts a tower layer around every call of a tool, a resource, a prompt or a completion: around `Call -> Reply`, that
-    /// is, after the request has been read and checked, and before its handler runs. Layers add up; the last one is
-    /// outermost, as in axum.
+    /// Puts a tower layer around every call of a tool, a resource, a prompt, a completion or a [method of your
+    /// own](Self::method): around `Call -> Reply`, that is, after the request has been read and checked, and before its
+    /// handler runs. Layers add up; the last one is outermost, as in axum.
     ///
     /// ```
     /// use mcp_mount::{Mcp, tool_fn};

@@ -108,6 +108,14 @@ impl Sessions {
 
     /// How long a client is asked to wait before it comes back for a stream whose connection ended (`retry`). Default:
     /// 1 s.
+    ///
+    /// ```
+    /// use mcp_mount::Sessions;
+    /// use std::time::Duration;
+    ///
+    /// let sessions = Sessions::new().retry_interval(Duration::from_secs(5));
+    /// # let _ = sessions;
+    /// ```
     #[must_use]
     pub fn retry_interval(mut self, interval: Duration) -> Self {
         self.retry_interval = interval;

@@ -73,6 +73,13 @@ pub(crate) use derived::form_schema;
 /// those without either come first.
 ///
 /// A field of another type needs `#[schemars(with = "..")]`, which names one of these.
+///
+/// # When it is checked
+///
+/// The derive checks the types of the fields, or those that `with` names, and refuses what serde would make another shape
+/// of and what schemars could say beyond the table above, as `regex(..)`. Bounds of which the lower is above the upper, and a
+/// default beyond them, are found when the form is first made: the question is an [`AskError::Invalid`](crate::AskError),
+/// which the client sees masked and the log in full. `testing::replays_equal` makes the form, and so finds it in a test.
 pub trait Elicit: DeserializeOwned + JsonSchema + Send + 'static {}
 
 /// A struct that can be described and read.
