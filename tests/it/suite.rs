@@ -19,8 +19,11 @@ pub mod target;
 pub mod told;
 
 pub mod asking;
+mod asking_matrix;
+pub mod asking_resumed;
 mod asking_rounds;
 mod asking_sessions;
+mod asking_wires;
 mod batches;
 mod blocking;
 mod busy_handlers;
