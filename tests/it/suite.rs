@@ -61,6 +61,7 @@ mod limits;
 mod listen;
 mod listen_filters;
 pub mod logs;
+mod logs_of_clients;
 mod logs_of_failures;
 mod meta;
 mod mirrored_headers;
