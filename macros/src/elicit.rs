@@ -6,8 +6,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Attribute, Data, DataEnum, DataStruct, DeriveInput, Field, Fields, Meta, Token, Variant, punctuated::Punctuated,
-    spanned::Spanned,
+    Attribute, Data, DataEnum, DataStruct, DeriveInput, Expr, ExprAssign, ExprLit, Field, Fields, Lit, Meta, Token,
+    Type, Variant, punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::errors::Errors;
@@ -62,17 +62,43 @@ fn form(input: &DeriveInput, data: &DataStruct, errors: &mut Errors) -> TokenStr
 }
 
 fn field_check(field: &Field, errors: &mut Errors) -> Option<TokenStream> {
+    for meta in said_to(&field.attrs, "schemars") {
+        if is_any(&meta, BEYOND_FORMS) {
+            let message = format!("a form cannot say `{}` of a field: clients show no such thing", name(&meta));
+            errors.at(&meta, message);
+        } else if is_any(&meta, &["extend"]) && !extends_format(&meta) {
+            errors.at(
+                &meta,
+                "of a field a form can say one thing more: `extend(\"format\" = \"date\")`, or \"date-time\"",
+            );
+        }
+    }
     for meta in said(&field.attrs).filter(|meta| is_any(meta, &["flatten"])) {
         errors.at(&meta, "a form is flat by itself: write the fields of the other struct into this one");
     }
     // Neither left out nor described as something else.
     let aside = |meta: Meta| is_any(&meta, &["skip", "skip_deserializing", "flatten"]);
-    if said(&field.attrs).any(aside) || said_to(&field.attrs, "schemars").any(|meta| is_any(&meta, &["with"])) {
+    if said(&field.attrs).any(aside) {
         return None;
     }
-    let ty = &field.ty;
-    let span = generated(ty);
+    let ty = said_to(&field.attrs, "schemars").find_map(described_as).unwrap_or_else(|| field.ty.clone());
+    let span = generated(&ty);
     Some(quote_spanned!(span=> let _ = <#ty as ::mcp_mount::__private::ElicitField>::check;))
+}
+
+/// The type that a field is described as: `with = "String"`.
+fn described_as(meta: Meta) -> Option<Type> {
+    let Meta::NameValue(pair) = meta else { return None };
+    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value else { return None };
+    pair.path.is_ident("with").then(|| text.parse().ok()).flatten()
+}
+
+/// Whether what is added to the schema is the format of a text.
+fn extends_format(meta: &Meta) -> bool {
+    let Meta::List(list) = meta else { return false };
+    let pairs = list.parse_args_with(Punctuated::<ExprAssign, Token![,]>::parse_terminated);
+    let is_format = |pair: &ExprAssign| matches!(&*pair.left, Expr::Lit(ExprLit { lit: Lit::Str(key), .. }) if key.value() == "format");
+    pairs.is_ok_and(|pairs| pairs.iter().all(is_format))
 }
 
 /// An enum: one of the things that a field can be.
@@ -102,6 +128,10 @@ fn check_variant(variant: &Variant, errors: &mut Errors) {
         errors.at(&meta, format!("a variant of a choice cannot be `{}`: it stands for its name", name(&meta)));
     }
 }
+
+/// What schemars could say of a field, and no form has a word for (2025-11-25, schema, «PrimitiveSchemaDefinition»).
+const BEYOND_FORMS: &[&str] =
+    &["regex", "pattern", "contains", "inner", "example", "examples", "deprecated", "schema_with", "transform"];
 
 /// What makes serde or schemars take the type for another than its fields or variants say.
 const RESHAPING: &[&str] =

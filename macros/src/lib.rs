@@ -173,8 +173,11 @@ pub fn prompt(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// another shape of it all: `flatten`, `transparent`, `tag`, `content`, `untagged`, `from`, `try_from`, `remote`,
 /// `other`, and on the struct or enum itself `with`.
 ///
-/// `#[schemars(with = "..")]` on a field says what the field is in the form, so that its own type is not checked;
-/// whether a form can have it is then found out when the form is first made.
+/// On a field, what schemars could say and no form has a word for: `regex`, `example`, `inner` and their like, and `extend`
+/// but for `"format"`. `#[schemars(with = "..")]` says what the field is in the form, in place of its own type.
+///
+/// That bounds contradict each other or a default, or that a format is one that clients do not know, is found out when the
+/// form is first made: when the handler asks, or by `testing::replays_equal`.
 #[proc_macro_derive(Elicit)]
 pub fn elicit(item: TokenStream) -> TokenStream {
     elicit::derive(item.into()).into()

@@ -33,6 +33,11 @@ impl About {
 
     /// The answer of a handler that failed.
     pub(super) fn failure(&self, error: &ToolError) -> Reply {
+        // A handler that went on without what it could not have, and fails for a reason that it wants to be seen.
+        let own = error.ask().is_none() && !error.is_missing_capability();
+        if own && let Ok(text) = error.exposed() {
+            return self.target.failed(text);
+        }
         // Whatever error type the failed `Context::require` has travelled through.
         if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
             // Should it have failed for another reason, that must not be lost.

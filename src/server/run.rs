@@ -185,7 +185,8 @@ impl Running {
         let name = match outcome {
             Some(Outcome::Reply(reply)) if reply.is_error() => "error",
             Some(Outcome::Reply(_)) => "ok",
-            Some(Outcome::InputRequired(_)) => "input_required",
+            Some(Outcome::InputRequired(questions)) if questions.state.is_ok() => "input_required",
+            Some(Outcome::InputRequired(_)) => "error",
             Some(Outcome::Cancelled) => "cancelled",
             Some(Outcome::Cut) => "cut",
             None => "abandoned",

@@ -143,6 +143,10 @@ impl Memory {
 }
 
 impl Store for Memory {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
         let now = self.now();
         let mut shard = self.shard(key);

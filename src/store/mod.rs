@@ -25,6 +25,11 @@ pub use memory::Memory;
 /// [`Memory`] is the default, and its source the model. A store for several processes implements the same operations; each
 /// of them is atomic. [`Mcp::store`](crate::Mcp::store) takes it.
 pub trait Store: Send + Sync + 'static {
+    /// Whether other processes may use it, too. Default: yes.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// Reads a value. With `touch`, a value that is there lives that long from now on.
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>>;
 
@@ -61,6 +66,10 @@ pub trait Store: Send + Sync + 'static {
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
+    fn is_shared(&self) -> bool {
+        (**self).is_shared()
+    }
+
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
         (**self).get(key, touch)
     }

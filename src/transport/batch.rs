@@ -66,7 +66,7 @@ pub(crate) async fn receive(
     principal: Option<Principal>,
     head: &Head<'_>,
     accepts: Accepts,
-    (body, text): (&Bytes, &str),
+    text: &str,
     share: Share<'_>,
     otherwise: Box<Rejection>,
 ) -> Result<Batched, Box<Rejection>> {
@@ -75,7 +75,8 @@ pub(crate) async fn receive(
     };
     let mut reader = Reader { shared, head, principal, wanted, session, share, ids: Vec::new(), requests: Vec::new() };
     for message in items(text)? {
-        reader.read(body.slice_ref(message.get().as_bytes()), message.get()).await?;
+        // A copy, so that a call keeps its own message only, and not all of the body, of which it has its part of the budget.
+        reader.read(Bytes::copy_from_slice(message.get().as_bytes())).await?;
     }
     match reader.requests {
         requests if requests.is_empty() => Ok(Batched::Accepted),
@@ -95,7 +96,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn read(&mut self, body: Bytes, text: &str) -> Result<(), Box<Rejection>> {
+    async fn read(&mut self, body: Bytes) -> Result<(), Box<Rejection>> {
+        let text = std::str::from_utf8(&body).map_err(|_| Rejection::not_utf8())?;
         let mut message = Message::default();
         match post::parse(self.shared, &mut message, text) {
             Err(malformed) => self.refuse(malformed.id.as_ref(), &malformed.error),

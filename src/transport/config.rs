@@ -248,6 +248,7 @@ impl Limits {
         ];
         match zero.iter().find(|(_, wrong)| *wrong) {
             Some(("body_budget", _)) => Err(BuildError::setting("limits: body_budget is less than body_bytes")),
+            Some(("ask_timeout", _)) => Err(BuildError::setting("limits: ask_timeout is less than a second")),
             Some(("log_budget", _)) => Err(BuildError::setting("limits: log_budget is less than log_bytes")),
             Some((name, _)) => Err(BuildError::setting(format!("limits: {name} is zero; nothing could be served"))),
             None => Ok(()),

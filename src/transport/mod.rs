@@ -182,7 +182,11 @@ where
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
                 Posted::Message(Received::Reply(response)) => Ok(Accepted::Reply(response)),
                 Posted::Message(Received::Call(call)) => Ok(Accepted::Call(call.start(shared, request).await?)),
-                Posted::Batch(batch) => Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await)),
+                Posted::Batch(batch) => {
+                    // Its calls have copies of what is theirs.
+                    drop(body);
+                    Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await))
+                }
             }
         }
         (Route::Endpoint, Method::GET) if sessions && streams => {

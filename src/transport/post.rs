@@ -67,7 +67,7 @@ pub(crate) async fn receive<'a>(
         Err(malformed) if batch::is_array(text) => {
             let otherwise = Rejection::malformed(malformed);
             // Boxed, since it is rare and every call's future would have room for it.
-            let batch = batch::receive(shared, principal, head, accepts, (body, text), share, otherwise);
+            let batch = batch::receive(shared, principal, head, accepts, text, share, otherwise);
             return Box::pin(batch).await.map(|batched| match batched {
                 Batched::Accepted => Posted::Message(Received::Reply(reply::accepted())),
                 Batched::Requests(batch) => Posted::Batch(batch),

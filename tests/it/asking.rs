@@ -38,7 +38,7 @@ pub fn everything() -> Value {
 /// Asks once, and tells what came of it.
 fn confirm() -> Tool {
     tool_fn("confirm", "Ask", |ctx: Context| async move {
-        Ok::<_, ToolError>(match ctx.elicit::<Confirm>("sure", "Deploy?").await? {
+        Ok::<_, ToolError>(match ctx.elicit::<Confirm>("deployment", "Deploy?").await? {
             Elicited::Accept(Confirm { sure, reason }) => format!("accepted: {sure}, {reason:?}"),
             Elicited::Decline => "declined".to_owned(),
             Elicited::Cancel => "cancelled".to_owned(),
@@ -97,7 +97,7 @@ async fn a_malformed_answer_is_named_in_every_revision() {
             let error = client.await.call_tool("confirm", ()).await.unwrap_err();
             assert_eq!(error.code(), Some(-32602), "{revision} {answer}: {error}");
             let message = error.message().unwrap_or_default();
-            assert!(message.contains("`sure`") && message.contains(fault), "{revision} {answer}: {message}");
+            assert!(message.contains("`deployment`") && message.contains(fault), "{revision} {answer}: {message}");
         }
     }
 }
@@ -315,5 +315,23 @@ async fn a_completion_cannot_ask() {
         let client = client_with(&mcp, revision, helpful).await;
         let values = client.complete_prompt("greet", "name", "").await.unwrap().values;
         assert_eq!(values, ["only tools, resources and prompts may ask"], "{revision}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_without_an_answer_fails_for_its_own_reasons() {
+    let mcp = server([tool_fn("goes_on", "", |ctx: Context| async move {
+        let _unanswered = ctx.elicit::<Confirm>("deployment", "Deploy?").await.ok();
+        Err::<(), _>(ToolError::expose("there is no such file"))
+    })]);
+    for revision in ASKING {
+        for capabilities in [json!({}), json!({"elicitation": {}})] {
+            let client = client_with(&mcp, revision, |client| {
+                client.capabilities(capabilities).on_request("elicitation/create", |_| json!("malformed"))
+            });
+            let outcome = client.await.call_tool("goes_on", ()).await.unwrap();
+            assert!(outcome.is_error(), "{revision}");
+            assert_eq!(outcome.text(), "there is no such file", "{revision}");
+        }
     }
 }

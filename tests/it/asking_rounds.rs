@@ -269,17 +269,14 @@ async fn what_does_not_fit_into_a_state_is_a_named_error() {
 
 #[tokio::test(start_paused = true)]
 async fn only_what_the_client_offers_is_asked() {
-    let mcp = server([tool_fn("either", "", |ctx: Context| async move {
-        let form = ctx.elicit::<Name>("form", "Who?");
-        if ctx.supports(mcp_mount::Capability::Elicitation) {
-            form.await?;
-        }
-        ctx.roots("roots").await.map(|_| "done")
+    let mcp = server([tool_fn("both", "", |ctx: Context| async move {
+        let (form, roots) = tokio::join!(ctx.elicit::<Name>("form", "Who?"), ctx.roots("roots"));
+        roots.map(|_| format!("{:?}", form.is_ok()))
     })]);
-    let mut params = json!({"name": "either"});
+    let mut params = json!({"name": "both"});
     params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({"roots": {}});
     let (keys, _) = asks(&modern("tools/call", params).to(&mcp).await);
-    assert_eq!(keys, ["roots"], "a question that was never awaited is not asked");
+    assert_eq!(keys, ["roots"], "what the client does not offer is not asked");
 }
 
 #[tokio::test(start_paused = true)]
@@ -346,4 +343,70 @@ async fn without_a_session_nothing_can_be_asked_before_2026() {
     let mcp = server([two_steps(&runs)]);
     let reply = legacy(call("two_steps", json!({}))).to(&mcp).await;
     assert!(reply.tool_error().contains("takes a session"), "{reply}");
+}
+
+/// As after a deployment in which the type has changed.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_can_no_longer_be_read_is_computed_anew_and_kept() {
+    const KEY: &str = "a secret that two versions of a server share";
+    async fn ask_twice(ctx: Context, value: String) -> Result<String, AskError> {
+        ctx.elicit::<Name>("first", format!("{value}?")).await?;
+        ctx.elicit::<Name>("second", format!("{value}!")).await?;
+        Ok(value)
+    }
+    let old = tool_fn("order", "", |ctx: Context| async move {
+        let number = ctx.once("number", || async { 4711 }).await?;
+        ask_twice(ctx, number.to_string()).await
+    });
+    let draws = Arc::new(AtomicUsize::new(0));
+    let counter = draws.clone();
+    let new = tool_fn("order", "", move |ctx: Context| {
+        let draws = counter.clone();
+        async move {
+            let number = ctx.once("number", || async { format!("n{}", draws.fetch_add(1, SeqCst)) }).await?;
+            ask_twice(ctx, number).await
+        }
+    });
+    let [before, after] = [old, new].map(|tool| server_with([tool], |mcp| mcp.request_state_keys([KEY])));
+    let more = |key: &str, state: &str| json!({"inputResponses": {key: accept("Ada")}, "requestState": state});
+    let (_, state) = asks(&round(&before, "order", json!({}), json!({})).await);
+    let (keys, state) = asks(&round(&after, "order", json!({}), more("first", &state)).await);
+    assert_eq!(keys, ["first"], "it is another question now");
+    let (keys, state) = asks(&round(&after, "order", json!({}), more("first", &state)).await);
+    assert_eq!(keys, ["second"]);
+    assert_eq!(round(&after, "order", json!({}), more("second", &state)).await.text(), "n0");
+    assert_eq!(draws.load(SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_bounded() {
+    let runs = Arc::default();
+    let mcp = server([two_steps(&runs)]);
+    let many: Map<_, _> = (0..300).map(|number| (number.to_string(), accept("Ada"))).collect();
+    let reply = round(&mcp, "two_steps", json!({}), json!({"inputResponses": many})).await;
+    assert_eq!((reply.code(), runs.load(SeqCst)), (-32602, 0), "{reply}");
+}
+
+/// A sibling that comes to its question in its second turn is asked in the same round.
+#[tokio::test(start_paused = true)]
+async fn a_round_waits_one_turn_for_siblings() {
+    let mcp = server([tool_fn("siblings", "", |ctx: Context| async move {
+        let late = async {
+            let mut yielded = false;
+            std::future::poll_fn(|cx| {
+                if std::mem::replace(&mut yielded, true) {
+                    return std::task::Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                std::task::Poll::Pending
+            })
+            .await;
+            ctx.elicit::<Name>("late", "Who?").await
+        };
+        let (roots, late) = tokio::join!(ctx.roots("roots"), late);
+        late.and(roots.map(|_| "done"))
+    })]);
+    let (mut keys, _) = asks(&round(&mcp, "siblings", json!({}), json!({})).await);
+    keys.sort_unstable();
+    assert_eq!(keys, ["late", "roots"]);
 }

@@ -10,13 +10,14 @@ use std::{
 
 use bytes::Bytes;
 use mcp_mount::{
-    Limits, Memory, Sessions, Store,
+    Limits, Mcp, Memory, Sessions, Store,
     stores::{Cap, Expect, Key, Reserved, StoreFuture, Stored},
 };
 use serde_json::json;
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
+    logs::Log,
     rig::{Probe, patient, rig_with, server_with, session},
     suite::log_stores::logs_in,
     support::{LATEST_SESSION, call, initialize, pass, secs, soon},
@@ -192,4 +193,19 @@ async fn a_call_that_begins_while_its_session_ends_is_not_left_running() {
     let reply = soon("an answer", calling).await.expect("no panic");
     assert!(begun.elapsed() <= secs(BEAT + 1), "within one beat: {:?}", begun.elapsed());
     assert!(reply.json().get("error").is_some(), "{reply}");
+}
+
+#[tokio::test]
+async fn a_store_that_others_use_is_worth_a_warning_without_keys_that_others_have() {
+    let warned = |configure: &dyn Fn(Mcp) -> Mcp| {
+        let log = Log::default();
+        let guard = log.listen();
+        configure(Mcp::new("demo", "1.0.0")).build().expect("a server");
+        drop(guard);
+        log.text().lines().any(|line| line.contains("WARN") && line.contains("request_state_keys"))
+    };
+    assert!(warned(&|mcp| mcp.store(Elsewhere::default())));
+    assert!(!warned(&|mcp| mcp.store(Elsewhere::default()).request_state_keys(["one that all of the replicas have"])));
+    assert!(!warned(&|mcp| mcp.store(Memory::new())));
+    assert!(!warned(&|mcp| mcp));
 }

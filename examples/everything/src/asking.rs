@@ -238,9 +238,11 @@ async fn test_input_required_result_capabilities(ctx: Context) -> Result<String,
 #[tool(read_only)]
 async fn visit(ctx: Context) -> Result<String, AskError> {
     let answer = ctx.elicit_url("page", "Please look at this page.", "https://example.com/welcome").await?;
-    ctx.elicitation_complete("page").await;
     Ok(match answer {
-        Elicited::Accept(()) => "The user went there.".to_owned(),
+        Elicited::Accept(()) => {
+            ctx.elicitation_complete("page").await;
+            "The user went there.".to_owned()
+        }
         Elicited::Decline => "The user did not want to.".to_owned(),
         Elicited::Cancel => "The user did not say.".to_owned(),
     })

@@ -14,6 +14,7 @@ use super::revision::Revision;
 pub(crate) mod elicitation;
 pub(crate) mod form;
 mod older;
+pub(crate) mod responses;
 pub(crate) mod roots;
 pub(crate) mod sampling;
 #[cfg(test)]

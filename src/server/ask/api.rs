@@ -98,8 +98,8 @@ impl Context {
         let action = read_elicit_result(answer.get()).map_err(|fault| self.malformed(key, fault))?;
         Ok(match action {
             Elicited::Accept(content) => {
-                let content = content.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-                form::read_content(&schema, &content).map_err(|fault| self.malformed(key, fault))?;
+                let mut content = content.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+                form::read_content(&schema, &mut content).map_err(|fault| self.malformed(key, fault))?;
                 Elicited::Accept(content)
             }
             Elicited::Decline => Elicited::Decline,
@@ -164,7 +164,8 @@ impl Context {
     /// one round.
     ///
     /// It is **not** "at most once": a client that sends its first request twice has it computed twice, and a round that
-    /// asks nothing more keeps nothing. What must not happen twice needs a key of its own in a database.
+    /// asks nothing more keeps nothing. What must not happen twice needs a key of its own in a database. A `Result` is a value
+    /// like any other: let `compute` succeed, or keep what it failed with.
     ///
     /// ```
     /// # async fn example(ctx: mcp_mount::Context) -> Result<(), mcp_mount::AskError> {
@@ -182,7 +183,7 @@ impl Context {
         R: Future<Output = T>,
     {
         // Values have keys of their own: a question may have the same.
-        self.take_key(key, &format!("once {key}"))?;
+        self.take_key(key, &format!("once\0{key}"))?;
         let Asking::Rounds(rounds) = &self.facts().asking else { return Ok(compute().await) };
         // One that cannot be read was left by another version of this server.
         if let Some(value) = rounds.kept(key).and_then(|json| serde_json::from_str(json.get()).ok()) {

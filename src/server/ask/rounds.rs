@@ -9,6 +9,8 @@ use super::state::{Binding, LONGEST, Payload, Seals, StateFault, TooLarge};
 use super::{Asks, State};
 use crate::protocol::error::RpcError;
 use crate::protocol::input::InputRequest;
+use crate::protocol::input::responses::InputResponses;
+use crate::protocol::params::without_position;
 
 /// What a request brought along.
 #[derive(Debug)]
@@ -47,12 +49,10 @@ impl Rounds {
         responses: Option<&str>,
         state: Option<&str>,
     ) -> Result<Self, RpcError> {
-        let responses: HashMap<Box<str>, Box<RawValue>> = match responses {
-            None => HashMap::new(),
+        let InputResponses(mut responses) = match responses {
+            None => InputResponses::default(),
             Some(json) => serde_json::from_str(json).map_err(|error| {
-                RpcError::invalid_params(format!(
-                    "params.inputResponses: expected an object of answers by key: {error}"
-                ))
+                RpcError::invalid_params(format!("params.inputResponses: {}", without_position(&error)))
             })?,
         };
         let payload = state.map(|state| open(seals, state, &binding)).transpose()?;
@@ -64,7 +64,6 @@ impl Rounds {
         let answers = answers.into_iter().map(|(key, question, json)| (key, Given { question: Some(question), json }));
         rounds.answers = answers.collect();
         rounds.kept = kept.into_iter().collect();
-        let mut responses = responses;
         // Others were not asked for: they are ignored («Error Handling»).
         for (key, question) in asked {
             if let Some(json) = responses.remove(&key) {
@@ -100,7 +99,10 @@ impl Rounds {
             question_of(key, given).map(|question| (key.clone(), question, given.json.clone()))
         });
         let mut all_kept: Vec<_> = std::mem::take(kept);
-        all_kept.extend(self.kept.iter().map(|(key, json)| (key.clone(), json.clone())));
+        // What could not be read was computed anew.
+        let earlier = self.kept.iter().filter(|(key, _)| !all_kept.iter().any(|(anew, _)| anew == *key));
+        let earlier: Vec<_> = earlier.map(|(key, json)| (key.clone(), json.clone())).collect();
+        all_kept.extend(earlier);
         let payload = Payload {
             answers: answers.collect(),
             kept: all_kept,

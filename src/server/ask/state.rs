@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -50,6 +51,8 @@ pub(crate) struct Binding {
 #[derive(Debug)]
 pub(crate) struct Seals {
     keys: Keys,
+    /// Of the server: others may share its keys.
+    name: String,
     lifetime: Duration,
     began: (SystemTime, Instant),
 }
@@ -71,8 +74,8 @@ pub(crate) enum StateFault {
 pub(crate) struct TooLarge;
 
 impl Seals {
-    pub(crate) fn new(keys: Keys, lifetime: Duration) -> Self {
-        Self { keys, lifetime, began: (SystemTime::now(), Instant::now()) }
+    pub(crate) fn new(keys: Keys, name: &str, lifetime: Duration) -> Self {
+        Self { keys, name: name.to_owned(), lifetime, began: (SystemTime::now(), Instant::now()) }
     }
 
     /// Seals what a round leaves.
@@ -87,14 +90,14 @@ impl Seals {
         if plain.len() > LONGEST / 4 * 3 - 64 {
             return Err(TooLarge);
         }
-        Ok(self.keys.seal(&plain, &binding.digest()))
+        Ok(self.keys.seal(&plain, &binding.digest(&self.name)))
     }
 
     pub(crate) fn open(&self, sealed: &str, binding: &Binding) -> Result<Payload, StateFault> {
         if sealed.len() > LONGEST {
             return Err(StateFault::Foreign);
         }
-        let plain = self.keys.open(sealed, &binding.digest()).ok_or(StateFault::Foreign)?;
+        let plain = self.keys.open(sealed, &binding.digest(&self.name)).ok_or(StateFault::Foreign)?;
         let payload: Payload = serde_json::from_slice(&plain).map_err(|_| StateFault::Foreign)?;
         let (expires, now) = (Duration::from_secs(payload.expires), self.now());
         // One from the future was sealed by a clock that has been set back since.
@@ -113,7 +116,7 @@ impl Seals {
 }
 
 impl Binding {
-    fn digest(&self) -> [u8; 32] {
+    fn digest(&self, server: &str) -> [u8; 32] {
         let mut digest = Sha256::new();
         // Each with its length, so that no two bindings are the same text.
         let mut add = |text: Option<&str>| {
@@ -121,6 +124,7 @@ impl Binding {
             digest.update(length.to_be_bytes());
             digest.update(text.unwrap_or_default());
         };
+        add(Some(server));
         add(self.principal.as_ref().map(Principal::id));
         add(Some(self.target.method()));
         add(Some(&self.target.name));
@@ -145,9 +149,22 @@ impl Binding {
 fn canonical_arguments(json: Option<&Bytes>) -> String {
     let Some(json) = json else { return "{}".into() };
     match serde_json::from_slice(json) {
-        Ok(value) => canonical(&value),
-        // The handler will not get to read it either.
-        Err(_) => String::from_utf8_lossy(json).into_owned(),
+        Ok(value) if is_exact(&value) => canonical(&value),
+        // As it was sent: what is beyond a `Value` could be told from its neighbour by the handler only.
+        _ => String::from_utf8_lossy(json).into_owned(),
+    }
+}
+
+/// Whether every number is what was written, as far as a handler could see.
+fn is_exact(value: &Value) -> bool {
+    const LARGEST: f64 = 9e15;
+    match value {
+        Value::Number(number) => {
+            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|number| number.abs() < LARGEST)
+        }
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }
 
@@ -181,7 +198,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_state_opens_for_what_it_was_made_for() {
-        let seals = Seals::new(Keys::random(), LIFETIME);
+        let seals = Seals::new(Keys::random(), "server", LIFETIME);
         let made_for = binding(Some("alice"), "deploy", r#"{"to":"production","now":true}"#);
         let sealed = seals.seal(payload(r#"{"action":"accept"}"#), &made_for).unwrap();
         let same = binding(Some("alice"), "deploy", r#"{"now": true, "to":"production"}"#);
@@ -200,13 +217,32 @@ mod tests {
         ] {
             assert_eq!(seals.open(&sealed, &other).unwrap_err(), StateFault::Foreign, "{other:?}");
         }
-        let other_server = Seals::new(Keys::random(), LIFETIME);
+        let other_server = Seals::new(Keys::random(), "server", LIFETIME);
         assert_eq!(other_server.open(&sealed, &made_for).unwrap_err(), StateFault::Foreign);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn servers_that_share_a_key_do_not_share_their_states() {
+        let seals =
+            |name| Seals::new(Keys::from_secrets(["a secret that is long enough for two"]).unwrap(), name, LIFETIME);
+        let made_for = binding(Some("alice"), "delete", "{}");
+        let sealed = seals("notes").seal(payload("1"), &made_for).unwrap();
+        assert_eq!(seals("admin").open(&sealed, &made_for).unwrap_err(), StateFault::Foreign);
+        assert!(seals("notes").open(&sealed, &made_for).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn numbers_that_only_the_handler_can_tell_apart_are_told_apart() {
+        let seals = Seals::new(Keys::random(), "server", LIFETIME);
+        let [one, next] = [r#"{"amount":18446744073709551617}"#, r#"{"amount":18446744073709551618}"#];
+        let sealed = seals.seal(payload("1"), &binding(None, "pay", one)).unwrap();
+        assert!(seals.open(&sealed, &binding(None, "pay", one)).is_ok());
+        assert_eq!(seals.open(&sealed, &binding(None, "pay", next)).unwrap_err(), StateFault::Foreign);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_state_expires() {
-        let seals = Seals::new(Keys::random(), LIFETIME);
+        let seals = Seals::new(Keys::random(), "server", LIFETIME);
         let made_for = binding(None, "deploy", "{}");
         let sealed = seals.seal(payload("1"), &made_for).unwrap();
         tokio::time::advance(LIFETIME - Duration::from_secs(5)).await;
@@ -220,16 +256,16 @@ mod tests {
         const KEY: &str = "a secret that is long enough for this";
         let ahead = Seals {
             began: (SystemTime::now() + Duration::from_secs(3600), Instant::now()),
-            ..Seals::new(Keys::from_secrets([KEY]).unwrap(), LIFETIME)
+            ..Seals::new(Keys::from_secrets([KEY]).unwrap(), "server", LIFETIME)
         };
         let sealed = ahead.seal(payload("1"), &binding(None, "deploy", "{}")).unwrap();
-        let seals = Seals::new(Keys::from_secrets([KEY]).unwrap(), LIFETIME);
+        let seals = Seals::new(Keys::from_secrets([KEY]).unwrap(), "server", LIFETIME);
         assert_eq!(seals.open(&sealed, &binding(None, "deploy", "{}")).unwrap_err(), StateFault::Expired);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_state_is_bounded() {
-        let seals = Seals::new(Keys::random(), LIFETIME);
+        let seals = Seals::new(Keys::random(), "server", LIFETIME);
         let made_for = binding(None, "deploy", "{}");
         let answer = |length| payload(&format!("\"{}\"", "x".repeat(length)));
         let fits = seals.seal(answer(48_000), &made_for).unwrap();

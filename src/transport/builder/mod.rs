@@ -149,7 +149,8 @@ impl Mcp {
     /// first seals, all of them open, so that a new one can be put before the old one. At least 32 bytes each, as
     /// `openssl rand -base64 32` prints them. Default: a random key, which ends with the process.
     ///
-    /// Replicas need the same list: a client's next request may reach another one.
+    /// Replicas need the same list: a client's next request may reach another one. A server with a [store](Self::store) that
+    /// is shared and without keys warns when it is built.
     ///
     /// ```
     /// # fn main() -> Result<(), mcp_mount::BuildError> {
@@ -210,22 +211,7 @@ impl Mcp {
     /// When a setting can never work, a name is taken, or a handler asks for a [`State`](crate::State) that was not given.
     /// The error names it.
     pub fn build(self) -> Result<McpService, BuildError> {
-        if self.revisions.is_empty() {
-            return Err(BuildError::setting("revisions: the list is empty; leave the call out to serve all"));
-        }
-        self.limits.check()?;
-        self.routes.check()?;
-        if self.sessions.enabled && self.sessions.is_unusable() {
-            let text = "sessions: max or initialize_within is zero, or idle is less than a second; `Sessions::disabled()` serves \
-                        without sessions";
-            return Err(BuildError::setting(text));
-        }
-        if self.sessions.retry_interval.is_zero() {
-            return Err(BuildError::setting(
-                "sessions: retry_interval is zero; clients would come back without a pause",
-            ));
-        }
-        self.check_legacy()?;
+        self.check()?;
         let (calls_in_flight, open_streams) = (self.limits.calls_in_flight, self.limits.open_streams);
         let (origins, cors) = (self.origins?, self.cors?);
         let public = Public::new(self.base_url.transpose()?, self.public_url.transpose()?);
@@ -244,8 +230,11 @@ impl Mcp {
             routes: self.routes,
         };
         let config = self.limits.into_config(settings);
-        let keys = self.request_state_keys.transpose()?.unwrap_or_else(Keys::random);
-        let seals = Arc::new(Seals::new(keys, config.ask_timeout));
+        let keys = match self.request_state_keys {
+            Some(keys) => keys?,
+            None => own_keys(self.store.as_deref()),
+        };
+        let seals = Arc::new(Seals::new(keys, &self.server.implementation.name, config.ask_timeout));
         let sessions = SessionRoom {
             settings: self.sessions,
             store: self.store.unwrap_or_else(|| Arc::new(Memory::new())),
@@ -269,6 +258,25 @@ impl Mcp {
         Ok(McpService { shared: Arc::new(shared), mounted: Mounted::ByHost })
     }
 
+    /// Whether the settings can work, each by itself.
+    fn check(&self) -> Result<(), BuildError> {
+        if self.revisions.is_empty() {
+            return Err(BuildError::setting("revisions: the list is empty; leave the call out to serve all"));
+        }
+        self.limits.check()?;
+        self.routes.check()?;
+        if self.sessions.enabled && self.sessions.is_unusable() {
+            let text = "sessions: max or initialize_within is zero, or idle is less than a second; `Sessions::disabled()` serves \
+                        without sessions";
+            return Err(BuildError::setting(text));
+        }
+        if self.sessions.retry_interval.is_zero() {
+            let text = "sessions: retry_interval is zero; clients would come back without a pause";
+            return Err(BuildError::setting(text));
+        }
+        self.check_legacy()
+    }
+
     /// HTTP+SSE is a stream and a session.
     fn check_legacy(&self) -> Result<(), BuildError> {
         let has_sessions = self.sessions.enabled && self.revisions.newest_session().is_some();
@@ -283,6 +291,17 @@ impl Mcp {
         };
         Err(BuildError::setting(text))
     }
+}
+
+/// A key that only this process has.
+fn own_keys(store: Option<&dyn Store>) -> Keys {
+    if store.is_some_and(Store::is_shared) {
+        tracing::warn!(
+            "the store may be shared by several processes, and the key of `requestState` is this one's own: what one of them \
+             asks of a 2026-07-28 client, another cannot go on with; give all of them the same `request_state_keys([..])`"
+        );
+    }
+    Keys::random()
 }
 
 impl std::fmt::Debug for Mcp {

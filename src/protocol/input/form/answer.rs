@@ -6,23 +6,37 @@ use super::check::{Kind, strings};
 
 /// Checks the content of an accepted form against a schema that [`check_form`](super::check_form) has passed
 /// (2025-11-25, client/elicitation, «Security Considerations»: servers should). Formats are not checked, and members
-/// that nobody asked for do no harm. A fault names the field, and says nothing of what was filled in.
-pub(crate) fn read_content(schema: &Value, content: &Value) -> Result<(), String> {
-    let content = content.as_object().ok_or("the answer has no `content`, which is an object")?;
+/// that nobody asked for do no harm. A fault names the field, and says nothing of what was filled in. Whole numbers that
+/// were written with a fraction, as `10.0`, become integers.
+pub(crate) fn read_content(schema: &Value, content: &mut Value) -> Result<(), String> {
+    let content = content.as_object_mut().ok_or("the answer has no `content`, which is an object")?;
     for name in schema.get("required").and_then(strings).into_iter().flatten() {
         if !content.contains_key(name) {
             return Err(format!("the field `{name}` is required, and missing"));
         }
     }
     for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        let (Some(field), Some(value)) = (field.as_object(), content.get(name)) else {
+        let (Some(field), Some(value)) = (field.as_object(), content.get_mut(name)) else {
             continue;
         };
         if let Some(fault) = value_fault(field, value) {
             return Err(format!("the field `{name}` {fault}"));
         }
+        if field.get("type").is_some_and(|kind| kind == "integer")
+            && let Some(whole) = whole(value)
+        {
+            *value = whole;
+        }
     }
     Ok(())
+}
+
+/// A whole number with a fraction of zeros, as the integer that it is: serde takes it for no integer.
+#[expect(clippy::cast_possible_truncation, reason = "whole, and well within 64 bits")]
+fn whole(value: &Value) -> Option<Value> {
+    const LARGEST: f64 = 9e15;
+    let number = value.as_f64().filter(|_| value.is_f64())?;
+    (number.abs() < LARGEST && number.fract() == 0.0).then(|| Value::from(number as i64))
 }
 
 /// Why a value is not what a field asks for, if it is not.

@@ -236,7 +236,7 @@ fn the_form_as_a_whole_is_checked() {
 fn an_answer_fits_its_form() {
     let schema = form_schema::<Everything>().unwrap();
     let good = json!({ "day": "someday", "page": "", "count": 10, "colour": "red", "colours": ["green"], "more": 1 });
-    assert_eq!(read_content(&schema, &good), Ok(()));
+    assert_eq!(read_content(&schema, &mut good.clone()), Ok(()));
     for (name, value, fault) in [
         ("day", Value::Null, "is not a string"),
         ("firstName", json!("ÄÄÄÄÄÄÄÄÄ"), ""),
@@ -262,19 +262,27 @@ fn an_answer_fits_its_form() {
         let mut content = good.clone();
         content[name] = value;
         let expected = if fault.is_empty() { Ok(()) } else { Err(format!("the field `{name}` {fault}")) };
-        assert_eq!(read_content(&schema, &content), expected, "{content}");
+        assert_eq!(read_content(&schema, &mut content), expected, "{content}");
     }
     let mut missing = good;
     missing.as_object_mut().unwrap().remove("colour");
-    assert_eq!(read_content(&schema, &missing), Err("the field `colour` is required, and missing".to_owned()));
-    assert!(read_content(&schema, &json!([])).is_err());
+    assert_eq!(read_content(&schema, &mut missing), Err("the field `colour` is required, and missing".to_owned()));
+    assert!(read_content(&schema, &mut json!([])).is_err());
+}
+
+#[test]
+fn whole_numbers_become_integers_where_such_are_asked_for() {
+    let schema = json!({ "type": "object", "properties": { "a": { "type": "integer" }, "b": { "type": "number" } } });
+    let mut content = json!({ "a": 10.0, "b": 10.0, "c": 10.0 });
+    assert_eq!(read_content(&schema, &mut content), Ok(()));
+    assert_eq!(content.to_string(), r#"{"a":10,"b":10.0,"c":10.0}"#);
 }
 
 #[test]
 fn large_integers_are_compared_exactly() {
     let schema = with(&json!({ "type": "integer", "maximum": 9_007_199_254_740_992_u64 }));
-    assert_eq!(read_content(&schema, &json!({ "a": 9_007_199_254_740_992_u64 })), Ok(()));
-    assert!(read_content(&schema, &json!({ "a": 9_007_199_254_740_993_u64 })).is_err());
+    assert_eq!(read_content(&schema, &mut json!({ "a": 9_007_199_254_740_992_u64 })), Ok(()));
+    assert!(read_content(&schema, &mut json!({ "a": 9_007_199_254_740_993_u64 })).is_err());
 }
 
 #[cfg(feature = "macros")]
@@ -298,16 +306,18 @@ fn what_is_derived_is_a_form() {
 
     // Whether the macro let through what forms do not have.
     let schema = form_schema::<Deploy>().unwrap();
-    let content = json!({ "to": "live", "also": ["stage"], "by": "hand" });
-    assert_eq!(read_content(&schema, &content), Ok(()));
+    let mut content = json!({ "to": "live", "also": ["stage"], "by": "hand" });
+    assert_eq!(read_content(&schema, &mut content), Ok(()));
     let read: Deploy = serde_json::from_value(content).unwrap();
     assert_eq!(read, Deploy { to: Target::Live, also: vec![Target::Stage], note: None, by: "hand".into() });
 
-    #[derive(Deserialize, JsonSchema, crate::Elicit)]
+    // The derive would not compile.
+    #[derive(Deserialize, JsonSchema)]
     #[expect(dead_code, reason = "described, not read")]
     struct Unfit {
         #[schemars(with = "Vec<u8>")]
         bytes: String,
     }
+    impl crate::Elicit for Unfit {}
     assert!(form_schema::<Unfit>().unwrap_err().to_string().starts_with("the field `bytes` of the form has other"));
 }
