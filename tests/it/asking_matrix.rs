@@ -1,18 +1,20 @@
-//! What not every question has, in every revision: others that come after it, and a choice of several.
+//! What not every question has, in every revision: others that come after it, a choice of several, a state of a server
+//! that shares its keys.
 
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use mcp_mount::{AskError, Context, Elicit, Elicited, Revision, Tool, tool_fn};
+use mcp_mount::{AskError, Context, Elicit, Elicited, Mcp, Revision, Tool, tool_fn};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    asking::{ASKING, Confirm, client_with},
+    asking::{ASKING, Confirm, client_with, everything},
     rig::server,
+    support::modern,
 };
 
 /// Asks twice, the second time with the first answer, and draws a number once.
@@ -108,5 +110,27 @@ async fn a_choice_of_several_is_asked_where_a_revision_has_it() {
              revision of this client"
         };
         assert_eq!(text, expected, "{revision}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_is_of_the_server_of_its_name_whoever_shares_the_keys() {
+    const KEY: &str = "a secret that all servers of a house share";
+    let named = |name: &str, version: &str| {
+        let roots = tool_fn("roots", "", |ctx: Context| async move { ctx.roots("roots").await.map(|_| "told") });
+        Mcp::new(name, version).tool(roots).request_state_keys([KEY]).build().unwrap()
+    };
+    let (billing, replica, payroll) = (named("billing", "1"), named("billing", "2"), named("payroll", "1"));
+    let mut params = json!({"name": "roots"});
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = everything();
+    let asked = modern("tools/call", params.clone()).to(&billing).await.result();
+    params["requestState"] = asked["requestState"].clone();
+    params["inputResponses"] = json!({"roots": {"roots": []}});
+    let refused = modern("tools/call", params.clone()).to(&payroll).await;
+    assert_eq!(refused.code(), -32602, "{refused}");
+    let message = refused.error()["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("params.requestState: "), "{message}");
+    for mcp in [&billing, &replica] {
+        assert_eq!(modern("tools/call", params.clone()).to(mcp).await.text(), "told", "in any version");
     }
 }

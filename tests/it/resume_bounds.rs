@@ -202,8 +202,8 @@ fn a_setting_that_can_never_work_is_named() {
         ("log_budget", |mcp| mcp.limits(Limits::new().log_budget(1_000))),
         ("log_ttl", |mcp| mcp.limits(Limits::new().log_ttl(Duration::ZERO))),
         // A state says when it ends in whole seconds.
-        ("ask_timeout", |mcp| mcp.limits(Limits::new().ask_timeout(Duration::ZERO))),
-        ("ask_timeout", |mcp| mcp.limits(Limits::new().ask_timeout(Duration::from_millis(999)))),
+        ("ask_timeout is less than a second", |mcp| mcp.limits(Limits::new().ask_timeout(Duration::ZERO))),
+        ("ask_timeout is less than a second", |mcp| mcp.limits(Limits::new().ask_timeout(Duration::from_millis(999)))),
         ("retry_interval", |mcp| mcp.sessions(Sessions::new().retry_interval(Duration::ZERO))),
     ];
     for (name, configure) in too_short {
