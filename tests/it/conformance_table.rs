@@ -124,17 +124,19 @@ fn is_run(scenario: &str, script: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a source has a test of this name: a function right below an attribute that makes it one.
+/// Whether a source has a test of this name that is run: a function right below an attribute that makes it one, and none
+/// that has it ignored.
 fn has_test(source: &str, name: &str) -> bool {
-    let mut is_test = false;
+    let (mut is_test, mut is_ignored) = (false, false);
     for line in source.lines().map(str::trim_start) {
         let function = line.split_once("fn ").map(|(_, rest)| rest.split_once('(').map_or(rest, |(name, _)| name));
         if line.starts_with("#[") {
             is_test |= ["#[test]", "#[tokio::test", "#[actix_web::test"].iter().any(|mark| line.starts_with(mark));
-        } else if is_test && function == Some(name) {
+            is_ignored |= line.starts_with("#[ignore") || (line.starts_with("#[cfg_attr(") && line.contains("ignore"));
+        } else if is_test && !is_ignored && function == Some(name) {
             return true;
         } else {
-            is_test = false;
+            (is_test, is_ignored) = (false, false);
         }
     }
     false
@@ -247,6 +249,8 @@ fn what_is_not_there_is_not_found() {
         "wire::no_such_test",
         // Functions that are no tests.
         "wire::echo",
+        // A test that is not run.
+        "processes::waiting_for_signals",
         "rig::server",
         "nowhere::methods",
         "wire",
@@ -262,4 +266,10 @@ fn what_is_not_there_is_not_found() {
     assert!(has_test("#[test]\n#[cfg(unix)]\nfn a() {}", "a"));
     assert!(!has_test("#[test]\nfn a() {}\nfn b() {}", "b"), "an attribute is for one function");
     assert!(!has_test("// #[test]\nfn a() {}", "a"));
+    for ignored in ["#[ignore]", "#[ignore = \"slow\"]", "#[cfg_attr(windows, ignore)]"] {
+        assert!(!has_test(&format!("#[test]\n{ignored}\nfn a() {{}}"), "a"), "{ignored}");
+        assert!(!has_test(&format!("{ignored}\n#[test]\nfn a() {{}}"), "a"), "{ignored}");
+        let other = format!("#[test]\n{ignored}\nfn a() {{}}\n#[test]\nfn b() {{}}");
+        assert!(has_test(&other, "b"), "{ignored}: of another function");
+    }
 }

@@ -16,6 +16,7 @@ use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::{
+    reply::Reply,
     rig::{Probe, Session, patient, rig, server, server_with, session},
     support::{Ask, call, call_with_progress, legacy, message, modern, modern_call, notification, pass, secs, soon},
 };
@@ -193,15 +194,15 @@ async fn hooks_that_fail_are_logged_by_name() {
 }
 
 /// In every text that comes from outside. Its parts are no words that a log would have by chance.
-const MARKER: &str = "zq7marker";
+pub const MARKER: &str = "zq7marker";
 
 #[derive(Deserialize, JsonSchema)]
-struct Secret {
+pub struct Secret {
     text: String,
 }
 
 /// Tells the client what it was told, in every way there is.
-fn gossip() -> Tool {
+pub fn gossip() -> Tool {
     tool_fn("gossip", "Repeat it", |ctx: Context, headers: Headers, Args(secret): Args<Secret>| async move {
         ctx.progress(1.0).message(secret.text.as_str()).await;
         ctx.error(&secret.text).await;
@@ -218,7 +219,7 @@ fn stuck() -> Tool {
 }
 
 /// With what a client, or a proxy before it, puts on a request.
-fn marked(ask: Ask) -> Ask {
+pub fn marked(ask: Ask) -> Ask {
     ask.header("authorization", format!("Bearer {MARKER}-bearer"))
         .header("cookie", format!("sid={MARKER}-cookie"))
         .also("cookie", format!("other={MARKER}-cookie"))
@@ -226,23 +227,16 @@ fn marked(ask: Ask) -> Ask {
         .header("user-agent", format!("{MARKER}-agent"))
 }
 
-/// Tool, arguments, and whatever else may be in `params`.
+/// Tool, arguments, and whatever else may be in `params`: with answers and the state that they belong to, with answers
+/// alone, and with neither. A state that is not this server's is refused in 2026-07-28, before any handler runs.
 fn marked_params() -> Vec<Value> {
     let meta = json!({
         "progressToken": format!("{MARKER}-token"),
         "io.modelcontextprotocol/logLevel": "debug",
         format!("example.com/{MARKER}"): MARKER,
     });
-    let params = |tool: &str, arguments: Value| {
-        json!({
-            "name": tool,
-            "arguments": arguments,
-            "_meta": meta,
-            "requestState": format!("{MARKER}-state"),
-            "inputResponses": {"ask": {"action": "accept", "content": {"secret": MARKER}}},
-        })
-    };
-    vec![
+    let params = |tool: &str, arguments: Value| json!({"name": tool, "arguments": arguments, "_meta": meta});
+    let plain = [
         params("gossip", json!({"text": MARKER})),
         params("gossip", json!({"text": format!("{MARKER} fail")})),
         params("gossip", json!({"text": [MARKER]})),
@@ -252,7 +246,41 @@ fn marked_params() -> Vec<Value> {
         params("failing", json!({"text": MARKER})),
         params("stuck", json!({"text": MARKER})),
         params(MARKER, json!({"text": MARKER})),
-    ]
+    ];
+    let answered = plain.clone().map(|mut params| {
+        params["inputResponses"] = json!({"ask": {"action": "accept", "content": {"secret": MARKER}}});
+        params
+    });
+    let with_state = answered.clone().map(|mut params| {
+        params["requestState"] = json!(format!("{MARKER}-state"));
+        params
+    });
+    plain.into_iter().chain(answered).chain(with_state).collect()
+}
+
+/// Every call does what it is marked for: else nothing of it could be logged.
+fn has_run(params: &Value, reply: &Reply) {
+    let text = params["arguments"]["text"].as_str();
+    match (params["name"].as_str(), text) {
+        (Some("gossip"), Some(MARKER)) => assert!(reply.text().starts_with(MARKER), "{reply}"),
+        (Some("gossip"), Some(text)) => assert!(reply.tool_error().starts_with(text), "{reply}"),
+        (Some("stuck"), _) => assert!(reply.tool_error().contains("timeout"), "{reply}"),
+        _ => {}
+    }
+}
+
+/// Neither the marker nor any of these ids is in the log, nor the numbers that they stand for.
+pub fn nothing_of(log: &Log, ids: &[String]) {
+    let text = log.text();
+    let lines = |what: &str| text.lines().filter(|line| line.contains(what)).collect::<Vec<_>>();
+    assert_eq!(lines(MARKER), [""; 0]);
+    for id in ids {
+        assert_eq!(lines(id), [""; 0], "an id");
+        let Ok(number) = u128::from_str_radix(id, 16) else { continue };
+        for form in [&id[..16], &number.to_string(), &format!("{number:x}")] {
+            assert_eq!(lines(form), [""; 0], "an id, in another form");
+        }
+    }
 }
 
 /// Everything a client may send that has the marker in it, in both eras; and what the sessions' ids were.
@@ -262,8 +290,13 @@ async fn send_everything(mcp: &McpService) -> Vec<String> {
     let foreign = |ask: Ask, id: &str| marked(ask.header("mcp-session-id", id));
     for params in marked_params() {
         let in_session = session.post(message(format!("{MARKER}-id"), "tools/call", params.clone()));
-        for ask in [in_session, modern("tools/call", params.clone()), legacy(message(1, "tools/call", params))] {
-            soon("a reply", marked(ask).to(mcp)).await;
+        let without_session = legacy(message(1, "tools/call", params.clone()));
+        for ask in [in_session, without_session] {
+            has_run(&params, &soon("a reply", marked(ask).to(mcp)).await);
+        }
+        let reply = soon("a reply", marked(modern("tools/call", params.clone())).to(mcp)).await;
+        if params.get("requestState").is_none() {
+            has_run(&params, &reply);
         }
     }
     for id in [ended.id.clone(), MARKER.to_owned(), format!("{MARKER}{}", "0".repeat(23)), session.id.to_uppercase()] {
@@ -296,15 +329,8 @@ async fn nothing_from_outside_reaches_a_log() {
     drop(guard);
     let text = log.text();
     assert!(text.contains("tools/call{") && text.contains("the tool fell over"), "something is logged:\n{text}");
-    let lines = |what: &str| text.lines().filter(|line| line.contains(what)).collect::<Vec<_>>();
-    assert_eq!(lines(MARKER), [""; 0]);
-    for id in ids {
-        let number = u128::from_str_radix(&id, 16).expect("an id is a number");
-        let half = &id[..16];
-        for form in [id.as_str(), half, &number.to_string(), &format!("{number:x}")] {
-            assert_eq!(lines(form), [""; 0], "an id of a session");
-        }
-    }
+    assert!(ids.iter().all(|id| u128::from_str_radix(id, 16).is_ok()), "an id is a number");
+    nothing_of(&log, &ids);
 }
 
 /// A call as it is seen by extractors, written with `{:?}`.

@@ -196,16 +196,20 @@ async fn without_its_store_a_stream_is_as_good_as_it_can_be() {
 fn a_setting_that_can_never_work_is_named() {
     type Wrong = (&'static str, fn(Mcp) -> Mcp);
     let builds = |configure: fn(Mcp) -> Mcp| configure(Mcp::new("demo", "1.0.0")).build().map(drop);
-    let zero: [Wrong; 5] = [
+    let too_short: [Wrong; 7] = [
         ("log_events", |mcp| mcp.limits(Limits::new().log_events(0))),
         ("log_bytes", |mcp| mcp.limits(Limits::new().log_bytes(0))),
         ("log_budget", |mcp| mcp.limits(Limits::new().log_budget(1_000))),
         ("log_ttl", |mcp| mcp.limits(Limits::new().log_ttl(Duration::ZERO))),
+        // A state says when it ends in whole seconds.
+        ("ask_timeout is less than a second", |mcp| mcp.limits(Limits::new().ask_timeout(Duration::ZERO))),
+        ("ask_timeout is less than a second", |mcp| mcp.limits(Limits::new().ask_timeout(Duration::from_millis(999)))),
         ("retry_interval", |mcp| mcp.sessions(Sessions::new().retry_interval(Duration::ZERO))),
     ];
-    for (name, configure) in zero {
+    for (name, configure) in too_short {
         let error = builds(configure).expect_err(name).to_string();
         assert!(error.contains(name), "{error}");
     }
     assert!(builds(|mcp| mcp.limits(Limits::new().log_ttl(Duration::MAX))).is_ok());
+    assert!(builds(|mcp| mcp.limits(Limits::new().ask_timeout(Duration::from_secs(1)))).is_ok());
 }

@@ -1,6 +1,6 @@
 //! Handlers that end their connection, and not their call (2025-11-25, basic/transports, «Sending Messages to the Server»).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use mcp_mount::{
     Context, OnDisconnect, Revision, Sessions,
@@ -8,13 +8,16 @@ use mcp_mount::{
     tool_fn,
 };
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     connection::{Client as Connection, promptly},
     home,
     rig::{Session, server_with, session},
-    suite::resuming::{Gate, begins_after, events, rest, short},
+    suite::{
+        logs::Log,
+        resuming::{Gate, begins_after, events, rest, short},
+    },
     support::{call, legacy, modern_call, pass, secs},
 };
 
@@ -98,16 +101,31 @@ async fn elsewhere_it_does_nothing() {
         ("no session", legacy(call("talk", talk.clone())), &mcp),
         ("2026-07-28", modern_call("talk", talk), &mcp),
     ];
+    let log = Log::default();
+    let guard = log.listen();
+    let mut lines = 0;
+    let mut is_told = |name: &str, more: usize| {
+        lines += more;
+        let text = log.text();
+        let told = text.lines().filter(|line| line.contains("DEBUG") && line.contains("the stream is not closed"));
+        let told: Vec<_> = told.collect();
+        assert_eq!(told.len(), lines, "{name}: {told:#?}");
+        assert!(told.iter().all(|line| line.contains("name=\"talk\"")), "whose it is: {told:#?}");
+    };
     for (name, ask, mcp) in asks {
         let reply = ask.to(mcp).await;
+        is_told(name, 1);
         assert_eq!(reply.text(), "done", "{name}: {reply}");
         assert!(!String::from_utf8_lossy(&reply.body).contains("retry:"), "{name}: {reply}");
     }
     let session = session(&mcp).await;
     let reply = session.talk("ycym").header("accept", "application/json").to(&mcp).await;
     assert_eq!((reply.is_sse(), reply.text().as_str()), (false, "done"), "who takes no stream: {reply}");
+    is_told("who takes no stream", 1);
     let reply = session.talk("c").to(&mcp).await;
     assert_eq!((reply.is_sse(), reply.text().as_str()), (false, "done"), "there was nothing to end: {reply}");
+    is_told("who could have come back", 0);
+    drop(guard);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,17 +149,21 @@ async fn the_client_of_the_tests_comes_back_by_itself() {
 /// On the real clock: threads do not wait for a paused one.
 #[tokio::test]
 async fn handlers_on_threads_may_do_it() {
-    let tool = tool_fn("thread", "End the connection, and go on", |ctx: Context| {
+    let ended = Arc::new(Semaphore::new(0));
+    let until = Arc::clone(&ended);
+    let tool = tool_fn("thread", "End the connection, and go on", move |ctx: Context| {
         futures::executor::block_on(async {
             ctx.close_stream().await;
             ctx.info("after").await;
+            until.acquire().await.expect("never closed").forget();
         });
-        std::thread::sleep(Duration::from_millis(50));
         "done"
     });
     let mcp = server_with([tool.blocking(true)], |mcp| mcp);
     let session = session(&mcp).await;
-    let heard = events(&mut session.post(call("thread", json!({}))).open(&mcp).await).await;
+    let mut stream = session.post(call("thread", json!({}))).open(&mcp).await;
+    let heard = promptly("the end of the connection", events(&mut stream)).await;
+    ended.add_permits(1);
     let last = heard.iter().rev().find_map(|event| event.id.clone()).unwrap();
     let mut said: Vec<_> =
         heard.iter().filter(|event| !event.data.is_empty()).map(|event| short(&event.json())).collect();

@@ -128,6 +128,19 @@ async fn serving_stdio() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         "slow"
     });
+    let watched = lifespan.clone();
+    tokio::spawn(async move {
+        let until = async |ready| {
+            while watched.is_ready() != ready {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        until(true).await;
+        until(false).await;
+        if !watched.is_draining() {
+            eprintln!("lame duck");
+        }
+    });
     let mcp = Mcp::new("rig", "1")
         .lifespan(&lifespan)
         .tool(slow)
@@ -200,13 +213,17 @@ fn a_signal_ends_a_process_whose_input_is_open() {
         answered.clear();
         assert!(output.read_line(&mut answered).expect("text") > 0, "no answer");
     }
-    // The second one ends the lame duck.
-    for _ in 0..2 {
-        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    let mut lines = StdReader::new(child.stderr.take().expect("piped")).lines().map(|line| line.expect("text"));
+    let id = child.id();
+    let terminate = || {
+        let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().expect("kill runs");
         assert!(sent.success());
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    let said = said(child);
-    assert!(said.ends_with("goodbye\nfinished 0 cut 0\n"), "{said}");
+    };
+    terminate();
+    lines.by_ref().find(|line| line == "lame duck").expect("the process says it");
+    // The second one ends the lame duck. Sent before the first has come, it would be the same one.
+    terminate();
+    assert_eq!(lines.collect::<Vec<_>>(), ["goodbye", "finished 0 cut 0"]);
+    assert!(child.wait().expect("a child").success());
     drop(input);
 }
