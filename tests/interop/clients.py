@@ -1,9 +1,10 @@
 """Runs every client against the `everything` server: `clients.py SERVER FOLDER [--write]`.
 
 FOLDER is where `scripts/test` has installed the clients. Each client is given two servers of its own, the second with
-short pages, and a way to the first on which connections are cut (see `cutter.py`); others it launches itself. It does with them
-whatever it can (see `exercise.py`), and tells of each feature in a line of JSON. What came of it are the tables in
-`docs/clients.md`, which `--write` writes; without it, the file must be what would be written.
+short pages, and a way to the first on which connections are cut (see `cutter.py`); others it launches itself. It does
+with them whatever it can (see `exercise.py`), and tells of each feature in a line of JSON. What came of it are the
+tables in `docs/clients.md`, which `--write` writes; without it, the file must be what would be written. The servers
+inherit `HOST`, the framework that they are mounted in.
 Only the standard library is used.
 """
 
@@ -162,9 +163,10 @@ def was_cut(lines, cutter):
 
 OVER_HTTP = [(SESSION, HTTP), (STATELESS, HTTP)]
 OVER_ALL = [(SESSION, HTTP), (SESSION, HTTP_SSE), (SESSION, STDIO)]
+OVER_OLDEST = [(SESSION, HTTP), (SESSION, HTTP_SSE), ("2024-11-05", HTTP_SSE), (SESSION, STDIO)]
 OVER_TWO = [(SESSION, HTTP), (SESSION, STDIO), (STATELESS, HTTP), (STATELESS, STDIO)]
 CLIENTS = [
-    Client("python_v1", [*OVER_ALL, ("2024-11-05", HTTP_SSE)], "{folder}/python_v1/bin/python", "{here}/python_v1/everything.py"),
+    Client("python_v1", OVER_OLDEST, "{folder}/python_v1/bin/python", "{here}/python_v1/everything.py"),
     Client("python_v2", OVER_TWO, "{folder}/python_v2/bin/python", "{here}/python_v2/everything.py"),
     Client("python_fastmcp", OVER_HTTP, "{folder}/python_fastmcp/bin/python", "{here}/python_fastmcp/everything.py"),
     # Node.js looks for packages beside the script, so `scripts/test` has copied these.
