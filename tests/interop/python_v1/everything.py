@@ -1,6 +1,7 @@
-"""The client of the Python SDK 1.x (package `mcp` 1.*) against `everything`: `everything.py URL PAGED_URL CUT_URL SERVER`.
+"""The client of the Python SDK 1.x (package `mcp` 1.*) against `everything`.
 
-SDK 1.x knows the session era only.
+`everything.py URL PAGED_URL CUT_URL SERVER`. SDK 1.x knows the session era only, and over HTTP+SSE it is also made to
+speak the oldest revision.
 """
 
 import contextlib

@@ -129,8 +129,8 @@ const features = {
         await until(() => seen.length > 0, 'progress');
         assert.equal(ended, false);
         assert.equal(textOf(await call), 'counted to 5');
-        // The SDKs hand out notifications a moment after they have read them, and by then have forgotten who wanted them
-        // if the answer was in the same piece. Over HTTP they read one event at a time.
+        // The SDKs hand out notifications a moment after they have read them, and by then have forgotten who wanted
+        // them if the answer was in the same piece. Over HTTP they read one event at a time.
         const expected = [1, 2, 3, 4, 5].map(number => [number, 5, `${number} of 5`]);
         assert.ok(seen.length === 5 || (side.over !== HTTP && seen.length === 4), `${seen}`);
         assert.deepEqual(seen, expected.slice(0, seen.length));
