@@ -5,7 +5,7 @@ import asyncio
 import json
 
 import common
-from over import HTTP
+from over import HTTP, HTTP_SSE
 from side import STATELESS, equal, refused, true, until
 
 ELICIT, SAMPLE, ROOTS = "elicitation/create", "sampling/createMessage", "roots/list"
@@ -42,6 +42,11 @@ def accept(**content):
     return {"action": "accept", "content": content}
 
 
+def blocks(message):
+    content = message["content"]
+    return content if isinstance(content, list) else [content]
+
+
 def say(text):
     return {"role": "assistant", "content": {"type": "text", "text": text}, "model": "none", "stopReason": "endTurn"}
 
@@ -55,12 +60,27 @@ def callbacks(answers, types):
         return types.ElicitResult(**await answers.answer(ELICIT, common.wire(params)))
 
     async def sample(_context, params):
-        return types.CreateMessageResult(**await answers.answer(SAMPLE, common.wire(params)))
+        return sampled(await answers.answer(SAMPLE, common.wire(params)), types)
 
     async def roots(_context):
         return types.ListRootsResult(**await answers.answer(ROOTS, {}))
 
-    return {"elicitation_callback": elicit, "sampling_callback": sample, "list_roots_callback": roots}
+    return {
+        "elicitation_callback": elicit,
+        "sampling_callback": sample,
+        "sampling_capabilities": with_tools(types),
+        "list_roots_callback": roots,
+    }
+
+
+def with_tools(types):
+    return types.SamplingCapability(tools=types.SamplingToolsCapability())
+
+
+def sampled(answer, types):
+    """The SDKs have a type of their own for an answer of several blocks, as one that asks for tools."""
+    several = isinstance(answer["content"], list)
+    return (types.CreateMessageResultWithTools if several else types.CreateMessageResult)(**answer)
 
 
 class Asking:
@@ -68,11 +88,15 @@ class Asking:
 
     async def _asked(self, asking, giving, questions, rounds=1, rpc="tools/call"):
         """What came of `asking`; it must have asked `questions`, by method, in so many rounds."""
-        before = len(self.side.recorder.posts(rpc))
+        recorder = self.side.recorder
+        before = len(recorder.posts(rpc))
+        # Over HTTP+SSE everything the server says comes on the one stream of the conversation.
+        conversation = recorder.of("GET")[0] if self.side.over == HTTP_SSE else None
+        told = len(common.requests(conversation)) if conversation else 0
         self.side.answers.give(giving)
         result = await asking
         equal(sorted(method for method, _ in self.side.answers.asked), sorted(questions), "what was asked")
-        posts = self.side.recorder.posts(rpc)[before:]
+        posts = recorder.posts(rpc)[before:]
         if self.side.era == STATELESS:
             # Each round is a request of its own, which brings the answers of the one before.
             equal(len(posts), rounds + 1, "the requests")
@@ -80,14 +104,14 @@ class Asking:
             given = [each.message["params"]["inputResponses"] for each in posts[1:]]
             equal(sum(len(each) for each in given), len(questions), "the answers")
             return result
-        # The questions came while the one request ran.
+        # The questions came while the one request ran: on its own stream, or on that of the conversation, and once.
         [post] = posts
-        if self.side.over != HTTP:
-            return result
-        # On its own stream.
-        stream = b"".join(chunk for _, chunk in post.chunks).decode()
-        seen = [message["method"] for message in common.messages(stream) if "method" in message and "id" in message]
-        equal(sorted(seen), sorted(questions), "the requests on the call's stream")
+        if conversation:
+            equal(len(recorder.of("GET")), 1, "the conversation's streams")
+            equal(post.chunks, [], "what came with the 202")
+            equal(sorted(common.requests(conversation)[told:]), sorted(questions), "the requests on the stream")
+        elif self.side.over == HTTP:
+            equal(sorted(common.requests(post)), sorted(questions), "the requests on the call's stream")
         return result
 
     async def _told(self, tool, arguments, giving, questions, rounds=1):
@@ -153,6 +177,25 @@ class Asking:
         equal(params["maxTokens"], 100)
         [message] = params["messages"]
         equal((message["role"], message["content"]["text"]), ("user", "What is 6 times 7?"))
+
+    async def sample_tools(self):
+        weather = {"type": "tool_use", "id": "1", "name": "weather", "input": {"city": "Oslo"}}
+
+        def model(params):
+            results = [block for block in blocks(params["messages"][-1]) if block["type"] == "tool_result"]
+            if not results:
+                return {**say(""), "content": [weather], "stopReason": "toolUse"}
+            [result] = results
+            return say(f"{result['content'][0]['text']} So it will.")
+
+        asks = [SAMPLE, SAMPLE]
+        told = await self._told("forecast", {"city": "Oslo"}, {SAMPLE: model}, asks, rounds=2)
+        equal(told, "It rains in Oslo. So it will.")
+        [(_, first), (_, second)] = self.side.answers.asked
+        equal([tool["name"] for each in (first, second) for tool in each["tools"]], ["weather"] * 2, "the tools")
+        equal([message["role"] for message in second["messages"]], ["user", "assistant", "user"], "who speaks")
+        [[used], [result]] = [blocks(message) for message in second["messages"][1:]]
+        equal((used["type"], used["input"], result["toolUseId"]), ("tool_use", {"city": "Oslo"}, "1"))
 
     async def roots(self):
         giving = {ROOTS: {"roots": [WORKSPACE, {"uri": "file:///tmp"}]}}

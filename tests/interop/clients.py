@@ -1,9 +1,10 @@
 """Runs every client against the `everything` server: `clients.py SERVER FOLDER [--write]`.
 
 FOLDER is where `scripts/test` has installed the clients. Each client is given two servers of its own, the second with
-short pages, and a way to the first on which connections are cut (see `cutter.py`); others it launches itself. It does with them
-whatever it can (see `exercise.py`), and tells of each feature in a line of JSON. What came of it are the tables in
-`docs/clients.md`, which `--write` writes; without it, the file must be what would be written.
+short pages, and a way to the first on which connections are cut (see `cutter.py`); others it launches itself. It does
+with them whatever it can (see `exercise.py`), and tells of each feature in a line of JSON. What came of it are the
+tables in `docs/clients.md`, which `--write` writes; without it, the file must be what would be written. The servers
+inherit `HOST`, the framework that they are mounted in.
 Only the standard library is used.
 """
 
@@ -15,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from cutter import Cutter
+from cutter import CALL, QUESTION, STREAM, Cutter
 from over import HTTP, HTTP_SSE, STDIO, way
 from server import Failure, Server
 from side import SESSION, STATELESS
@@ -57,6 +58,7 @@ FEATURES = {
     "forms": "forms with defaults, and every kind of choice",
     "elicit_url": "elicitation: a URL",
     "sample": "sampling",
+    "sample_tools": "sampling with tools",
     "roots": "roots",
     "joined": "user, model and roots asked at once",
     "rounds": "one question after another",
@@ -64,6 +66,8 @@ FEATURES = {
     "withdrawn": "a question withdrawn, as its call is cancelled",
     "unasked": "nothing asked that is not offered",
     "resume": "a call whose connection is cut: progress and answer, once each",
+    "again": "a call whose connection is cut, and that is called again",
+    "asked": "a question whose connection is cut: asked once, and answered",
     "polling": "a call whose connection the server ends",
     "away": "changes while the stream was cut",
     "by_token": "a call resumed by a new connection",
@@ -74,7 +78,8 @@ HEAD = """\
 # Clients
 
 Each column is a client in one of the two eras of MCP: `session` is 2025-11-25, `stateless` is 2026-07-28. "yes" means
-that the client did it with the server in `examples/everything`, on axum and on actix-web, when `scripts/test` ran last.
+that the client did it with the server in `examples/everything`, on axum and on actix-web alike, when `scripts/test` ran
+last: it runs all of them on both, and fails where the tables of the two differ.
 What a client has no way to do is "-", with the reason below. `scripts/test --write` writes this file; without
 `--write`, `scripts/test` fails if it is not up to date.
 
@@ -83,7 +88,8 @@ What a client has no way to do is "-", with the reason below. `scripts/test --wr
 OTHERS = """
 ## Over HTTP+SSE and stdio
 
-HTTP+SSE is the transport of 2024-11-05; see `Mcp::legacy_sse`. Over stdio the client launches the server; see
+HTTP+SSE is the transport of 2024-11-05; see `Mcp::legacy_sse`. The SDKs agree on 2025-11-25 over it, and one of them is
+also made to speak the revision that it comes from. Over stdio the client launches the server; see
 `McpService::serve_stdio`.
 """
 TAIL = """
@@ -149,17 +155,18 @@ class Client:
 
 def was_cut(lines, cutter):
     """A connection that was not cut proves nothing."""
-    for feature, cut in [("resume", cutter.calls_cut), ("away", cutter.streams_cut)]:
-        done = sum(line["feature"] == feature and line["ok"] is True for line in lines)
-        if cut != done:
-            raise Failure(f"{feature}: {done} times done, and {cut} connections cut")
+    for kind, features, each in [(CALL, ("resume", "again"), 1), (QUESTION, ("asked",), 2), (STREAM, ("away",), 1)]:
+        done = sum(line["feature"] in features and line["ok"] is True for line in lines)
+        if cutter.cuts[kind] != each * done:
+            raise Failure(f"{features}: {done} times done, and {cutter.cuts[kind]} connections cut")
 
 
 OVER_HTTP = [(SESSION, HTTP), (STATELESS, HTTP)]
 OVER_ALL = [(SESSION, HTTP), (SESSION, HTTP_SSE), (SESSION, STDIO)]
+OVER_OLDEST = [(SESSION, HTTP), (SESSION, HTTP_SSE), ("2024-11-05", HTTP_SSE), (SESSION, STDIO)]
 OVER_TWO = [(SESSION, HTTP), (SESSION, STDIO), (STATELESS, HTTP), (STATELESS, STDIO)]
 CLIENTS = [
-    Client("python_v1", OVER_ALL, "{folder}/python_v1/bin/python", "{here}/python_v1/everything.py"),
+    Client("python_v1", OVER_OLDEST, "{folder}/python_v1/bin/python", "{here}/python_v1/everything.py"),
     Client("python_v2", OVER_TWO, "{folder}/python_v2/bin/python", "{here}/python_v2/everything.py"),
     Client("python_fastmcp", OVER_HTTP, "{folder}/python_fastmcp/bin/python", "{here}/python_fastmcp/everything.py"),
     # Node.js looks for packages beside the script, so `scripts/test` has copied these.

@@ -52,8 +52,9 @@ def causes(error):
 class Exchange:
     """One HTTP request and what came back."""
 
-    def __init__(self, method, headers, body):
+    def __init__(self, method, url, headers, body):
         self.method = method
+        self.url = url
         self.headers = headers
         try:
             self.message = json.loads(body) if body else {}
@@ -97,7 +98,7 @@ class Recorder:
 
         class Transport(httpx.AsyncHTTPTransport):
             async def handle_async_request(self, request):
-                exchange = Exchange(request.method, dict(request.headers), await request.aread())
+                exchange = Exchange(request.method, str(request.url), dict(request.headers), await request.aread())
                 recorder.exchanges.append(exchange)
                 response = await super().handle_async_request(request)
                 exchange.status = response.status_code
@@ -230,11 +231,18 @@ async def watched_import(checks, recorder, call):
 
 
 def messages(stream):
-    """The JSON-RPC messages of an event stream."""
+    """The JSON-RPC messages of an event stream. The first event over HTTP+SSE is none, but a path."""
     for line in stream.splitlines():
         data = line.removeprefix("data:").strip()
-        if line.startswith("data:") and data:
+        if line.startswith("data:") and data.startswith(("{", "[")):
             yield json.loads(data)
+
+
+def requests(exchange):
+    """The methods of the server's requests on the stream of this exchange so far."""
+    # Behind the last end of a line there is what has not come yet.
+    lines, _, _ = b"".join(chunk for _, chunk in exchange.chunks).rpartition(b"\n")
+    return [message["method"] for message in messages(lines.decode()) if "method" in message and "id" in message]
 
 
 def check_session_headers(checks, recorder, version):

@@ -1,26 +1,50 @@
 """A TCP proxy between a client and a server that cuts connections, as a network does: `Cutter(url)`.
 
-It looks at nothing but bytes. Once after each call of the tool `count` it ends the connection on which `3 of ..` is
-told, in the middle of that event. When a client says `cut the stream` it ends the connection of every GET. It counts
-what it cut, so that nobody passes whose connections were left alone. Only the standard library is used.
+It looks at nothing but bytes. Once after a client has said `cut the count` it ends the connection on which `3 of ..`
+is told, in the middle of that event. Once after one has said `cut in the question` or `cut after the question` it ends
+the connection on which a question says the same, in the middle of that event or behind it. When one says `cut the
+stream` it ends the connection of every GET. `cuts` counts them, so that nobody passes whose connections were left
+alone. Only the standard library is used.
 """
 
 import asyncio
+import collections
 import re
 import threading
 from urllib.parse import urlsplit
 
-COUNTS = re.compile(rb'"name":\s*"count"')
-CUT_HERE = re.compile(rb"3 of \d+")
+CALL, QUESTION, STREAM = "call", "question", "stream"
+ARMS = re.compile(rb"cut the count|cut (in|after) the question")
+CUT_HERE = re.compile(rb"3 of \d+|cut (?P<when>in|after) the question")
+EVENT_END = re.compile(rb"\n\n")
 CUT_STREAMS = re.compile(rb"cut the stream")
+# The longest of what is searched for.
+LONGEST = 64
 READ = 65536
+
+
+class Search:
+    """Finds a pattern in what is read in pieces, also where it is split between two of them."""
+
+    def __init__(self, pattern):
+        self.pattern = pattern
+        self.before = b""
+
+    def find(self, piece):
+        """The first match that ends in this piece, and where in the piece it begins: at 0 if it began before."""
+        known = len(self.before)
+        text = self.before + piece
+        self.before = text[-LONGEST:]
+        for match in self.pattern.finditer(text):
+            if match.end() > known:
+                return match, max(0, match.start() - known)
+        return None, None
 
 
 class Cutter:
     def __init__(self, url):
         self.server = urlsplit(url)
-        self.calls_cut = 0
-        self.streams_cut = 0
+        self.cuts = collections.Counter()
         self.armed = False
         self.streams = set()
         self.loop = asyncio.new_event_loop()
@@ -60,15 +84,16 @@ class Cutter:
                 end.close()
 
     async def _requests(self, reader, writer, ends):
+        arms, cut_streams = Search(ARMS), Search(CUT_STREAMS)
         while data := await reader.read(READ):
             if data.startswith(b"GET "):
                 self.streams.add(ends)
             elif data.startswith(b"POST "):
                 self.streams.discard(ends)
-            self.armed |= bool(COUNTS.search(data))
-            if CUT_STREAMS.search(data):
+            self.armed |= bool(arms.find(data)[0])
+            if cut_streams.find(data)[0]:
                 for client, server in self.streams - {ends}:
-                    self.streams_cut += 1
+                    self.cuts[STREAM] += 1
                     client.close()
                     server.close()
                 self.streams -= self.streams - {ends}
@@ -76,11 +101,19 @@ class Cutter:
             await writer.drain()
 
     async def _replies(self, reader, writer):
+        cut_here, event_end = Search(CUT_HERE), None
         while data := await reader.read(READ):
-            here = CUT_HERE.search(data) if self.armed else None
-            writer.write(data[: here.start()] if here else data)
-            await writer.drain()
-            if here:
+            rest = data
+            here, at = cut_here.find(data)
+            if here and self.armed:
                 self.armed = False
-                self.calls_cut += 1
+                self.cuts[QUESTION if here["when"] else CALL] += 1
+                if here["when"] != b"after":
+                    writer.write(data[:at])
+                    await writer.drain()
+                    return
+                event_end, rest = Search(EVENT_END), data[at:]
+            writer.write(data)
+            await writer.drain()
+            if event_end and event_end.find(rest)[0]:
                 return

@@ -30,7 +30,7 @@ class Exercise(Asking, Resuming):
 
     async def open(self):
         opened = await self.side.opened()
-        equal(opened["protocolVersion"], REVISION[self.side.era], "the revision")
+        equal(opened["protocolVersion"], self.side.revision(), "the revision")
         equal(opened["serverInfo"]["name"], "everything", "the server's name")
         true(opened["instructions"].startswith("For tests only"), opened)
         for capability in ("tools", "resources", "prompts"):
@@ -118,7 +118,8 @@ class Exercise(Asking, Resuming):
 
     async def cancel(self):
         async def sleepers():
-            return (await self.side.call("sleepers", {}))["structuredContent"]["now"]
+            # Not every revision has structured output.
+            return json.loads(common.text_of(await self.side.call("sleepers", {})))["now"]
 
         async def asleep():
             return await sleepers() == 1
@@ -241,8 +242,8 @@ class Exercise(Asking, Resuming):
 FEATURES = [name for each in (Exercise, Asking, Resuming) for name in vars(each) if not name.startswith("_")]
 
 
-def not_resumed(why):
-    return {name: why for name in vars(Resuming) if not name.startswith("_")}
+def not_resumed(why, but=()):
+    return {name: why for name in vars(Resuming) if not name.startswith("_") and name not in but}
 
 
 # What is no feature of an era, whatever the client.
@@ -250,11 +251,12 @@ NOT_IN_ERA = {
     SESSION: {
         "header": "since 2026-07-28",
         "cache": "since 2026-07-28",
+        "again": "in a session a call goes on, see the row above",
     },
     STATELESS: {
         "ping": "not in 2026-07-28",
         "withdrawn": "in 2026-07-28 no call runs while the client is asked",
-        **not_resumed("2026-07-28 resumes no streams"),
+        **not_resumed("2026-07-28 resumes no streams", but=["again"]),
         "end": "2026-07-28 has no sessions",
     },
 }
@@ -262,7 +264,6 @@ NOT_OVER = {
     HTTP: {},
     HTTP_SSE: {
         **not_resumed("HTTP+SSE resumes no streams"),
-        "end": "over HTTP+SSE a session ends with its connection",
     },
     STDIO: {
         **not_resumed("over stdio there is no connection that could be cut"),
@@ -284,12 +285,12 @@ async def run(report, connect, servers, cannot=None, exercise=Exercise):
     """`connect(server, answers)` is a context that gives a `Side`, which can be asked nothing if `answers` is None. The
     `servers` are one, one with short pages, and, if connections can be cut, the way to the first on which they are.
     `cannot` says of features why the client lacks them."""
-    answers = Answers()
     async with contextlib.AsyncExitStack() as stack:
-        sides = [await stack.enter_async_context(connect(servers[0], answers))]
-        sides += [await stack.enter_async_context(connect(server, None)) for server in servers[1:]]
+        asked = [Answers(), None, Answers()]
+        sides = [await stack.enter_async_context(connect(*each)) for each in zip(servers, asked)]
+        for each, answers in zip(sides, asked):
+            each.answers = answers
         side, paged, cut = sides if len(sides) == 3 else [*sides, None]
-        side.answers = answers
         report.begin(side)
         cannot = {**(cannot or {}), **lacking(side)}
         checks = exercise(side, paged, cut)
@@ -309,17 +310,26 @@ async def ended(side, server):
     if side.over == STDIO:
         equal(server.code(), 0, "what the server exited with")
         return
-    recorder, url = side.recorder, server
-    [delete] = recorder.of("DELETE")
+    if side.over == HTTP_SSE:
+        # Here a session is as long as its stream.
+        url, headers = side.recorder.of("POST")[-1].url, {}
+        await until(lambda: unknown(side.recorder, url, headers), "the end of the session")
+        return
+    [delete] = side.recorder.of("DELETE")
     true(delete.status in (200, 204), delete)
     headers = {
         common.SESSION_ID: delete.headers[common.SESSION_ID],
         common.VERSION: REVISION[SESSION],
         "accept": "application/json, text/event-stream",
     }
+    true(await unknown(side.recorder, server, headers), "a request in it is answered")
+
+
+async def unknown(recorder, url, headers):
+    """Whether a request in the session is told that there is none."""
     async with recorder.client() as http:
         response = await http.post(url, headers=headers, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-    equal(response.status_code, 404, "the status of a request in it")
+    return response.status_code == 404
 
 
 def main(run_all):

@@ -24,7 +24,7 @@ class Report:
         print(json.dumps({**line, "feature": feature, "ok": ok, "note": note}), flush=True)
 
     def begin(self, side):
-        self.way = way(side.era, side.over)
+        self.way = way(side.older or side.era, side.over)
 
     def cannot(self, feature, why):
         self.tell(feature, None, why)
@@ -71,6 +71,8 @@ class Side:
     """One connection of one client. What takes no `cursor` or `on_progress` here takes none in any SDK."""
 
     era = None
+    # The revision that is spoken, if it is older than the newest of the era.
+    older = None
     over = HTTP
     # What the SDK raises for a JSON-RPC error; it has `.error.code`.
     error = Exception
@@ -82,6 +84,9 @@ class Side:
         # What the client says when it is asked; see `asking.py`.
         self.answers = None
         self.inbox = Inbox()
+
+    def revision(self):
+        return self.older or REVISION[self.era]
 
     async def opened(self):
         """`{"protocolVersion", "serverInfo", "capabilities", "instructions"}`."""

@@ -2,7 +2,8 @@
 //! which are asked while the call runs, and 2026-07-28, where each round of questions is a result of its own.
 
 use mcp_mount::{
-    AskError, Capability, Context, CreateMessageRequest, Elicit, Elicited, Prompt, Tool, prompt, prompts, tool, tools,
+    AskError, Capability, Content, Context, CreateMessageRequest, Elicit, Elicited, Prompt, Role, SamplingContent,
+    SamplingMessage, SamplingTool, Tool, prompt, prompts, tool, tools,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ pub(crate) fn tools() -> Vec<Tool> {
         test_input_required_result_capabilities,
         visit,
         survey,
+        forecast,
     ]
 }
 
@@ -260,6 +262,36 @@ async fn survey(
         names.push(name(&ctx, &format!("person {person}"), &format!("Who is person {person}?")).await?);
     }
     Ok(names.join(", "))
+}
+
+/// Ask the client's model for a forecast, with a tool that tells it of the weather now.
+#[tool(read_only)]
+async fn forecast(
+    /// Where.
+    city: String,
+    ctx: Context,
+) -> Result<String, AskError> {
+    let schema = json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
+    let weather = SamplingTool::new("weather", "The weather in a city now.", schema);
+    let request = CreateMessageRequest::new(100).tools([weather]).user(format!("How will the weather be in {city}?"));
+    let answer = ctx.sample("forecast", request.clone()).await?;
+    let results: Vec<_> = answer.content.iter().filter_map(weather_now).collect();
+    if results.is_empty() {
+        return Ok(answer.text());
+    }
+    let request = request
+        .message(SamplingMessage::new(answer.role, answer.content))
+        .message(SamplingMessage::new(Role::User, results));
+    Ok(ctx.sample("forecast with the weather", request).await?.text())
+}
+
+/// What comes of a block of the model's answer, if it asks for the tool.
+fn weather_now(block: &SamplingContent) -> Option<SamplingContent> {
+    let SamplingContent::ToolUse { id, input, .. } = block else { return None };
+    Some(match input.get("city").and_then(|city| city.as_str()) {
+        Some(city) => SamplingContent::tool_result(id, [Content::text(format!("It rains in {city}."))]),
+        None => SamplingContent::tool_error(id, "`city` is missing"),
+    })
 }
 
 #[derive(Deserialize, JsonSchema, Elicit)]

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use mcp_mount::{Capability, Context, Tool, ToolError, tool, tools};
+use mcp_mount::{Capability, Context, State, Tool, ToolError, tool, tools};
 use tokio::time::sleep;
+
+use crate::resources::Watched;
 
 /// How long a tool works between two reports.
 const WORK: Duration = Duration::from_millis(50);
@@ -17,6 +19,7 @@ pub(crate) fn tools() -> Vec<Tool> {
         test_missing_capability,
         count,
         test_reconnection,
+        await_touch,
     ]
 }
 
@@ -83,4 +86,15 @@ async fn test_reconnection(ctx: Context) -> &'static str {
     ctx.close_stream().await;
     sleep(2 * WORK).await;
     "The client came back for this."
+}
+
+/// Log a message, wait until the tool `touch` is called, log another, then answer.
+#[tool(read_only)]
+async fn await_touch(State(watched): State<Watched>, ctx: Context) -> &'static str {
+    // Asked for before the message, so that a client may touch as soon as it has read it.
+    let touched = watched.touched();
+    ctx.info("waiting").await;
+    touched.await;
+    ctx.info("touched").await;
+    "It was touched."
 }

@@ -1,11 +1,11 @@
 //! Resources: fixed ones, a template, and one that changes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mcp_mount::{CacheScope, CompletionRequest, Json, Resource, State, resource, resources};
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::content::PNG;
 
@@ -30,7 +30,7 @@ pub(crate) fn resources() -> Vec<Resource> {
 /// A text that changes whenever the tool `touch` is called.
 #[resource("test://watched-resource", name = "watched-resource", mime_type = "text/plain")]
 fn watched(State(watched): State<Watched>) -> String {
-    format!("touched {} times", watched.0.load(Ordering::SeqCst))
+    format!("touched {} times", watched.times())
 }
 
 /// What is at `test://template/{id}/data`.
@@ -56,10 +56,28 @@ fn ids(request: CompletionRequest) -> Vec<String> {
 
 /// How often the watched resource was touched.
 #[derive(Clone, Default)]
-pub(crate) struct Watched(Arc<AtomicUsize>);
+pub(crate) struct Watched(Arc<watch::Sender<usize>>);
 
 impl Watched {
+    fn times(&self) -> usize {
+        *self.0.borrow()
+    }
+
     pub(crate) fn touch(&self) -> usize {
-        self.0.fetch_add(1, Ordering::SeqCst) + 1
+        let mut touched = 0;
+        self.0.send_modify(|times| {
+            *times += 1;
+            touched = *times;
+        });
+        touched
+    }
+
+    /// Comes when it is touched after this was called.
+    pub(crate) fn touched(&self) -> impl Future<Output = ()> + use<> {
+        let mut times = self.0.subscribe();
+        async move {
+            // It fails only when the server is gone.
+            let _ = times.changed().await;
+        }
     }
 }

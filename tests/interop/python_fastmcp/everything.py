@@ -96,12 +96,17 @@ def handlers(answers):
         return types.ElicitResult(**await answers.answer(asking.ELICIT, common.wire(params)))
 
     async def sample(_messages, params, _context):
-        return types.CreateMessageResult(**await answers.answer(asking.SAMPLE, common.wire(params)))
+        return asking.sampled(await answers.answer(asking.SAMPLE, common.wire(params)), types)
 
     async def roots(_context):
         return [types.Root(**root) for root in (await answers.answer(asking.ROOTS, {}))["roots"]]
 
-    return {"elicitation_handler": elicit, "sampling_handler": sample, "roots": roots}
+    return {
+        "elicitation_handler": elicit,
+        "sampling_handler": sample,
+        "sampling_capabilities": asking.with_tools(types),
+        "roots": roots,
+    }
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
-"""The client of the Python SDK 1.x (package `mcp` 1.*) against `everything`: `everything.py URL PAGED_URL CUT_URL SERVER`.
+"""The client of the Python SDK 1.x (package `mcp` 1.*) against `everything`.
 
-SDK 1.x knows the session era only.
+`everything.py URL PAGED_URL CUT_URL SERVER`. SDK 1.x knows the session era only, and over HTTP+SSE it is also made to
+speak the oldest revision.
 """
 
 import contextlib
@@ -23,11 +24,20 @@ from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 from mcp.shared.message import ClientMessageMetadata  # noqa: E402
 from over import HTTP, HTTP_SSE, STDIO, Launch, Tap  # noqa: E402
 from pydantic import AnyUrl  # noqa: E402
-from side import SESSION, Report, Side  # noqa: E402
+from side import SESSION, Report, Side, equal, true  # noqa: E402
 
 
+OLDEST, NEWEST = "2024-11-05", types.LATEST_PROTOCOL_VERSION
 CANNOT = {
     "withdrawn": "the SDK reads no message, and so no withdrawal, while its handler of a question runs",
+}
+
+
+# What is no feature of the oldest revision.
+LATER = {
+    "structured": "since 2025-06-18",
+    **dict.fromkeys(["elicit", "forms", "joined", "rounds", "prompt_asks", "withdrawn"], "since 2025-06-18"),
+    **dict.fromkeys(["elicit_url", "sample_tools"], "since 2025-11-25"),
 }
 
 
@@ -35,8 +45,9 @@ class V1(Side):
     era = SESSION
     error = McpError
 
-    def __init__(self, over, server, recorder, session, opened):
+    def __init__(self, older, over, server, recorder, session, opened):
         super().__init__(recorder)
+        self.older = older
         self.over = over
         self.server = server
         self.session = session
@@ -106,6 +117,30 @@ class V1(Side):
         await self.session.send_notification(types.ClientNotification(types.CancelledNotification(params=params)))
 
 
+class Older(exercise.Exercise):
+    """Where the oldest revision has less of a feature."""
+
+    async def open(self):
+        opened = await self.side.opened()
+        equal(opened["protocolVersion"], OLDEST, "the revision")
+        true(opened["instructions"].startswith("For tests only"), opened)
+        # Since 2025-03-26.
+        true("completions" not in opened["capabilities"], opened)
+
+    async def content(self):
+        result = await self.side.call("test_multiple_content_types", {})
+        equal([block["type"] for block in result["content"]], ["text", "image", "resource"])
+        # Since 2025-03-26; before, there is a text in its place.
+        [audio] = (await self.side.call("test_audio_content", {}))["content"]
+        equal(audio["type"], "text")
+        true("audio/wav" in audio["text"], audio)
+
+    async def complete(self):
+        prompt = {"type": "ref/prompt", "name": "test_prompt_with_arguments"}
+        found = await self.side.complete(prompt, {"name": "arg1", "value": "pa"})
+        equal(found["completion"]["values"], ["paris", "park", "party"])
+
+
 @contextlib.asynccontextmanager
 async def streams(over, server, recorder):
     """What the SDK reads from and writes to."""
@@ -122,7 +157,7 @@ async def streams(over, server, recorder):
 
 
 @contextlib.asynccontextmanager
-async def connect(over, server, answers):
+async def connect(older, over, server, answers):
     recorder = Tap() if over == STDIO else common.Recorder(httpx)
     sides = []
 
@@ -133,19 +168,26 @@ async def connect(over, server, answers):
     async with streams(over, server, recorder) as (read, write):
         options = {"message_handler": on_message, **asking.callbacks(answers, types)}
         async with ClientSession(read, write, **options) as session:
-            sides.append(V1(over, server, recorder, session, await session.initialize()))
+            # It is read at each `initialize`.
+            types.LATEST_PROTOCOL_VERSION = older or NEWEST
+            sides.append(V1(older, over, server, recorder, session, await session.initialize()))
             await session.set_logging_level("info")
             yield sides[0]
 
 
 async def main(url, paged_url, cut_url, binary):
-    for over, servers in [
-        (HTTP, [url, paged_url, cut_url]),
-        (HTTP_SSE, [url, paged_url]),
-        (STDIO, [Launch(binary), Launch(binary, PAGE_SIZE="5")]),
+    for older, over, servers in [
+        (None, HTTP, [url, paged_url, cut_url]),
+        (None, HTTP_SSE, [url, paged_url]),
+        (OLDEST, HTTP_SSE, [url, paged_url]),
+        (None, STDIO, [Launch(binary), Launch(binary, PAGE_SIZE="5")]),
     ]:
         report = Report("Python SDK", version("mcp"))
-        await exercise.run(report, functools.partial(connect, over), servers, CANNOT)
+        connecting = functools.partial(connect, older, over)
+        if older:
+            await exercise.run(report, connecting, servers, LATER, Older)
+        else:
+            await exercise.run(report, connecting, servers, CANNOT)
 
 
 exercise.main(main)

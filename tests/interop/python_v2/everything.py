@@ -1,6 +1,7 @@
-"""The client of the Python SDK 2.x (package `mcp` 2.*) against `everything`: `everything.py URL PAGED_URL CUT_URL SERVER`.
+"""The client of the Python SDK 2.x (package `mcp` 2.*) against `everything`.
 
-It knows both eras; here it is told which to speak by `mode`, "legacy" for sessions and "auto" for 2026-07-28.
+`everything.py URL PAGED_URL CUT_URL SERVER`. It knows both eras; here it is told which to speak by `mode`, "legacy" for
+sessions and "auto" for 2026-07-28.
 """
 
 import contextlib

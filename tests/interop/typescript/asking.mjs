@@ -10,7 +10,7 @@ const COMPLETE = 'notifications/elicitation/complete';
 const WORKSPACE = { uri: 'file:///workspace', name: 'Workspace' };
 
 /** What a client that can be asked offers. */
-export const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
+export const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} };
 
 /** What the client's handlers answer, and what they were asked. An SDK's handlers only pass on to `answer`. */
 export class Answers {
@@ -30,7 +30,8 @@ export class Answers {
     };
 }
 
-const accept = content => ({ action: 'accept', content });
+export const accept = content => ({ action: 'accept', content });
+const blocks = ({ content }) => (Array.isArray(content) ? content : [content]);
 const say = text => ({ role: 'assistant', content: { type: 'text', text }, model: 'none', stopReason: 'endTurn' });
 
 /** What came of `ask()`; it must have asked `questions`, by method, in so many rounds. */
@@ -121,6 +122,23 @@ export const asking = {
         const [[, { maxTokens, messages }]] = all.answers.asked;
         assert.equal(maxTokens, 100);
         assert.deepEqual(messages.map(each => [each.role, each.content.text]), [['user', 'What is 6 times 7?']]);
+    },
+
+    async sample_tools(all) {
+        const weather = { type: 'tool_use', id: '1', name: 'weather', input: { city: 'Oslo' } };
+        const model = ({ messages }) => {
+            const [result] = blocks(messages.at(-1)).filter(block => block.type === 'tool_result');
+            if (result) return say(`${result.content[0].text} So it will.`);
+            return { ...say(''), content: [weather], stopReason: 'toolUse' };
+        };
+        const asks = [SAMPLE, SAMPLE];
+        const text = await told(all, 'forecast', { city: 'Oslo' }, { [SAMPLE]: model }, asks, { rounds: 2 });
+        assert.equal(text, 'It rains in Oslo. So it will.');
+        const [first, second] = all.answers.asked.map(([, params]) => params);
+        assert.deepEqual([first, second].map(({ tools }) => tools.map(tool => tool.name)), [['weather'], ['weather']]);
+        assert.deepEqual(second.messages.map(message => message.role), ['user', 'assistant', 'user']);
+        const [[used], [result]] = second.messages.slice(1).map(blocks);
+        assert.deepEqual([used.type, used.input, result.toolUseId], ['tool_use', { city: 'Oslo' }, '1']);
     },
 
     async roots(all) {

@@ -15,6 +15,7 @@ export class Recorder {
     fetch = async (url, init = {}) => {
         const exchange = {
             method: init.method ?? 'GET',
+            url,
             headers: new Headers(init.headers),
             message: typeof init.body === 'string' ? JSON.parse(init.body) : {},
             status: undefined

@@ -1,5 +1,5 @@
-// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL CUT_URL SERVER`. It knows the session
-// era only.
+// The client of the TypeScript SDK 1.x against `everything`: `v1.mjs URL PAGED_URL CUT_URL SERVER`. It knows the
+// session era only.
 
 import { createRequire } from 'node:module';
 

@@ -1,4 +1,7 @@
 //! What the Rust SDK's client does when a connection ends before its time: it comes back, and is told what it has missed.
+//!
+//! The connection is cut here, by a proxy of its own beside `tests/interop/cutter.py`: these tests run without Python, and
+//! with the other tests of the crate.
 
 use std::{
     net::SocketAddr,
