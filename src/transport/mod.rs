@@ -182,11 +182,11 @@ where
             match post::receive(shared, principal, &head, accepts, &body, share).await? {
                 Posted::Message(Received::Reply(response)) => Ok(Accepted::Reply(response)),
                 Posted::Message(Received::Call(call)) => Ok(Accepted::Call(call.start(shared, request).await?)),
-                Posted::Batch(batch) => Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await)),
+                Posted::Batch(batch) => Ok(Accepted::Reply(Box::pin(batch.answer(shared, request, |_| {})).await)),
             }
         }
         (Route::Endpoint, Method::GET) if sessions && streams => {
-            session::stream::open(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
+            session::stream::open(shared, principal()?.as_ref(), &head, None).await.map(Accepted::Reply)
         }
         (Route::Endpoint, Method::DELETE) if sessions => {
             session::end::delete(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
