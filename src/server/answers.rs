@@ -1,6 +1,6 @@
 //! The answers that this server waits for: from the message that a client posted to the handler that asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,40 +23,63 @@ struct Asked {
 
 /// All requests of this server that are not answered yet.
 #[derive(Default)]
-pub(crate) struct Answers {
-    waiting: Mutex<HashMap<Asked, oneshot::Sender<Answered>>>,
+pub(crate) struct Answers(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: HashMap<Asked, oneshot::Sender<Answered>>,
+    /// The conversations whose clients say nothing any more.
+    mute: HashSet<u128>,
 }
 
 impl Answers {
-    /// Makes up the id of a request to the client of this conversation, and waits for its answer.
-    pub(crate) fn expect(self: &Arc<Self>, conversation: u128) -> Expected {
+    /// Makes up the id of a request to the client of this conversation, and waits for its answer. `None` if there can be
+    /// none.
+    pub(crate) fn expect(self: &Arc<Self>, conversation: u128) -> Option<Expected> {
         // Unique on every replica, and in a session that outlives this process.
         let id = Uuid::new_v4().simple().to_string().into_boxed_str();
         let (sender, answer) = oneshot::channel();
         let asked = Asked { conversation, id };
-        self.lock().insert(asked.clone(), sender);
-        Expected { answers: Arc::clone(self), asked, answer }
+        let mut state = self.lock();
+        if state.mute.contains(&conversation) {
+            return None;
+        }
+        state.waiting.insert(asked.clone(), sender);
+        drop(state);
+        Some(Expected { answers: Arc::clone(self), asked, answer })
+    }
+
+    /// The client of this conversation says nothing any more: who waits for its answers has waited for long enough, and
+    /// until the guard is dropped nobody begins to.
+    pub(crate) fn mute(self: &Arc<Self>, conversation: u128) -> Mute {
+        let mut state = self.lock();
+        state.mute.insert(conversation);
+        let given_up: Vec<_> = state.waiting.extract_if(|asked, _| asked.conversation == conversation).collect();
+        // Wakers are foreign code: called without the lock.
+        drop(state);
+        drop(given_up);
+        Mute { answers: Arc::clone(self), conversation }
     }
 
     /// Hands an answer to who waits for it. One that nobody waits for (any more) is dropped: its request may have timed
     /// out while the client's user was thinking, which is no fault of the client's.
     pub(crate) fn deliver(&self, conversation: u128, id: &RequestId, answer: Answered) {
         let RequestId::Text(id) = id else { return };
-        let waiting = self.lock().remove(&Asked { conversation, id: id.clone() });
+        let waiting = self.lock().waiting.remove(&Asked { conversation, id: id.clone() });
         if let Some(waiting) = waiting {
             let _ = waiting.send(answer);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Asked, oneshot::Sender<Answered>>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under the lock, so what a poisoned one holds is whole.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answers").field("waiting", &self.lock().len()).finish()
+        f.debug_struct("Answers").field("waiting", &self.lock().waiting.len()).finish()
     }
 }
 
@@ -74,19 +97,28 @@ impl Expected {
         RequestId::Text(self.asked.id.clone())
     }
 
-    /// The answer. Never resolves once it has been delivered and taken.
-    pub(crate) async fn answer(&mut self) -> Answered {
-        match (&mut self.answer).await {
-            Ok(answer) => answer,
-            // The sender is dropped by `deliver` alone, after it has sent.
-            Err(_) => std::future::pending().await,
-        }
+    /// The answer, or `None` once there can be none. To be asked for once.
+    pub(crate) async fn answer(&mut self) -> Option<Answered> {
+        (&mut self.answer).await.ok()
     }
 }
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        self.answers.lock().remove(&self.asked);
+        self.answers.lock().waiting.remove(&self.asked);
+    }
+}
+
+/// A conversation whose client says nothing any more, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Mute {
+    answers: Arc<Answers>,
+    conversation: u128,
+}
+
+impl Drop for Mute {
+    fn drop(&mut self) {
+        self.answers.lock().mute.remove(&self.conversation);
     }
 }
 
@@ -97,14 +129,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_reaches_who_asked_in_its_own_conversation_only() {
         let answers = Arc::new(Answers::default());
-        let (mut first, second) = (answers.expect(1), answers.expect(1));
+        let [mut first, second] = [1, 1].map(|conversation| answers.expect(conversation).unwrap());
         assert_ne!(first.id(), second.id());
         answers.deliver(2, &first.id(), Ok(Bytes::from_static(b"forged")));
         answers.deliver(1, &RequestId::Unsigned(1), Ok(Bytes::from_static(b"another")));
         answers.deliver(1, &first.id(), Ok(Bytes::from_static(b"{}")));
         answers.deliver(1, &first.id(), Ok(Bytes::from_static(b"again")));
-        assert_eq!(first.answer().await, Ok(Bytes::from_static(b"{}")));
+        assert_eq!(first.answer().await, Some(Ok(Bytes::from_static(b"{}"))));
         drop((first, second));
-        assert!(answers.lock().is_empty());
+        assert!(answers.lock().waiting.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_mute_client_nothing_is_expected() {
+        let answers = Arc::new(Answers::default());
+        let [mut waits, mut other] = [1, 2].map(|conversation| answers.expect(conversation).unwrap());
+        let mute = answers.mute(1);
+        assert_eq!(waits.answer().await, None);
+        assert!(answers.expect(1).is_none());
+        answers.deliver(2, &other.id(), Ok(Bytes::new()));
+        assert_eq!(other.answer().await, Some(Ok(Bytes::new())));
+        drop((mute, waits, other));
+        let state = answers.lock();
+        assert!(state.waiting.is_empty() && state.mute.is_empty());
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::recorded::{Connection, Recorded};
 use super::pace::Pace;
+use crate::lifespan::LONGEST_WAIT;
 
 /// How much may wait in a queue, and how long it may wait.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,13 @@ pub(crate) struct QueueLimits {
     pub(crate) events: usize,
     pub(crate) bytes: usize,
     pub(crate) stall: Duration,
+}
+
+impl QueueLimits {
+    /// The same for a queue that is read in time by somebody who waits for a slow reader, and cuts that one off.
+    pub(crate) fn patient(self) -> Self {
+        Self { stall: LONGEST_WAIT, ..self }
+    }
 }
 
 /// The queue of one call.

@@ -18,6 +18,7 @@ use super::body::Body;
 use super::exchange::StartCall;
 use super::headers::Head;
 use super::incoming::{self, WantedSession};
+use super::pending::PendingCall;
 use super::post::{self, Received, Request, Settled};
 use super::read::Share;
 use super::rejection::Rejection;
@@ -146,14 +147,22 @@ impl Reader<'_> {
 }
 
 impl Batch {
-    /// Runs the calls to their ends.
-    pub(crate) async fn answer<R: RequestHead>(self, shared: &Arc<Shared>, request: &mut R) -> Response<Body> {
+    /// Runs the calls to their ends. `begun` is given each when it begins.
+    pub(crate) async fn answer<R: RequestHead>(
+        self,
+        shared: &Arc<Shared>,
+        request: &mut R,
+        begun: impl Fn(&mut PendingCall<'_>),
+    ) -> Response<Body> {
         let mut running = Vec::with_capacity(self.requests.len());
         for item in self.requests {
             running.push(match item {
                 Item::Answered(answer) => Either::Left(ready(answer)),
                 Item::Call(call) => match call.start(shared, request).await {
-                    Ok(pending) => Either::Right(async { text(pending.answer().await) }),
+                    Ok(mut pending) => {
+                        begun(&mut pending);
+                        Either::Right(async { text(pending.answer().await) })
+                    }
                     Err(rejection) => Either::Left(ready(text(rejection.into_response()))),
                 },
             });

@@ -27,7 +27,7 @@ use crate::server::call::{Arguments, Call, CallError, CallFacts, OnDisconnect, R
 use crate::server::context::Context;
 use crate::server::extract::WantedExtensions;
 use crate::server::outbound::Outbound;
-use crate::server::run::{Outcome, Running, past_budget};
+use crate::server::run::{CancelHandle, Outcome, Running, past_budget};
 use crate::server::target::{Kind, Target};
 use crate::store::Key;
 
@@ -47,8 +47,8 @@ pub(crate) struct StartCall {
     pub(crate) trace: Option<TraceParent>,
     pub(crate) accepts: Accepts,
     pub(crate) session: Option<Key>,
-    /// Whether its stream can be come back to.
-    pub(crate) resumable: bool,
+    /// Whether it has come by a line: nobody can come back for its stream, and a slow reader is the line's to judge.
+    pub(crate) on_line: bool,
     /// Whether answers came with it, on which what comes of it depends.
     pub(crate) retried: bool,
     /// Whether there are others in the same request.
@@ -63,11 +63,12 @@ impl StartCall {
         request: &mut R,
     ) -> Result<PendingCall<'a>, Box<Rejection>> {
         let (server, needs) = (&shared.server, &self.target.needs);
-        let recording = Recording::of(shared, self.session, self.revision).filter(|_| self.resumable);
+        let recording = Recording::of(shared, self.session, self.revision).filter(|_| !self.on_line);
         let queue = (needs.context && self.accepts.sse).then(|| {
             // Who has no primer does not know to come back for what has not begun.
             let closable = recording.is_some_and(|recording| recording.primer.is_some());
-            Arc::new(Outbound::new(shared.config.queue).closable(closable))
+            let limits = if self.on_line { shared.config.queue.patient() } else { shared.config.queue };
+            Arc::new(Outbound::new(limits).closable(closable))
         });
         let context = self.facts.map(|facts| {
             let uri = match &self.arguments {
@@ -113,6 +114,7 @@ impl StartCall {
             running,
             session: self.session,
             pulse: None,
+            cancel: None,
             waits: false,
             retried: self.retried,
             revision: self.revision,
@@ -220,6 +222,8 @@ pub(crate) struct Work {
     /// The session that the call keeps alive while it runs.
     session: Option<Key>,
     pulse: Option<Pulse>,
+    /// What else than its session ends it, until it waits.
+    cancel: Option<CancelHandle>,
     /// Whether it has been polled in vain.
     waits: bool,
     /// Whether it came with answers: what comes of it must not be cached (2026-07-28, server/utilities/caching).
@@ -236,9 +240,7 @@ impl Work {
             Poll::Pending => {
                 if !self.waits {
                     self.waits = true;
-                    if let Some(key) = self.seat.key() {
-                        self.running.cancelled_by(self.seat.shared.sessions.live.wait(&key), cx);
-                    }
+                    self.wait(cx);
                 }
                 if let Some(key) = self.session {
                     let pulse = self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key));
@@ -250,6 +252,23 @@ impl Work {
                 Poll::Pending
             }
         }
+    }
+
+    /// Lets what `cancel` gives for its id end the call, too.
+    pub(crate) fn cancelled_by(&mut self, cancel: impl FnOnce(&RequestId) -> CancelHandle) {
+        self.cancel = Some(cancel(&self.seat.id));
+    }
+
+    fn wait(&mut self, cx: &TaskContext<'_>) {
+        let (cancel, key) = (self.cancel.take(), self.seat.key());
+        if cancel.is_none() && key.is_none() {
+            return;
+        }
+        let cancel = cancel.unwrap_or_default();
+        if let Some(key) = key {
+            self.seat.shared.sessions.live.wait(&key, &cancel);
+        }
+        self.running.cancelled_by(cancel, cx);
     }
 
     /// Ends the handler and gives back what it held, all but the call's being counted, which ends with the seat.

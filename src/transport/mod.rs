@@ -185,12 +185,12 @@ where
                 Posted::Batch(batch) => {
                     // Its calls have copies of what is theirs.
                     drop(body);
-                    Ok(Accepted::Reply(Box::pin(batch.answer(shared, request)).await))
+                    Ok(Accepted::Reply(Box::pin(batch.answer(shared, request, |_| {})).await))
                 }
             }
         }
         (Route::Endpoint, Method::GET) if sessions && streams => {
-            session::stream::open(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
+            session::stream::open(shared, principal()?.as_ref(), &head, None).await.map(Accepted::Reply)
         }
         (Route::Endpoint, Method::DELETE) if sessions => {
             session::end::delete(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)

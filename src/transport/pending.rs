@@ -31,9 +31,10 @@ use super::service::Shared;
 use super::sse::call::{CallStream, RecordedStream};
 use super::sse::keep_alive::KeepAlive;
 use crate::lifespan::LastingGuard;
+use crate::protocol::jsonrpc::RequestId;
 use crate::server::call::OnDisconnect;
 use crate::server::outbound::Outbound;
-use crate::server::run::past_budget;
+use crate::server::run::{CancelHandle, past_budget};
 
 /// A call whose reply has not begun.
 pub(crate) struct PendingCall<'a> {
@@ -65,6 +66,13 @@ impl<'a> PendingCall<'a> {
     ) -> Self {
         let work = Some(Box::new(work));
         Self { shared, work, queue, recording, accepts, on_disconnect, lasting: None, silence: None }
+    }
+
+    /// Lets what `cancel` gives for its id end the call.
+    pub(crate) fn cancelled_by(&mut self, cancel: impl FnOnce(&RequestId) -> CancelHandle) {
+        if let Some(work) = &mut self.work {
+            work.cancelled_by(cancel);
+        }
     }
 
     pub(crate) async fn answer(mut self) -> Response<Body> {

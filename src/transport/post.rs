@@ -297,7 +297,7 @@ impl<'a> Request<'a> {
             target,
             accepts: self.accepts,
             session: session.map(|session| session.key),
-            resumable: !self.head.on_line,
+            on_line: self.head.on_line,
             retried: self.message.params().is_retry(),
             one_of_many: false,
         }))

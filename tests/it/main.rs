@@ -66,6 +66,7 @@ mod signals;
 mod small_writes;
 mod squeezed;
 mod stdio;
+mod stdio_cancellation;
 mod stdio_ends;
 mod testing_app;
 mod testing_raw;

@@ -42,12 +42,24 @@ impl Peer {
         peer
     }
 
-    pub async fn initialize(&mut self, revision: &str) -> Value {
-        let params =
-            json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "it", "version": "0"}});
-        self.say(message("init", "initialize", params)).await;
-        let answer = self.hear().await;
+    /// One whose roots can be asked for.
+    pub async fn open_with_roots(mcp: &McpService) -> Self {
+        let mut peer = Self::of(mcp);
+        peer.begin(LATEST_SESSION, json!({"roots": {}})).await;
+        peer
+    }
+
+    /// `initialize` without the `notifications/initialized` that should follow.
+    pub async fn begin(&mut self, revision: &str, capabilities: Value) -> Value {
+        let info = json!({"name": "it", "version": "0"});
+        let params = json!({"protocolVersion": revision, "capabilities": capabilities, "clientInfo": info});
+        let answer = self.ask(message("init", "initialize", params)).await;
         assert_eq!(answer["id"], "init", "{answer}");
+        answer
+    }
+
+    pub async fn initialize(&mut self, revision: &str) -> Value {
+        let answer = self.begin(revision, json!({})).await;
         self.say(notification("notifications/initialized", json!({}))).await;
         answer
     }
@@ -239,13 +251,7 @@ async fn a_handler_asks_the_client_in_a_session() {
         Ok::<_, ToolError>(ctx.roots("roots").await?.iter().map(|root| root.uri.clone()).collect::<Vec<_>>().join(" "))
     });
     let mcp = server([roots]);
-    let mut peer = Peer::of(&mcp);
-    let params = json!({
-        "protocolVersion": LATEST_SESSION,
-        "capabilities": {"roots": {}},
-        "clientInfo": {"name": "it", "version": "0"},
-    });
-    peer.ask(message("init", "initialize", params)).await;
+    let mut peer = Peer::open_with_roots(&mcp).await;
     let question = peer.ask(call("roots", json!({}))).await;
     assert_eq!(question["method"], "roots/list", "{question}");
     let result = json!({"roots": [{"uri": "file:///a"}]});
@@ -279,44 +285,6 @@ async fn progress_comes_before_the_answer() {
     assert_eq!(text(&peer.hear().await), "done");
 }
 
-/// «Servers […] MUST NOT send any further messages for it» (2026-07-28, basic/transports/stdio, «Cancellation»).
-#[tokio::test(start_paused = true)]
-async fn a_cancelled_request_is_stopped_and_has_no_answer_in_either_era() {
-    let probe = Probe::new();
-    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.limits(patient()));
-    let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
-    for ask in [call("stuck", json!({})), modern_call(1, "stuck")] {
-        peer.say(ask).await;
-        probe.started().await;
-        peer.say(notification("notifications/cancelled", json!({"requestId": 1, "reason": "enough"}))).await;
-        probe.dropped().await;
-        peer.say(notification("notifications/cancelled", json!({"requestId": 1}))).await;
-        peer.say(notification("notifications/cancelled", json!({"requestId": "unknown"}))).await;
-        peer.say(notification("notifications/cancelled", json!({}))).await;
-        peer.nothing_comes().await;
-    }
-}
-
-/// What a cancelled call has asked of its client need not be answered, either.
-#[tokio::test(start_paused = true)]
-async fn a_cancelled_call_withdraws_its_question_and_has_no_answer() {
-    let tool = tool_fn("ask", "", |ctx: Context| async move { ctx.roots("roots").await.map(|roots| roots.len()) });
-    let mcp = server_with([tool], |mcp| mcp);
-    let mut peer = Peer::of(&mcp);
-    let params = json!({
-        "protocolVersion": LATEST_SESSION,
-        "capabilities": {"roots": {}},
-        "clientInfo": {"name": "it", "version": "0.1"},
-    });
-    peer.ask(message("init", "initialize", params)).await;
-    let asked = peer.ask(call("ask", json!({}))).await;
-    assert_eq!(asked["method"], "roots/list", "{asked}");
-    let withdrawn = peer.ask(notification("notifications/cancelled", json!({"requestId": 1}))).await;
-    assert_eq!(withdrawn["method"], "notifications/cancelled", "{withdrawn}");
-    assert_eq!(withdrawn["params"]["requestId"], asked["id"], "{withdrawn}");
-    peer.nothing_comes().await;
-}
-
 /// In 2026-07-28 a line has rounds, too.
 #[tokio::test(start_paused = true)]
 async fn a_question_is_asked_in_either_era() {
@@ -336,18 +304,6 @@ async fn a_question_is_asked_in_either_era() {
     let state = &asked["result"]["requestState"];
     let answered = peer.ask(request(2, json!({"inputResponses": {"roots": roots}, "requestState": state}))).await;
     assert_eq!(answered["result"]["content"][0]["text"], "2", "{answered}");
-}
-
-/// The messages of one burst are read before any task of the server has run.
-#[tokio::test(start_paused = true)]
-async fn a_cancellation_right_behind_its_request_finds_it() {
-    let probe = Probe::new();
-    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.limits(patient()));
-    let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
-    let cancelled = notification("notifications/cancelled", json!({"requestId": 1}));
-    peer.write(format!("{}\n{cancelled}\n", call("stuck", json!({})))).await;
-    peer.nothing_comes().await;
-    assert_eq!(probe.starts(), probe.drops());
 }
 
 #[tokio::test(start_paused = true)]
@@ -376,9 +332,7 @@ async fn changes_are_told_in_a_session_and_to_those_who_listen() {
 async fn a_session_lives_as_long_as_its_line() {
     let mcp = rig_with(|mcp| mcp).mcp;
     let mut peer = Peer::of(&mcp);
-    let params =
-        json!({"protocolVersion": LATEST_SESSION, "capabilities": {}, "clientInfo": {"name": "it", "version": "0"}});
-    peer.ask(message("init", "initialize", params)).await;
+    peer.begin(LATEST_SESSION, json!({})).await;
     for pause in [secs(3600), secs(24 * 3600)] {
         tokio::time::sleep(pause).await;
         assert_eq!(text(&peer.ask(call("echo", json!({"text": "x"}))).await), "x");
@@ -415,4 +369,32 @@ async fn a_start_hook_that_fails_is_the_error() {
     let mcp = rig_with(|mcp| mcp.on_start("database", || async { Err::<(), _>("no such host") })).mcp;
     let error = mcp.serve_lines(&b""[..], Vec::new()).await.expect_err("not started");
     assert!(error.to_string().contains("database"), "{error}");
+}
+
+/// Each waits for the others while it has something to say, and none is given up for that.
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_and_steadily_gets_every_answer() {
+    let tool = tool_fn("speak", "", |ctx: Context| async move {
+        for number in 0..6 {
+            ctx.info(number).await;
+        }
+        "spoken"
+    });
+    let limits = patient().stream_events(2).stream_stall(secs(30));
+    let mcp = server_with([tool], |mcp| mcp.limits(limits));
+    let mut peer = Peer::with_pipe(&mcp, 64);
+    peer.initialize(LATEST_SESSION).await;
+    for id in 0..4 {
+        peer.say(message(id, "tools/call", json!({"name": "speak"}))).await;
+    }
+    let mut answered = Vec::new();
+    while answered.len() < 4 {
+        tokio::time::sleep(secs(10)).await;
+        let message = peer.hear().await;
+        assert!(!message.is_null(), "{answered:?}");
+        if message["method"].is_null() {
+            assert_eq!(text(&message), "spoken");
+            answered.push(message["id"].to_string());
+        }
+    }
 }

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use mcp_mount::{Lifespan, Mcp, OnDisconnect, Sessions, tool_fn};
+use mcp_mount::{Context, Lifespan, Limits, Mcp, OnDisconnect, Sessions, tool_fn};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    rig::{Probe, rig_with, server},
+    rig::{Probe, patient, rig_with, server, server_with},
     stdio::{Peer, code, modern, modern_call, text},
-    support::{LATEST_SESSION, call, message, secs, soon},
+    support::{LATEST_SESSION, call, message, pass, secs, soon},
 };
 
 #[tokio::test(start_paused = true)]
@@ -117,6 +117,89 @@ async fn a_session_ends_with_its_line() {
         // There is room for one, and none gives way within this time.
         assert!(Peer::open(&mcp, LATEST_SESSION).await.leave().await.is_empty());
     }
+}
+
+/// A host may drop what it has begun to serve, at a timeout of its own, say.
+#[tokio::test(start_paused = true)]
+async fn who_stops_serving_a_line_leaves_nothing() {
+    let probe = Probe::new();
+    let tool = probe.stuck_tool().on_disconnect(OnDisconnect::Finish);
+    for sessions in [Sessions::new().max(1), Sessions::disabled()] {
+        let limits = patient().open_streams(1).calls_in_flight(1);
+        let mcp = server_with([tool.clone()], |mcp| mcp.sessions(sessions).limits(limits));
+        for _ in 0..3 {
+            let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
+            peer.say(call("stuck", json!({}))).await;
+            probe.started().await;
+            peer.served.abort();
+            assert!((&mut peer.served).await.expect_err("aborted").is_cancelled());
+            probe.dropped().await;
+            pass(secs(1)).await;
+        }
+        let report = mcp.lifespan().shutdown().await;
+        assert_eq!((report.cut, report.streams), (0, 0));
+    }
+}
+
+/// Nobody is left who could answer.
+#[tokio::test(start_paused = true)]
+async fn with_the_end_of_the_input_questions_are_given_up() {
+    let tool = tool_fn("ask", "", |ctx: Context| async move {
+        let first = ctx.roots("first").await.map(|roots| roots.len());
+        let again = ctx.roots("again").await.map(|roots| roots.len());
+        format!("{} / {}", first.expect_err("no answer"), again.expect_err("no answer"))
+    });
+    let mcp = server_with([tool], |mcp| mcp.limits(patient()));
+    let mut peer = Peer::open_with_roots(&mcp).await;
+    assert_eq!(peer.ask(call("ask", json!({}))).await["method"], "roots/list");
+    let began = Instant::now();
+    let rest = peer.leave().await;
+    assert_eq!(began.elapsed(), secs(0), "at once");
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    let [first, again] = ["first", "again"].map(|key| format!("the client cannot be asked `{key}`: it has gone away"));
+    assert_eq!(text(&rest[0]), format!("{first} / {again}"));
+}
+
+/// A session that could not be told of anything is not opened.
+#[tokio::test(start_paused = true)]
+async fn initialize_is_refused_where_there_is_no_place_for_the_sessions_stream() {
+    let mcp = rig_with(|mcp| mcp.limits(Limits::new().open_streams(1)).sessions(Sessions::new().max(2))).mcp;
+    let first = Peer::open(&mcp, LATEST_SESSION).await;
+    let mut second = Peer::of(&mcp);
+    for _ in 0..3 {
+        let refused = second.begin(LATEST_SESSION, json!({})).await;
+        assert_eq!(code(&refused), -32603, "{refused}");
+    }
+    assert_eq!(text(&second.ask(modern_call(1, "echo")).await), "x", "all else is served");
+    assert!(first.leave().await.is_empty());
+    assert!(second.initialize(LATEST_SESSION).await["result"].is_object());
+    assert!(Peer::of(&mcp).begin("1999-01-01", json!({})).await["error"].is_object());
+    assert!(second.leave().await.is_empty());
+    // One that comes to no session holds no place.
+    let mut failed = Peer::of(&mcp);
+    let wrong = failed.ask(message("init", "initialize", json!({"protocolVersion": 7}))).await;
+    assert!(wrong["error"].is_object(), "{wrong}");
+    Peer::open(&mcp, LATEST_SESSION).await;
+}
+
+/// Else a client that always has one more would put the end off.
+#[tokio::test(start_paused = true)]
+async fn a_line_that_ends_takes_no_more_requests() {
+    let probe = Probe::new();
+    let mcp = server([probe.silent_tool()]);
+    let mut peer = Peer::open(&mcp, LATEST_SESSION).await;
+    peer.say(call("wait", json!({}))).await;
+    probe.started().await;
+    let lifespan = mcp.lifespan();
+    let mut draining = pin!(lifespan.shutdown());
+    assert!(futures::poll!(&mut draining).is_pending());
+    pass(secs(1)).await;
+    let refused = peer.ask(message(2, "ping", json!({}))).await;
+    assert_eq!((code(&refused), &refused["id"]), (-32603, &json!(2)));
+    probe.release();
+    assert_eq!(text(&peer.hear().await), "done");
+    assert_eq!(peer.hear().await, Value::Null);
+    draining.await;
 }
 
 /// Serves its own standard streams, as a client has launched it.

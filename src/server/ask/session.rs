@@ -23,7 +23,9 @@ pub(super) async fn ask(
     method: &str,
     params: &Value,
 ) -> Result<Box<RawValue>, AskError> {
-    let mut asked = Asked { expected: conversation.answers.expect(conversation.id), outbound, open: false };
+    let unreachable = || AskError::Unreachable { key: key.into(), reason: "it has gone away" };
+    let expected = conversation.answers.expect(conversation.id).ok_or_else(unreachable)?;
+    let mut asked = Asked { expected, outbound, open: false };
     let _waiting = asks.wait();
     let patience = conversation.patience;
     let answered = timeout(patience, async {
@@ -32,7 +34,7 @@ pub(super) async fn ask(
         tokio::select! {
             // An answer that is there counts, though its client left right after it.
             biased;
-            answer = asked.expected.answer() => Ok(answer),
+            answer = asked.expected.answer() => answer.ok_or(()),
             // Nobody will read the question, and nobody can be told the answer.
             () = outbound.left() => Err(()),
         }
@@ -44,7 +46,7 @@ pub(super) async fn ask(
         }
         Ok(Err(())) => {
             asked.open = false;
-            Err(AskError::Unreachable { key: key.into(), reason: "it has gone away" })
+            Err(unreachable())
         }
         // The client is told by the drop.
         Err(_) => Err(AskError::TimedOut { key: key.into(), after: patience }),

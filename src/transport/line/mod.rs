@@ -26,6 +26,7 @@ use super::accept::Accepts;
 use super::batch;
 use super::body::Body;
 use super::headers::Field;
+use super::pending::PendingCall;
 use super::post::{self, Posted, Received};
 use super::read;
 use super::rejection::Rejection;
@@ -109,7 +110,7 @@ impl Line {
                 }
                 return Taken::Accepted;
             }
-            // Before the session hears of it: see `run`.
+            // Before the session hears of it: what the call answers then is dropped.
             Peeked::Cancellation(ref id) => self.running.cancel(id),
             Peeked::WithoutAnswer | Peeked::Unreadable => {}
         }
@@ -125,22 +126,20 @@ impl Line {
     fn run(self: &Arc<Self>, place: Place, text: Bytes, principal: Option<Principal>, mut request: LineHead) {
         let line = Arc::clone(self);
         self.shared.lifespan.adopt(async move {
+            if place.manner() == Manner::Initializes {
+                return line.initialize(text, principal, request, &place).await;
+            }
             let answering = async {
-                match line.answer(text, principal, &mut request, Some(&place)).await {
-                    Ok(response) if place.manner() == Manner::Initializes => line.open(response).await,
-                    Ok(response) => line.forward_unless(response, || place.is_cancelled()).await,
-                    Err(rejection) if !place.is_cancelled() => line.refuse(rejection.of(place.id())).await,
-                    Err(_) => {}
-                }
+                let answer = line.answer(text, principal, &mut request, Some(&place)).await;
+                let response = answer.unwrap_or_else(|rejection| rejection.of(place.id()).into_response());
+                line.forward_until_cancelled(response, Some(&place)).await;
             };
             let mut answering = pin!(answering);
             tokio::select! {
                 biased;
-                // It is not answered any more (2026-07-28, basic/transports/stdio, «Cancellation»).
                 () = place.cancelled() => {
-                    // Its session may have heard of the cancellation before it heard of the call. A call of the session ends
-                    // now, and what it has asked of its client is withdrawn.
-                    if line.cancel_in_session(place.id()) {
+                    // A call that has begun ends now, whatever its policy, and withdraws what it has asked of its client.
+                    if place.has_calls() {
                         answering.await;
                     }
                 }
@@ -164,53 +163,69 @@ impl Line {
         let accepts = Accepts { json: true, sse: shared.server.identity.streams };
         let posted = post::receive(shared, principal, &head, accepts, &body, share).await?;
         let arrived = || place.into_iter().for_each(Place::has_arrived);
+        let begun = |call: &mut PendingCall<'_>| {
+            if let Some(place) = place {
+                call.cancelled_by(|id| place.begin_call(id));
+            }
+        };
         match posted {
             Posted::Message(Received::Reply(response)) => {
                 arrived();
                 Ok(response)
             }
             Posted::Message(Received::Call(call)) => {
-                let call = call.start(shared, request).await?;
+                let mut call = call.start(shared, request).await?;
+                begun(&mut call);
                 arrived();
                 Ok(call.answer().await)
             }
             Posted::Batch(batch) => {
                 arrived();
-                Ok(batch.answer(shared, request).await)
+                Ok(batch.answer(shared, request, begun).await)
             }
         }
     }
 
     /// Says every message of an HTTP response.
     pub(crate) async fn forward(&self, response: Response<Body>) {
-        self.forward_unless(response, || false).await;
+        self.forward_until_cancelled(response, None).await;
     }
 
-    /// The same, but for the answer if it is no longer wanted when it comes.
-    async fn forward_unless(&self, response: Response<Body>, unwanted: impl Fn() -> bool) {
+    /// The same, until the request is cancelled.
+    async fn forward_until_cancelled(&self, response: Response<Body>, place: Option<&Place>) {
         let is_stream = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "text/event-stream");
         let mut body = response.into_body();
         let mut events = Events::default();
-        // A stream that was cut has nothing more to say, either.
+        // None is cut: a call on a line waits for the line, which is cut itself if it is not read.
         while let Some(Ok(frame)) = body.frame().await {
             let Ok(data) = frame.into_data() else { continue };
             if !is_stream {
-                if !unwanted() {
-                    self.say(data).await;
-                }
+                self.say_until_cancelled(data, place).await;
                 continue;
             }
             events.push(&data);
             while let Some(message) = events.next_message() {
-                if !(unwanted() && is_answer(&message)) {
-                    self.say(message).await;
-                }
+                self.say_until_cancelled(message, place).await;
             }
         }
     }
 
     pub(crate) async fn refuse(&self, rejection: Box<Rejection>) {
         self.forward(rejection.into_response()).await;
+    }
+
+    /// Says what belongs to a request. Once that is cancelled nothing more is said for it (2026-07-28,
+    /// basic/transports/stdio, «Cancellation»), but that its questions need no answers.
+    async fn say_until_cancelled(&self, message: Bytes, place: Option<&Place>) {
+        let Some(place) = place else { return self.say(message).await };
+        let cancelled = tokio::select! {
+            biased;
+            () = place.cancelled() => true,
+            () = self.say(message.clone()) => false,
+        };
+        if cancelled && is_cancellation(&message) {
+            self.say(message).await;
+        }
     }
 
     /// Queues a message, and waits for room if there is none.
@@ -223,17 +238,12 @@ impl Line {
         self.out.watch().await;
     }
 
-    /// Waits until another request may run beside the others.
-    pub(crate) async fn room(&self) {
-        self.running.room().await;
-    }
-
     /// Waits until what has come is known to the server: a drain would refuse what has not arrived.
     pub(crate) async fn all_arrived(&self) {
         self.running.all_arrived().await;
     }
 
-    /// Ends the line as soon as every request has been answered.
+    /// Ends the line as soon as every request has been answered. No other is taken.
     pub(crate) fn close(&self) {
         self.running.close();
     }
@@ -251,11 +261,40 @@ impl Line {
 
     /// Ends everything of it.
     pub(crate) async fn end(&self) {
+        self.let_go();
+        self.end_session().await;
+    }
+
+    /// Ends everything of it but its session.
+    fn let_go(&self) {
+        self.close();
         self.deaf.cancel();
         self.running.cancel_all();
-        self.close();
         self.give_place_back();
-        self.end_session().await;
+    }
+}
+
+/// A line whose end is that of who serves it, even if they are dropped.
+pub(crate) struct Served(Option<Arc<Line>>);
+
+impl Served {
+    pub(crate) fn new(line: &Arc<Line>) -> Self {
+        Self(Some(Arc::clone(line)))
+    }
+
+    pub(crate) async fn end(mut self) {
+        if let Some(line) = &self.0 {
+            line.end().await;
+        }
+        self.0 = None;
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let Some(line) = self.0.take() else { return };
+        line.let_go();
+        line.shared.lifespan.clone().adopt(async move { line.end_session().await });
     }
 }
 
@@ -287,9 +326,11 @@ impl Drop for Reader {
     }
 }
 
-fn is_answer(message: &[u8]) -> bool {
+fn is_cancellation(message: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(message) else { return false };
-    matches!(Message::default().parse(text), Ok(Kind::Response))
+    let mut message = Message::default();
+    matches!(message.parse(text), Ok(Kind::Notification))
+        && Notification::parse(message.method()) == Notification::Cancelled
 }
 
 fn peek(shared: &Shared, text: &[u8]) -> Peeked {

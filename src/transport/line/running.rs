@@ -8,6 +8,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::Line;
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::method::Method;
+use crate::server::run::CancelHandle;
 use crate::transport::rejection::Rejection;
 
 /// How many requests of one line may wait for their answers, those that listen not counted. Over HTTP each would have to
@@ -33,9 +34,32 @@ struct Entry {
     /// `None` for a batch.
     id: Option<RequestId>,
     cancel: CancellationToken,
+    cancelled: bool,
+    /// The calls that it is, one unless it is a batch.
+    calls: Vec<(RequestId, CancelHandle)>,
     /// Whether the server knows of it.
     arrived: bool,
     manner: Manner,
+}
+
+/// Those to be told that they are cancelled, without the lock: wakers are foreign code.
+#[derive(Default)]
+struct Told {
+    requests: Vec<CancellationToken>,
+    calls: Vec<CancelHandle>,
+}
+
+impl Told {
+    fn add(&mut self, entry: &mut Entry) {
+        entry.cancelled = true;
+        self.requests.push(entry.cancel.clone());
+        self.calls.extend(entry.calls.iter().map(|(_, call)| call.clone()));
+    }
+
+    fn tell(self) {
+        self.requests.iter().for_each(CancellationToken::cancel);
+        self.calls.iter().for_each(CancelHandle::cancel);
+    }
 }
 
 /// How a request differs from the others.
@@ -75,6 +99,9 @@ impl Running {
     /// is answered or cancelled.
     pub(super) fn begin(line: &Arc<Line>, id: Option<RequestId>, manner: Manner) -> Result<Place, Box<Rejection>> {
         let mut state = line.running.lock();
+        if state.closed {
+            return Err(Rejection::line_ends());
+        }
         if id.is_some() && state.requests.iter().any(|entry| entry.id == id) {
             return Err(Rejection::id_in_use());
         }
@@ -87,14 +114,32 @@ impl Running {
         let cancel = CancellationToken::new();
         state.begun += 1;
         let serial = state.begun;
-        state.requests.push(Entry { serial, id: id.clone(), cancel: cancel.clone(), arrived: false, manner });
+        let (listed, token) = (id.clone(), cancel.clone());
+        let entry =
+            Entry { serial, id: listed, cancel: token, cancelled: false, calls: Vec::new(), arrived: false, manner };
+        state.requests.push(entry);
         drop(state);
         Ok(Place { line: Arc::clone(line), serial, id, manner, cancel })
     }
 
+    /// Cancels a request, or one of a batch, which is answered all the same: the array has an answer for each.
+    ///
     /// «The `initialize` request MUST NOT be cancelled by clients» (2025-11-25, basic/utilities/cancellation).
     pub(super) fn cancel(&self, id: &RequestId) {
-        self.cancel_where(|entry| entry.id.as_ref() == Some(id) && entry.manner != Manner::Initializes);
+        let mut told = Told::default();
+        let mut state = self.lock();
+        for entry in &mut state.requests {
+            match &entry.id {
+                Some(own) if own == id && entry.manner != Manner::Initializes => told.add(entry),
+                Some(_) => {}
+                None => {
+                    let calls = entry.calls.iter().filter(|(own, _)| own == id);
+                    told.calls.extend(calls.map(|(_, call)| call.clone()));
+                }
+            }
+        }
+        drop(state);
+        told.tell();
     }
 
     pub(super) fn cancel_listening(&self) {
@@ -106,16 +151,11 @@ impl Running {
     }
 
     fn cancel_where(&self, which: impl Fn(&Entry) -> bool) {
-        let state = self.lock();
-        let cancelled: Vec<_> =
-            state.requests.iter().filter(|entry| which(entry)).map(|entry| entry.cancel.clone()).collect();
+        let mut told = Told::default();
+        let mut state = self.lock();
+        state.requests.iter_mut().filter(|entry| which(entry)).for_each(|entry| told.add(entry));
         drop(state);
-        // Wakers are foreign code: called without the lock.
-        cancelled.iter().for_each(CancellationToken::cancel);
-    }
-
-    pub(super) async fn room(&self) {
-        self.until(State::has_room).await;
+        told.tell();
     }
 
     /// Waits until `initialize` has come to something, if it has been sent.
@@ -137,7 +177,7 @@ impl Running {
         }
     }
 
-    /// Lets it be over when nothing runs any more.
+    /// Nothing begins any more, and it is over when nothing runs.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -206,6 +246,26 @@ impl Place {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()
+    }
+
+    /// What ends a call that it has begun.
+    pub(super) fn begin_call(&self, id: &RequestId) -> CancelHandle {
+        let handle = CancelHandle::default();
+        self.line.running.change(self.serial, |requests, index| {
+            let entry = &mut requests[index];
+            // Nobody waits for it yet, who would be woken under the lock.
+            if entry.cancelled {
+                handle.cancel();
+            }
+            entry.calls.push((id.clone(), handle.clone()));
+        });
+        handle
+    }
+
+    /// Whether a call has begun, which ends by itself when it is cancelled.
+    pub(super) fn has_calls(&self) -> bool {
+        let state = self.line.running.lock();
+        state.requests.iter().any(|entry| entry.serial == self.serial && !entry.calls.is_empty())
     }
 
     /// The server knows of it, and would wait for it in a drain.

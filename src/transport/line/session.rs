@@ -7,23 +7,28 @@ use http::{HeaderValue, Response};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 
-use super::Line;
-use crate::protocol::jsonrpc::RequestId;
+use super::running::Place;
+use super::{Line, LineHead};
+use crate::auth::Principal;
+use crate::server::answers::Mute;
 use crate::transport::body::Body;
 use crate::transport::headers::Head;
-use crate::transport::session::live::CallKey;
+use crate::transport::rejection::Rejection;
 use crate::transport::session::{end, parse_id, stream};
-use crate::transport::sse::listen::Entered;
+use crate::transport::sse::listen::{self, Entered};
 
 /// What `initialize` has come to.
 pub(super) struct Opened {
     tie: Tie,
+    /// The place among the open streams that the session's own is going to have.
     entered: Option<Entered>,
+    /// Once the client says nothing any more.
+    mute: Option<Mute>,
 }
 
 impl Opened {
     pub(super) fn new(entered: Option<Entered>) -> Self {
-        Self { tie: Tie::default(), entered }
+        Self { tie: Tie::default(), entered, mute: None }
     }
 }
 
@@ -68,8 +73,45 @@ impl Line {
         tie.session.is_some() || tie.revision.is_some()
     }
 
+    /// Answers `initialize`, which nobody cancels but with the whole line.
+    pub(super) async fn initialize(
+        self: &Arc<Self>,
+        text: Bytes,
+        principal: Option<Principal>,
+        mut request: LineHead,
+        place: &Place,
+    ) {
+        // Before there is a session: it could not be listened to.
+        let entered = match self.enter() {
+            Ok(entered) => entered,
+            Err(rejection) => return self.refuse(rejection.of(place.id())).await,
+        };
+        match self.answer(text, principal, &mut request, Some(place)).await {
+            Ok(response) => self.open(response).await,
+            Err(rejection) => self.refuse(rejection.of(place.id())).await,
+        }
+        if entered {
+            // No session has come of it, else its stream has the place.
+            self.give_place_back();
+        }
+        if place.is_cancelled() {
+            // The line has ended before its session was there.
+            self.end_session().await;
+        }
+    }
+
+    /// Takes a place among the open streams, where one is going to be needed and there is none.
+    fn enter(&self) -> Result<bool, Box<Rejection>> {
+        if !self.shared.serves_sessions() || self.is_open() || self.opened().entered.is_some() {
+            return Ok(false);
+        }
+        let entered = listen::enter(&self.shared)?;
+        self.opened().entered = Some(entered);
+        Ok(true)
+    }
+
     /// Hands on what `initialize` was answered with, and ties the line to the session that it has opened.
-    pub(super) async fn open(self: &Arc<Self>, response: Response<Body>) {
+    async fn open(self: &Arc<Self>, response: Response<Body>) {
         let session = response.headers().get("mcp-session-id").cloned();
         let Ok(answer) = response.into_body().collect().await else { return };
         let answer = answer.to_bytes();
@@ -87,10 +129,9 @@ impl Line {
 
     /// Has the line told what its session is told unasked. That also keeps the session alive for as long as the line.
     async fn listen(self: &Arc<Self>) {
-        // The session's stream takes a place of its own.
-        self.give_place_back();
         let tie = self.tie();
-        match stream::open(&self.shared, self.principal.as_ref(), &tie.head()).await {
+        let entered = self.opened().entered.take();
+        match stream::open(&self.shared, self.principal.as_ref(), &tie.head(), entered).await {
             Ok(response) => {
                 let line = Arc::clone(self);
                 self.shared.lifespan.adopt(async move {
@@ -115,10 +156,12 @@ impl Line {
         drop(entered);
     }
 
-    /// Has the session cancel its call, which ends of its own accord then. `false` where the session has no such call.
-    pub(super) fn cancel_in_session(&self, id: Option<&RequestId>) -> bool {
-        let (Some(session), Some(id)) = (self.tie().id(), id) else { return false };
-        self.shared.sessions.live.cancel_call(&CallKey { session, id: id.clone() })
+    /// The client says nothing any more: what it has been asked is given up.
+    pub(crate) fn expect_nothing(&self) {
+        if let Some(session) = self.tie().id() {
+            let mute = self.shared.server.answers.mute(session);
+            self.opened().mute = Some(mute);
+        }
     }
 
     /// The session is unknown from now on, and its calls are cancelled.

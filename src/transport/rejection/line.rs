@@ -22,6 +22,12 @@ impl Rejection {
     }
 
     #[cold]
+    pub(crate) fn line_ends() -> Box<Self> {
+        let text = "this stream ends as soon as what runs has been answered; open a new one";
+        Self::unavailable(text, RETRY_AFTER)
+    }
+
+    #[cold]
     pub(crate) fn id_in_use() -> Box<Self> {
         Self::invalid("id: a request with this id is still running")
     }

@@ -86,9 +86,8 @@ impl LiveSessions {
         free
     }
 
-    /// What tells a listed call that it has been cancelled, from when it waits on.
-    pub(crate) fn wait(&self, key: &CallKey) -> CancelHandle {
-        let cancel = CancelHandle::default();
+    /// Has a listed call told by `cancel` that it has been cancelled, from when it waits on.
+    pub(crate) fn wait(&self, key: &CallKey, cancel: &CancelHandle) {
         let mut shard = self.shard(key.session);
         if let Some(index) = shard.position(key) {
             match &mut shard.calls[index].1 {
@@ -96,7 +95,6 @@ impl LiveSessions {
                 listed => *listed = Listed::Waiting(cancel.clone()),
             }
         }
-        cancel
     }
 
     pub(crate) fn end_call(&self, key: &CallKey) {
@@ -106,17 +104,14 @@ impl LiveSessions {
         }
     }
 
-    /// Cancels a call, and answers whether it is running here.
-    pub(crate) fn cancel_call(&self, key: &CallKey) -> bool {
+    pub(crate) fn cancel_call(&self, key: &CallKey) {
         let mut shard = self.shard(key.session);
-        let position = shard.position(key);
-        let cancel = position.and_then(|index| shard.calls[index].1.cancel());
+        let cancel = shard.position(key).and_then(|index| shard.calls[index].1.cancel());
         // Wakers are foreign code: called without the lock.
         drop(shard);
         if let Some(cancel) = cancel {
             cancel.cancel();
         }
-        position.is_some()
     }
 
     /// Takes the seat of the session's one stream; whoever sat there has to leave, and leaves what was not read.
@@ -221,8 +216,11 @@ mod tests {
             assert!(live.begin_call(key.clone()));
         }
         live.cancel_call(&early);
-        assert!(live.wait(&early).is_cancelled());
-        let cancel = live.wait(&late);
+        let cancel = CancelHandle::default();
+        live.wait(&early, &cancel);
+        assert!(cancel.is_cancelled());
+        let cancel = CancelHandle::default();
+        live.wait(&late, &cancel);
         assert!(!cancel.is_cancelled());
         live.end(1);
         assert!(cancel.is_cancelled());

@@ -18,13 +18,15 @@ use crate::transport::resume::event_id::StreamName;
 use crate::transport::resume::open::Asked;
 use crate::transport::resume::{self, Recording};
 use crate::transport::service::Shared;
-use crate::transport::sse::listen::{self, ListenStream, SessionTie};
+use crate::transport::sse::listen::{self, Entered, ListenStream, SessionTie};
 
-/// Opens the stream. A session has one: a second GET of the same principal takes over, and the first ends.
+/// Opens the stream. A session has one: a second GET of the same principal takes over, and the first ends. `entered` is its
+/// place among the open streams, if it has one already.
 pub(crate) async fn open(
     shared: &Arc<Shared>,
     principal: Option<&Principal>,
     head: &Head<'_>,
+    entered: Option<Entered>,
 ) -> Result<Response<Body>, Box<Rejection>> {
     accept::check_get(head)?;
     if head.session_id.value.is_none() {
@@ -43,7 +45,7 @@ pub(crate) async fn open(
         (_, Asked::Own(_)) => Some(Position::Lost),
         (_, Asked::New | Asked::Call(_) | Asked::Unknown) => None,
     };
-    let guard = listen::enter(shared)?;
+    let entered = entered.map_or_else(|| listen::enter(shared), Ok)?;
     // 2025-11-25, basic/lifecycle, «Operation»: of what the server has not declared nothing is told.
     let declared = shared.server.introduction.load().capabilities;
     let filter = Filter {
@@ -63,7 +65,7 @@ pub(crate) async fn open(
     let pulse = Pulse::new(&shared.sessions, session.key);
     let name = recording.map(|_| StreamName::own(shared.server.changes.epoch()));
     let primer = recording.and_then(|recording| recording.primer);
-    let stream = ListenStream::new(shared, watcher, guard).of_session(SessionTie { seat, pulse, name, primer });
+    let stream = ListenStream::new(shared, watcher, entered).of_session(SessionTie { seat, pulse, name, primer });
     let mut response = reply::stream(Body::listen(stream));
     resume::open::mark_own(&mut response, asked, lost);
     Ok(response)

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use self::lines::{Lines, Next};
-use super::line::{Line, LineHead, Reader, Taken};
+use super::line::{Line, LineHead, Reader, Served, Taken};
 use super::rejection::Rejection;
 use super::service::McpService;
 use crate::lifespan::DrainReport;
@@ -79,7 +79,7 @@ impl McpService {
 
     /// Serves one client over any stream of bytes, as [`serve_stdio`](Self::serve_stdio) does: a connection of a Unix socket,
     /// say. It ends with the input, as soon as what runs has been answered, when the client goes, or when the server has
-    /// drained; the server goes on.
+    /// drained; the server goes on. Dropping the future ends the conversation at once, with its session and its calls.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -119,8 +119,10 @@ impl McpService {
         let (shared, lifespan) = (&self.shared, &self.shared.lifespan);
         lifespan.start().await?;
         let line = Line::new(shared, None, None);
+        let served = Served::new(&line);
         let mut reading = pin!(async {
             let read = read(&line, reader, shared.config.read.bytes).await;
+            line.expect_nothing();
             line.all_arrived().await;
             match at_eof {
                 AtEof::ShutDown => lifespan.begin_at_once(),
@@ -144,7 +146,7 @@ impl McpService {
                 }
             }
         };
-        line.end().await;
+        served.end().await;
         written.and(outcome.unwrap_or(Ok(()))).or_else(unless_gone)
     }
 }
@@ -162,7 +164,6 @@ async fn read(line: &Arc<Line>, reader: impl AsyncRead, limit: usize) -> io::Res
             }
             Next::End => return Ok(()),
         };
-        line.room().await;
         match line.take(text, None, LineHead::none()).await {
             // Nobody is told what became of a message that has no answer.
             Taken::Accepted | Taken::Settled(_) => {}
