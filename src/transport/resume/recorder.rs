@@ -11,7 +11,7 @@ use super::Recording;
 use super::event_id::StreamName;
 use crate::server::outbound::Outbound;
 use crate::server::outbound::recorded::Said;
-use crate::store::{Appended, LogEntry, LogKey, StoreError};
+use crate::store::{Appended, LogEntry, LogKey, LogPlace, StoreError};
 use crate::transport::service::Shared;
 use crate::transport::sse::event;
 
@@ -130,7 +130,13 @@ impl Recorder {
         if self.state == State::Broken {
             return None;
         }
-        let entry = LogEntry::new(message, self.state == State::New, answer);
+        let place = match (self.state, answer) {
+            (State::New, false) => LogPlace::First,
+            (State::New, true) => LogPlace::Only,
+            (_, false) => LogPlace::Next,
+            (_, true) => LogPlace::Last,
+        };
+        let entry = LogEntry::new(message, place);
         match self.shared.sessions.store.append(self.log, entry, self.shared.config.log).await {
             Ok(Appended::Seq(seq)) => {
                 self.state = State::Begun;
