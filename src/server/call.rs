@@ -289,6 +289,10 @@ pub(crate) enum CanAsk {
 ///
 /// By default 2026-07-28 cancels (closing the response is the cancellation), and sessions finish (a disconnection should
 /// not be taken for a cancellation).
+///
+/// [`Cancel`](Self::Cancel) is about the connection that the call came by. Once that was
+/// [closed](crate::Context::close_stream) by the server, or its client has come back for the stream on another, the call
+/// runs to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnDisconnect {

@@ -129,7 +129,8 @@ impl Context {
     /// Ends the connection that carries the reply, and not the call: the client comes back for what is said from now on,
     /// the answer included, when [`Sessions::retry_interval`](crate::Sessions::retry_interval) has passed. A long call need
     /// not hold a connection (2025-11-25, basic/transports, «Sending Messages to the Server»). Messages that were sent
-    /// before still go out.
+    /// before still go out. From then on the call is not cancelled when its client goes away, not even with
+    /// [`OnDisconnect::Cancel`](crate::OnDisconnect::Cancel): the client is expected to be away.
     ///
     /// It does nothing, but for a line in the log at debug level, where the client does not know to come back, or has
     /// nothing to come back for: outside of 2025-11-25, without a session, without an

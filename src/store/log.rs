@@ -34,7 +34,7 @@ impl fmt::Debug for LogKey {
     }
 }
 
-/// How much of a log is kept, and for how long.
+/// How much of a log is kept, and for how long. How much of all logs together is the store's own matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogLimits {
@@ -42,18 +42,15 @@ pub struct LogLimits {
     pub entries: usize,
     /// The most bytes of one log. The oldest entries give way, but for the newest, which may be larger.
     pub bytes: usize,
-    /// The most bytes of all logs. The logs that ended first give way, then the oldest entries of the one that is
-    /// appended to.
-    pub budget: usize,
     /// How long a log lives after what was appended last.
     pub ttl: Duration,
 }
 
 impl LogLimits {
-    /// At most this many entries and bytes in one log, and bytes in all, for this long.
+    /// At most this many entries and bytes in one log, for this long.
     #[must_use]
-    pub fn new(entries: usize, bytes: usize, budget: usize, ttl: Duration) -> Self {
-        Self { entries, bytes, budget, ttl }
+    pub fn new(entries: usize, bytes: usize, ttl: Duration) -> Self {
+        Self { entries, bytes, ttl }
     }
 }
 
@@ -63,29 +60,59 @@ impl LogLimits {
 pub struct LogEntry {
     /// What is kept.
     pub value: Bytes,
-    /// Whether it makes the log. Any other entry is refused by a log that is not there (any more): a log that was
-    /// forgotten must not begin anew in the middle, under numbers that were used.
-    pub begins: bool,
-    /// Whether it is the last.
-    pub ends: bool,
+    /// Where in its log it belongs.
+    pub place: LogPlace,
+}
+
+/// Where in its log an entry belongs.
+///
+/// Only [`First`](Self::First) and [`Only`](Self::Only) make a log. Any other entry is refused by a log that is not there
+/// (any more): a log that was forgotten must not begin anew in the middle, under numbers that were used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogPlace {
+    /// It makes the log.
+    First,
+    /// Others came before it, and others may come.
+    Next,
+    /// Others came before it, and it ends the log.
+    Last,
+    /// It makes the log and ends it.
+    Only,
+}
+
+impl LogPlace {
+    /// Whether an entry makes its log.
+    #[must_use]
+    pub fn begins(self) -> bool {
+        matches!(self, Self::First | Self::Only)
+    }
+
+    /// Whether an entry ends its log.
+    #[must_use]
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Last | Self::Only)
+    }
 }
 
 impl LogEntry {
-    /// An entry that begins a log, ends it, both or neither.
+    /// An entry with its place.
+    ///
+    /// ```
+    /// use mcp_mount::stores::{LogEntry, LogPlace};
+    ///
+    /// let entry = LogEntry::new("said first".into(), LogPlace::First);
+    /// assert!(entry.place.begins() && !entry.place.ends());
+    /// ```
     #[must_use]
-    pub fn new(value: Bytes, begins: bool, ends: bool) -> Self {
-        Self { value, begins, ends }
+    pub fn new(value: Bytes, place: LogPlace) -> Self {
+        Self { value, place }
     }
 }
 
 impl fmt::Debug for LogEntry {
     /// Without the value, which is personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogEntry")
-            .field("bytes", &self.value.len())
-            .field("begins", &self.begins)
-            .field("ends", &self.ends)
-            .finish()
+        f.debug_struct("LogEntry").field("bytes", &self.value.len()).field("place", &self.place).finish()
     }
 }
 
@@ -97,7 +124,8 @@ pub enum Appended {
     Seq(u64),
     /// Not appended: the log has ended, or is not there (any more).
     Closed,
-    /// Not appended: the group has as many logs as it may have, and none of them has ended.
+    /// Not appended: there is no room. The group has as many logs as it may have, and none of them has ended; or nothing
+    /// that may give way is as large as the entry.
     Full,
 }
 

@@ -22,7 +22,15 @@ mod logs;
 /// A power of two, so that a shard is picked by the low bits of an id.
 const SHARDS: usize = 64;
 
+/// What all logs may take, in bytes, unless it is set.
+pub(crate) const LOG_BUDGET: usize = 64 << 20;
+
 /// Keeps values and logs in memory: the default [`Store`]. What it holds is lost when the process ends.
+///
+/// Its logs, which are what streams have said, may take 64 MiB together. Each message counts 64 bytes beside its own. The
+/// logs of one session may take an eighth of that, or as much as one log if that is more; beyond it those of its calls that
+/// ended first give way, and then the oldest messages of the others. When there is no room left for all, the sessions that
+/// take the most give way in the same manner.
 ///
 /// What has expired goes when it is asked for, or when room is needed; there is no task that sweeps.
 pub struct Memory {
@@ -48,16 +56,31 @@ struct Entry {
 }
 
 impl Memory {
-    /// An empty store.
+    /// An empty store, whose logs may take 64 MiB.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_log_budget(LOG_BUDGET)
+    }
+
+    /// An empty store, whose logs may take this many bytes together.
+    ///
+    /// ```
+    /// use mcp_mount::{Mcp, Memory};
+    ///
+    /// # fn main() -> Result<(), mcp_mount::BuildError> {
+    /// let mcp = Mcp::new("demo", "1.0.0").store(Memory::with_log_budget(256 << 20)).build()?;
+    /// # let _ = mcp;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_log_budget(bytes: usize) -> Self {
         Self {
             shards: Box::new(std::array::from_fn(|_| Mutex::default())),
             count: AtomicUsize::new(0),
             full_until: AtomicU64::new(0),
             versions: AtomicU64::new(0),
             origin: Instant::now(),
-            logs: Logs::new(),
+            logs: Logs::new(bytes),
         }
     }
 
@@ -201,7 +224,7 @@ impl Store for Memory {
     }
 
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended> {
-        StoreFuture::ready(self.logs.append(log, entry, limits, self.now()))
+        StoreFuture::ready(self.logs.append(log, &entry, limits, self.now()))
     }
 
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {

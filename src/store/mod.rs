@@ -2,7 +2,7 @@
 //!
 //! Values are small and expire: a session's record is a few hundred bytes. Logs are appended to and expire: what a stream
 //! has said. Everything a [`Store`] keeps is bounded, by the cap that [`Store::reserve`] is called with, by the limits
-//! that [`Store::append`] is called with, and by time.
+//! that [`Store::append`] is called with, by what the store allows all logs together, and by time.
 
 use std::fmt;
 use std::future::Future;
@@ -17,7 +17,8 @@ use bytes::Bytes;
 mod log;
 mod memory;
 
-pub use log::{Appended, LogEntry, LogKey, LogLimits, LogPage, LogWatcher};
+pub use log::{Appended, LogEntry, LogKey, LogLimits, LogPage, LogPlace, LogWatcher};
+pub(crate) use memory::LOG_BUDGET;
 pub use memory::Memory;
 
 /// Where values that outlive a request are kept.
@@ -43,7 +44,9 @@ pub trait Store: Send + Sync + 'static {
     /// has not been written or touched for the longest time gives way, if that time is at least [`Cap::idle`].
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved>;
 
-    /// Appends to a log, which one writer does at a time.
+    /// Appends to a log, which one writer does at a time. How much all logs may take together is set where the store is
+    /// made, as by [`Memory::with_log_budget`]; one group must not be able to take all of it. What was answered with a
+    /// number is kept until the limits, the time or a lack of room end it: an entry that there is no room for is refused.
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended>;
 
     /// Reads at most `max` entries of a log, those that come after number `after`. `None` if there is no such log.

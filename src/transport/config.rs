@@ -17,7 +17,7 @@ use crate::error::BuildError;
 use crate::lifespan::LONGEST_WAIT;
 use crate::protocol::revision::Revisions;
 use crate::server::outbound::QueueLimits;
-use crate::store::LogLimits;
+use crate::store::{LOG_BUDGET, LogLimits};
 
 type Find = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;
 
@@ -78,7 +78,7 @@ pub struct Limits {
     stream_stall: Duration,
     log_events: usize,
     log_bytes: usize,
-    log_budget: usize,
+    pub(crate) log_budget: usize,
     log_ttl: Duration,
 }
 
@@ -101,7 +101,7 @@ impl Limits {
             stream_stall: Duration::from_secs(30),
             log_events: 1_000,
             log_bytes: 1 << 20,
-            log_budget: 64 << 20,
+            log_budget: LOG_BUDGET,
             log_ttl: Duration::from_secs(5 * 60),
         }
     }
@@ -135,9 +135,10 @@ impl Limits {
         self
     }
 
-    /// How many streams of changes may be open at a time: GET streams of sessions, `subscriptions/listen`, and conversations
-    /// of [HTTP+SSE](crate::Mcp::legacy_sse) or [by lines](crate::McpService::serve_lines). Default: 10,000. Beyond it they
-    /// get 503.
+    /// How many streams may be open at a time beside those of calls: GET streams of sessions, those that resume the stream of
+    /// a call or stand in for one that is not known included, `subscriptions/listen`, and conversations of
+    /// [HTTP+SSE](crate::Mcp::legacy_sse) or [by lines](crate::McpService::serve_lines). Default: 10,000. Beyond it they get
+    /// 503.
     #[must_use]
     pub fn open_streams(mut self, streams: usize) -> Self {
         self.open_streams = streams;
@@ -231,8 +232,13 @@ impl Limits {
         self
     }
 
-    /// How many bytes of messages of all sessions are kept for clients that come back. Default: 64 MiB. Those of the calls
-    /// that ended first give way.
+    /// How many bytes of messages of all sessions are kept for clients that come back, with 64 more for each message.
+    /// Default: 64 MiB. One session may take an eighth of it, or [`log_bytes`](Self::log_bytes) if that is more: of its calls
+    /// those that ended first give way, then its oldest messages. When all of it is taken, the sessions that take the most
+    /// give way in the same manner.
+    ///
+    /// It is the budget of the [`Memory`](crate::Memory) that is there by default. A [store](crate::Mcp::store) that is given
+    /// has its own, such as [`Memory::with_log_budget`](crate::Memory::with_log_budget), and this one does nothing.
     #[must_use]
     pub fn log_budget(mut self, bytes: usize) -> Self {
         self.log_budget = bytes;
@@ -288,7 +294,7 @@ impl Limits {
                 budget: Budget::new(self.body_budget),
             },
             queue: QueueLimits { events: self.stream_events, bytes: self.stream_bytes, stall: soon(self.stream_stall) },
-            log: LogLimits::new(self.log_events, self.log_bytes, self.log_budget, soon(self.log_ttl)),
+            log: LogLimits::new(self.log_events, self.log_bytes, soon(self.log_ttl)),
             keep_alive: soon(self.keep_alive),
             silence: soon(self.silence),
             tool_timeout: self.tool_timeout,

@@ -95,10 +95,7 @@ impl<'a> PendingCall<'a> {
                     _ => reply::message(answer, self.accepts),
                 }
             }
-            First::Stream => {
-                let recorder = Box::pin(recorder(self.shared, self.recording)).await;
-                self.stream(recorder)
-            }
+            First::Stream => self.stream(),
         }
     }
 
@@ -122,9 +119,10 @@ impl<'a> PendingCall<'a> {
         past_budget(cx, |cx| silence.as_mut().poll(cx)).map(|()| First::Stream)
     }
 
-    fn stream(&mut self, recorder: Option<Recorder>) -> Response<Body> {
+    fn stream(&mut self) -> Response<Body> {
         let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
         let sessions = &self.shared.sessions;
+        let recorder = self.recording.map(|recording| Recorder::new(self.shared, recording));
         let recorded = recorder.as_ref().map(|recorder| {
             queue.record();
             let listing = sessions.readers.list_call(recorder.log(), &queue);
@@ -153,18 +151,14 @@ impl Drop for PendingCall<'_> {
     }
 }
 
-async fn recorder(shared: &Arc<Shared>, recording: Option<Recording>) -> Option<Recorder> {
-    Recorder::new(shared, recording?).await
-}
-
 /// A reply of events that are all there.
 async fn whole(
     shared: &Arc<Shared>,
     recording: Option<Recording>,
     messages: impl Iterator<Item = Bytes>,
 ) -> Response<Body> {
-    match recorder(shared, recording).await {
-        Some(recorder) => reply::stream(Body::full(recorder.whole(messages).await)),
+    match recording {
+        Some(recording) => reply::stream(Body::full(Recorder::new(shared, recording).whole(messages).await)),
         None => reply::events(messages),
     }
 }

@@ -81,6 +81,7 @@ mod resume_any;
 mod resume_bounds;
 mod resume_close;
 mod resume_ends;
+mod resume_faults;
 mod resume_own;
 mod resume_unknown;
 pub mod resuming;

@@ -25,6 +25,10 @@ pub(crate) enum Item {
 }
 
 impl Item {
+    fn has_id(&self) -> bool {
+        matches!(self, Self::Primer { .. } | Self::Message { seq: Some(_), .. })
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Message { message, .. } => message.len(),
@@ -54,6 +58,10 @@ pub(super) struct Recorded {
     sealed: bool,
     /// Whether it was the server that ended the connection.
     closed: bool,
+    /// Whether an id has been read, by which the client can come back.
+    told_id: bool,
+    /// Whether no more is recorded.
+    broken: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +89,16 @@ impl Recorded {
             Connection::Gone | Connection::Cut => true,
             Connection::Closing => self.ready.is_empty(),
             Connection::Open => self.sealed && self.ready.is_empty(),
+        }
+    }
+
+    /// Whether nobody reads what is said, nor will come back for it.
+    pub(super) fn is_left(&self) -> bool {
+        match self.connection {
+            Connection::Open => false,
+            // Its client has been told to come back, or has done so.
+            Connection::Closing => self.broken,
+            Connection::Gone | Connection::Cut => self.broken || !self.told_id,
         }
     }
 
@@ -185,6 +203,14 @@ impl Outbound {
         self.room.notify_waiters();
     }
 
+    /// For the recorder: what is said from now on is not kept for who comes back.
+    pub(crate) fn cannot_be_resumed(&self) {
+        if let Some(recorded) = &mut self.lock().recorded {
+            recorded.broken = true;
+        }
+        self.gone.notify_waiters();
+    }
+
     /// For the recorder: the connection ends when what is ready has been read, and nothing waits for that.
     pub(crate) fn close_connection(&self) {
         let mut state = self.lock();
@@ -243,6 +269,7 @@ impl Outbound {
         }
         let counted = recorded.connection == Connection::Open;
         let messages = mem::take(&mut recorded.ready);
+        recorded.told_id |= messages.iter().any(Item::has_id);
         if counted {
             state.bytes = state.bytes.saturating_sub(messages.iter().map(Item::bytes).sum());
         }

@@ -3,14 +3,14 @@
 use tokio::time::{Instant, timeout_at};
 
 use super::recorded::Connection;
-use super::{End, Outbound, wake};
+use super::{End, Outbound, State, wake};
 
 impl Outbound {
-    /// Resolves when nobody will read what is sent: the reader went away or was cut off.
+    /// Resolves when nobody will read what is sent: the reader went away or was cut off, and cannot come back.
     pub(crate) async fn left(&self) {
         loop {
             let gone = self.gone.notified();
-            if matches!(self.lock().end, End::Gone | End::Cut) {
+            if self.lock().is_left() {
                 return;
             }
             gone.await;
@@ -54,5 +54,14 @@ impl Outbound {
         wake(reader);
         self.room.notify_waiters();
         self.gone.notify_waiters();
+    }
+}
+
+impl State {
+    fn is_left(&self) -> bool {
+        match &self.recorded {
+            Some(recorded) => recorded.is_left(),
+            None => matches!(self.end, End::Gone | End::Cut),
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The logs of the store in memory.
 //!
-//! Each bound has its own way to be kept: a log drops its oldest entries, a group its log that ended first, and all logs
-//! together those that ended first, a part of them at a time, so that the search for them is rare.
+//! Each bound has its own way to be kept: a log drops its oldest entries; a group its log that ended first, then the oldest
+//! entries of its largest; and all logs together what the largest groups have, a part of it at a time, so that the search
+//! for them is rare. The newest entry of a log that has not ended is never dropped: what there is no room for is refused.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::fmt;
 use std::hash::BuildHasherDefault;
 use std::sync::Mutex;
@@ -19,6 +20,9 @@ use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, R
 /// The most logs of a group: so many streams of one client can be resumed.
 const LOGS_OF_A_GROUP: usize = 64;
 
+/// Which part of the budget a group may take, so that one client does not push out what others have.
+const GROUP_PART: usize = 8;
+
 /// What an entry costs beside its bytes, and a log beside its entries, about.
 const OVERHEAD: usize = 64;
 
@@ -28,11 +32,13 @@ const SWEEP_MS: u64 = 1_000;
 /// All logs.
 pub(super) struct Logs {
     shards: Box<[Mutex<Shard>; SHARDS]>,
+    /// What all of them may cost.
+    budget: usize,
     /// What all of them cost.
     cost: AtomicUsize,
     /// Counts what ends, so that it is known what ended first.
     ends: AtomicU64,
-    /// Until when (in ms) nothing can be found that gives way to others.
+    /// Until when (in ms) nothing is looked for that gives way to others.
     full_until: AtomicU64,
     epoch: u64,
     watchers: Mutex<Vec<LogWatcher>>,
@@ -72,10 +78,11 @@ impl Log {
         }
     }
 
-    fn push(&mut self, value: Bytes, limits: LogLimits) -> u64 {
+    fn push(&mut self, value: &Bytes, limits: LogLimits) -> u64 {
         let seq = self.next();
         self.bytes += value.len();
-        self.entries.push_back(value);
+        // A copy, since the value may be a part of a buffer that is larger than what is counted.
+        self.entries.push_back(Bytes::copy_from_slice(value));
         while self.entries.len() > 1 && (self.entries.len() > limits.entries || self.bytes > limits.bytes) {
             self.drop_oldest();
         }
@@ -84,9 +91,10 @@ impl Log {
 }
 
 impl Logs {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(budget: usize) -> Self {
         Self {
             shards: Box::new(std::array::from_fn(|_| Mutex::default())),
+            budget,
             cost: AtomicUsize::new(0),
             ends: AtomicU64::new(0),
             full_until: AtomicU64::new(0),
@@ -95,10 +103,13 @@ impl Logs {
         }
     }
 
-    pub(super) fn append(&self, key: LogKey, entry: LogEntry, limits: LogLimits, now: u64) -> Appended {
+    pub(super) fn append(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
         let needed = entry.value.len() + OVERHEAD * 2;
-        if self.cost.load(Ordering::Relaxed) + needed > limits.budget {
-            self.make_room(limits.budget.saturating_sub(needed), now);
+        if needed > self.bound_of_a_group(limits) {
+            return Appended::Full;
+        }
+        if self.cost.load(Ordering::Relaxed) + needed > self.budget {
+            self.make_room(self.budget.saturating_sub(needed), now);
         }
         let appended = self.append_within(key, entry, limits, now);
         if matches!(appended, Appended::Seq(_)) {
@@ -107,35 +118,46 @@ impl Logs {
         appended
     }
 
-    fn append_within(&self, key: LogKey, entry: LogEntry, limits: LogLimits, now: u64) -> Appended {
+    fn append_within(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
         let mut shard = lock(self.shard(key.group));
         self.sweep(&mut shard, now);
-        let place = match self.place(&mut shard, key, entry.begins, now) {
+        let place = match self.place(&mut shard, key, entry.place.begins(), now) {
             Ok(place) => place,
             Err(refused) => return refused,
         };
         let logs = shard.groups.entry(key.group).or_default();
-        if place == logs.len() {
-            let log = Log { id: key.id, entries: VecDeque::new(), first: 1, bytes: 0, ended: None, expires: 0 };
-            self.cost.fetch_add(log.cost(), Ordering::Relaxed);
-            logs.push(log);
+        let before = cost(logs);
+        // What others hold of the budget is not this group's to take.
+        let others = self.cost.load(Ordering::Relaxed).saturating_sub(before);
+        let bound = self.bound_of_a_group(limits).min(self.budget.saturating_sub(others));
+        let new = place == logs.len();
+        if least(logs, key.id) + OVERHEAD * (1 + usize::from(new)) + entry.value.len() > bound {
+            if logs.is_empty() {
+                shard.groups.remove(&key.group);
+            }
+            return Appended::Full;
+        }
+        if new {
+            logs.push(Log { id: key.id, entries: VecDeque::new(), first: 1, bytes: 0, ended: None, expires: 0 });
         }
         let log = &mut logs[place];
-        let before = log.cost();
-        let seq = log.push(entry.value, limits);
-        // What others hold of the budget is not this log's to take.
-        let others = self.cost.load(Ordering::Relaxed).saturating_sub(before);
-        while others + log.cost() > limits.budget && !log.entries.is_empty() {
-            log.drop_oldest();
-        }
+        let seq = log.push(&entry.value, limits);
         log.expires = now.saturating_add(millis(limits.ttl));
-        log.ended = entry.ends.then(|| self.ends.fetch_add(1, Ordering::Relaxed));
-        self.cost.fetch_add(log.cost(), Ordering::Relaxed);
-        self.cost.fetch_sub(before, Ordering::Relaxed);
-        if entry.ends {
+        while cost(logs) > bound && give_way(logs, Some(key.id)) {}
+        let after = cost(logs);
+        if let Some(log) = logs.iter_mut().find(|log| log.id == key.id).filter(|_| entry.place.ends()) {
+            log.ended = Some(self.ends.fetch_add(1, Ordering::Relaxed));
             self.full_until.store(0, Ordering::Relaxed);
         }
+        self.cost.fetch_add(after, Ordering::Relaxed);
+        self.cost.fetch_sub(before, Ordering::Relaxed);
         Appended::Seq(seq)
+    }
+
+    /// What a group may cost: a part of the budget, and one log at least.
+    fn bound_of_a_group(&self, limits: LogLimits) -> usize {
+        let one_log = limits.bytes.saturating_add(OVERHEAD.saturating_mul(limits.entries.saturating_add(1)));
+        (self.budget / GROUP_PART).max(one_log).min(self.budget)
     }
 
     /// Where the log is among those of its group, or where a new one comes to be.
@@ -200,32 +222,43 @@ impl Logs {
         }
     }
 
-    /// Removes what has expired, and then what ended first, until all logs cost a good deal less than `budget`.
+    /// Removes what has expired, and then what the groups have that have the most, until all logs cost a good deal less
+    /// than `budget`.
     fn make_room(&self, budget: usize, now: u64) {
         if now < self.full_until.load(Ordering::Relaxed) {
             return;
         }
-        let mut ended = Vec::new();
+        let mut groups = BinaryHeap::new();
         for shard in self.shards.iter() {
             let mut shard = lock(shard);
             self.sweep_now(&mut shard, now);
-            let logs = shard.groups.iter().flat_map(|(group, logs)| logs.iter().map(move |log| (*group, log)));
-            ended.extend(logs.filter_map(|(group, log)| Some((log.ended?, group))));
+            groups.extend(shard.groups.iter().map(|(group, logs)| (cost(logs), *group)));
         }
-        ended.sort_unstable();
         let enough = budget - budget / 8;
-        for (end, group) in ended {
-            if self.cost.load(Ordering::Relaxed) <= enough {
+        while self.cost.load(Ordering::Relaxed) > enough {
+            let Some((_, group)) = groups.pop() else {
+                self.full_until.store(now + SWEEP_MS, Ordering::Relaxed);
                 return;
-            }
-            let mut shard = lock(self.shard(group));
-            if let Some(logs) = shard.groups.get_mut(&group) {
-                self.retain(logs, |log| log.ended != Some(end));
+            };
+            if let Some(cost) = self.shrink(group) {
+                groups.push((cost, group));
             }
         }
-        if self.cost.load(Ordering::Relaxed) > enough {
-            self.full_until.store(now + SWEEP_MS, Ordering::Relaxed);
+    }
+
+    /// Has some of what a group has give way. Answers what it costs then, or `None` if nothing of it could.
+    fn shrink(&self, group: u128) -> Option<usize> {
+        let mut shard = lock(self.shard(group));
+        let logs = shard.groups.get_mut(&group)?;
+        let before = cost(logs);
+        // By parts, so that a group with many small entries does not take a turn for each.
+        while cost(logs) > before - before / 8 && give_way(logs, None) {}
+        let after = cost(logs);
+        if logs.is_empty() {
+            shard.groups.remove(&group);
         }
+        self.cost.fetch_sub(before - after, Ordering::Relaxed);
+        (after < before).then_some(after)
     }
 
     /// Removes what has expired in a shard, now and then.
@@ -256,6 +289,29 @@ impl Logs {
     fn shard(&self, group: u128) -> &Mutex<Shard> {
         &self.shards[group as usize % SHARDS]
     }
+}
+
+fn cost(logs: &[Log]) -> usize {
+    logs.iter().map(Log::cost).sum()
+}
+
+/// What logs cost when all that may give way to log `writing` has.
+fn least(logs: &[Log], writing: u128) -> usize {
+    let newest =
+        |log: &Log| log.entries.back().filter(|_| log.id != writing).map_or(0, |newest| OVERHEAD + newest.len());
+    logs.iter().filter(|log| log.ended.is_none()).map(|log| OVERHEAD + newest(log)).sum()
+}
+
+/// Drops what is missed the least: the log that ended first, then the oldest entry of the largest that has others. Answers
+/// whether there was any. `writing` is spared, but for its oldest entries.
+fn give_way(logs: &mut Vec<Log>, writing: Option<u128>) -> bool {
+    let ended = logs.iter().enumerate().filter(|(_, log)| Some(log.id) != writing);
+    if let Some((_, at)) = ended.filter_map(|(at, log)| Some((log.ended?, at))).min() {
+        logs.remove(at);
+        return true;
+    }
+    let largest = logs.iter_mut().filter(|log| log.entries.len() > 1).max_by_key(|log| log.cost());
+    largest.map(Log::drop_oldest).is_some()
 }
 
 impl fmt::Debug for Logs {

@@ -241,7 +241,7 @@ impl Mcp {
         let seals = Arc::new(Seals::new(keys, &self.server.implementation.name, config.ask_timeout));
         let sessions = SessionRoom {
             settings: self.sessions,
-            store: self.store.unwrap_or_else(|| Arc::new(Memory::new())),
+            store: self.store.unwrap_or_else(|| Arc::new(Memory::with_log_budget(self.limits.log_budget))),
             live: Arc::new(LiveSessions::new()),
             readers: Arc::new(Readers::new()),
             // Twice within the idle time at least, and twice before a live session could be taken for an idle one.

@@ -105,6 +105,8 @@ async fn find(
     let page = shared.sessions.store.read(log, seq, 0).await?;
     // A number that has not been given out is nobody's.
     let page = page.filter(|page| (1..=page.last).contains(&seq));
+    // Who came back for an answer that is gone would find an end without it, and come back for ever.
+    let page = page.filter(|page| !page.closed || page.first <= page.last || seq == page.last);
     Ok(page.map(|page| (log, of.event(seq.max(page.first - 1)))))
 }
 

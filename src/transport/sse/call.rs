@@ -11,8 +11,8 @@ use super::keep_alive::KeepAlive;
 use crate::server::outbound::recorded::Item;
 use crate::server::outbound::{Outbound, Read};
 use crate::transport::body::StreamCut;
-use crate::transport::resume::event_id::StreamName;
 use crate::transport::resume::readers::Listing;
+use crate::transport::resume::recorder::Naming;
 
 /// A stream that ends with the answer, or before it, if it can be resumed.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct CallStream {
 /// What the events of a stream that can be resumed are called.
 #[derive(Debug)]
 pub(crate) struct RecordedStream {
-    pub(crate) name: StreamName,
+    pub(crate) name: Naming,
     pub(crate) retry: Duration,
     /// Ends this connection when the stream goes on in another.
     pub(crate) _listing: Listing,
@@ -74,9 +74,13 @@ impl RecordedStream {
         let mut out = BytesMut::new();
         for item in items {
             match item {
-                Item::Primer { seq } => event::write_primer(&mut out, self.name.event(seq), self.retry),
+                Item::Primer { seq } => {
+                    if let Some(id) = self.name.event(seq) {
+                        event::write_primer(&mut out, id, self.retry);
+                    }
+                }
                 Item::Message { seq, message } => {
-                    event::write(&mut out, seq.map(|seq| self.name.event(seq)), &message);
+                    event::write(&mut out, seq.and_then(|seq| self.name.event(seq)), &message);
                 }
                 Item::Retry => event::write_retry(&mut out, self.retry),
             }
