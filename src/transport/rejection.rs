@@ -5,6 +5,7 @@
 //! more code than a processor's first cache holds.
 
 mod line;
+mod resume;
 mod text;
 
 use std::borrow::Cow;

@@ -69,13 +69,14 @@ pub(crate) async fn resume(
     let found = find(shared, recording, epoch, asked).await.map_err(|error| Rejection::store(&error))?;
     let pulse = Pulse::new(room, session.key);
     let (stream, predecessor) = match found {
-        Some((log, id)) => {
+        Found::ReadOut => return Err(Rejection::stream_read_out()),
+        Found::Log(log, id) => {
             let entered = listen::enter_ending(shared)?;
             let source = Source::Log(Box::new(Replay::new(shared, log, id.of, id.seq)));
             let stream = ResumedStream::new(shared, source, room.readers.take_over(log), pulse, entered);
             (stream, shown(id))
         }
-        None => {
+        Found::Nothing => {
             let entered = listen::enter(shared)?;
             let listed = room.readers.list_lost(recording.group);
             let first = recording.primer.map(|retry| {
@@ -93,21 +94,33 @@ pub(crate) async fn resume(
     Ok(response)
 }
 
-/// The log that an event is of, and after which event it goes on.
+/// What is known of a stream.
+enum Found {
+    /// Its log, and after which event it goes on.
+    Log(LogKey, EventId),
+    /// It has come to its end, and the client has read it all.
+    ReadOut,
+    Nothing,
+}
+
 async fn find(
     shared: &Shared,
     recording: Recording,
     epoch: u64,
     asked: Option<EventId>,
-) -> Result<Option<(LogKey, EventId)>, StoreError> {
-    let Some(EventId { of, seq }) = asked.filter(|asked| asked.of.epoch == epoch) else { return Ok(None) };
+) -> Result<Found, StoreError> {
+    let Some(EventId { of, seq }) = asked.filter(|asked| asked.of.epoch == epoch) else { return Ok(Found::Nothing) };
     let log = LogKey::new(recording.group, of.stream);
     let page = shared.sessions.store.read(log, seq, 0).await?;
-    // A number that has not been given out is nobody's.
-    let page = page.filter(|page| (1..=page.last).contains(&seq));
-    // Who came back for an answer that is gone would find an end without it, and come back for ever.
-    let page = page.filter(|page| !page.closed || page.first <= page.last || seq == page.last);
-    Ok(page.map(|page| (log, of.event(seq.max(page.first - 1)))))
+    Ok(match page {
+        // A number that has not been given out is nobody's.
+        Some(page) if !(1..=page.last).contains(&seq) => Found::Nothing,
+        Some(page) if page.closed && seq == page.last => Found::ReadOut,
+        // Who came back for an answer that is gone would find an end without it, and come back for ever.
+        Some(page) if page.closed && page.first > page.last => Found::Nothing,
+        Some(page) => Found::Log(log, of.event(seq.max(page.first - 1))),
+        None => Found::Nothing,
+    })
 }
 
 /// Says where the session's own stream goes on.
