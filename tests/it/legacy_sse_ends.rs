@@ -1,13 +1,25 @@
 //! HTTP+SSE of 2024-11-05: how a conversation ends, and what all of them may hold.
 
-use std::pin::pin;
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
-use mcp_mount::{Limits, Mcp, OnDisconnect, Sessions};
+use bytes::Bytes;
+use mcp_mount::{
+    Limits, Mcp, Memory, OnDisconnect, Sessions, Store,
+    stores::{Cap, Expect, Key, Reserved, StoreFuture, Stored},
+};
 use serde_json::json;
 
 use crate::{
     legacy_client::{Client, code, get, text, with},
     rig::{Probe, patient, server_with},
+    suite::log_stores::logs_in,
     support::{LATEST_SESSION, call, message, notification, pass, secs},
 };
 
@@ -82,6 +94,54 @@ async fn each_takes_one_place_among_the_open_streams() {
     assert!(full().await);
     assert!(client.live.ends_within(secs(2)).await);
     assert!(!full().await);
+}
+
+/// A store that takes a second for the first read.
+#[derive(Clone, Default)]
+struct Slow {
+    memory: Arc<Memory>,
+    has_read: Arc<AtomicBool>,
+}
+
+impl Store for Slow {
+    fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
+        if self.has_read.swap(true, SeqCst) {
+            return self.memory.get(key, touch);
+        }
+        StoreFuture::Boxed(Box::pin(async move {
+            tokio::time::sleep(secs(1)).await;
+            self.memory.get(key, touch).await
+        }))
+    }
+
+    fn put(&self, key: Key, value: Bytes, ttl: Duration, expect: Expect) -> StoreFuture<'_, bool> {
+        self.memory.put(key, value, ttl, expect)
+    }
+
+    fn take(&self, key: Key) -> StoreFuture<'_, Option<Stored>> {
+        self.memory.take(key)
+    }
+
+    fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved> {
+        self.memory.reserve(key, value, ttl, cap)
+    }
+
+    logs_in!(self => self.memory);
+}
+
+/// The session's stream is opened while others wait for a place.
+#[tokio::test(start_paused = true)]
+async fn the_place_of_a_conversation_passes_to_its_session() {
+    let store = Slow::default();
+    let mcp = with(|mcp| mcp.store(store.clone()).limits(Limits::new().open_streams(1)));
+    let mut client = Client::connect(&mcp).await;
+    assert!(client.begin(LATEST_SESSION).await["result"].is_object());
+    pass(Duration::from_millis(500)).await;
+    assert!(store.has_read.load(SeqCst), "its session is on its way");
+    assert_eq!(get().to(&mcp).await.status, 503);
+    pass(secs(1)).await;
+    mcp.tools().remove("echo");
+    assert_eq!(client.hear().await["method"], "notifications/tools/list_changed");
 }
 
 #[tokio::test(start_paused = true)]
