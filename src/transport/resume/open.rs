@@ -100,7 +100,7 @@ async fn find(
     epoch: u64,
     asked: Option<EventId>,
 ) -> Result<Option<(LogKey, EventId)>, StoreError> {
-    let Some(EventId { of, seq }) = asked.filter(|asked| asked.of.epoch == epoch) else { return Ok(None) };
+    let Some(EventId { of, seq, .. }) = asked.filter(|asked| asked.of.epoch == epoch) else { return Ok(None) };
     let log = LogKey::new(recording.group, of.stream);
     let page = shared.sessions.store.read(log, seq, 0).await?;
     // A number that has not been given out is nobody's.
