@@ -148,6 +148,25 @@ impl State {
         wanted
     }
 
+    /// Takes over what another has subscribed to, and what it has not read.
+    fn inherit(&mut self, theirs: &mut Self) {
+        self.uris.extend(theirs.uris.iter().cloned());
+        let news = mem::take(&mut theirs.news);
+        if news.is_empty() {
+            return;
+        }
+        self.position = match (self.position, theirs.position) {
+            (Position::After(ours), Position::After(theirs)) => Position::After(ours.min(theirs)),
+            _ => Position::Lost,
+        };
+        // What we have been told ourselves is later, or the same.
+        let later = mem::replace(&mut self.news, news);
+        for News { number, change } in later {
+            self.note(number, &change);
+        }
+        self.news.sort_by_key(|news| news.number);
+    }
+
     /// Takes note of everything that is wanted, of which `number` is the last.
     fn note_all(&mut self, number: u64) {
         let lists = [ChangedList::Tools, ChangedList::Resources, ChangedList::Prompts].map(Change::List);
@@ -163,19 +182,25 @@ impl State {
 
 impl Default for Changes {
     fn default() -> Self {
-        // Never 0, which is nobody's.
-        Self { inner: Mutex::default(), epoch: Uuid::new_v4().as_u64_pair().1 | 1 }
+        Self { inner: Mutex::default(), epoch: Uuid::new_v4().as_u64_pair().1 }
     }
 }
 
 impl Changes {
     /// Watches for what `filter` names from now on, until the watcher is dropped.
     pub(crate) fn watch(self: &Arc<Self>, filter: Filter) -> Watcher {
-        self.watch_since(filter, None)
+        self.watch_since(filter, None, None)
     }
 
-    /// Watches, for a client that has been told up to a position, or for one that has never been told.
-    pub(crate) fn watch_since(self: &Arc<Self>, mut filter: Filter, since: Option<Position>) -> Watcher {
+    /// Watches, for a client that has been told up to a position, or for one that has never been told. What `before` has
+    /// subscribed to and not read is taken over, and it is told no more: each change is told on one stream only
+    /// (2025-11-25, basic/transports, «Multiple Connections»).
+    pub(crate) fn watch_since(
+        self: &Arc<Self>,
+        mut filter: Filter,
+        since: Option<Position>,
+        before: Option<&Watcher>,
+    ) -> Watcher {
         let uris = mem::take(&mut filter.resource_subscriptions).into_iter().collect();
         let mut state = State { filter, uris, ..State::default() };
         let mut inner = lock(&self.inner);
@@ -193,6 +218,11 @@ impl Changes {
                 Position::Lost
             }
         };
+        // Under the lock by which changes come, so that none is told to both or to neither.
+        if let Some(before) = before {
+            inner.watches.remove(&before.id);
+            state.inherit(&mut lock(&before.watch.state));
+        }
         let watch = Arc::new(Watch { state: Mutex::new(state), waker: AtomicWaker::new() });
         let id = inner.next;
         inner.next += 1;
@@ -270,30 +300,6 @@ impl Watcher {
         self.watch.waker.wake();
     }
 
-    /// Takes over what another has subscribed to, and then what it has not read: so nothing falls in between.
-    pub(crate) fn inherit(&self, other: &Self) {
-        let mut theirs = lock(&other.watch.state);
-        let (uris, news, position) = (theirs.uris.clone(), mem::take(&mut theirs.news), theirs.position);
-        drop(theirs);
-        let mut ours = lock(&self.watch.state);
-        ours.uris.extend(uris);
-        if news.is_empty() {
-            return;
-        }
-        ours.position = match (ours.position, position) {
-            (Position::After(ours), Position::After(theirs)) => Position::After(ours.min(theirs)),
-            _ => Position::Lost,
-        };
-        // What we have been told ourselves is later, or the same.
-        let later = mem::replace(&mut ours.news, news);
-        for News { number, change } in later {
-            ours.note(number, &change);
-        }
-        ours.news.sort_by_key(|news| news.number);
-        drop(ours);
-        self.watch.waker.wake();
-    }
-
     /// Whether the subscriptions have to be looked at again.
     pub(crate) fn take_outdated(&self) -> bool {
         mem::take(&mut lock(&self.watch.state).outdated)
@@ -312,6 +318,11 @@ impl Watcher {
             state.position = Position::After(number);
         }
         news
+    }
+
+    /// Which of all that were in this process it is.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// Up to where the client has been told.

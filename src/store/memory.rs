@@ -27,10 +27,10 @@ pub(crate) const LOG_BUDGET: usize = 64 << 20;
 
 /// Keeps values and logs in memory: the default [`Store`]. What it holds is lost when the process ends.
 ///
-/// Its logs, which are what streams have said, may take 64 MiB together. Each message counts 64 bytes beside its own. The
-/// logs of one session may take an eighth of that, or as much as one log if that is more; beyond it those of its calls that
-/// ended first give way, and then the oldest messages of the others. When there is no room left for all, the sessions that
-/// take the most give way in the same manner.
+/// Its logs, which are what streams have said, may take 64 MiB together. Each message counts 64 bytes beside its own.
+/// The logs of one session may take an eighth of that, or as much as one log if that is more; beyond it those of its
+/// calls that ended first give way, and then the oldest messages of the others. When there is no room left for all, the
+/// sessions that take the most give way in the same manner.
 ///
 /// What has expired goes when it is asked for, or when room is needed; there is no task that sweeps.
 pub struct Memory {

@@ -135,10 +135,10 @@ impl Limits {
         self
     }
 
-    /// How many streams may be open at a time beside those of calls: GET streams of sessions, those that resume the stream of
-    /// a call or stand in for one that is not known included, `subscriptions/listen`, and conversations of
-    /// [HTTP+SSE](crate::Mcp::legacy_sse) or [by lines](crate::McpService::serve_lines). Default: 10,000. Beyond it they get
-    /// 503.
+    /// How many streams may be open at a time beside the replies of calls: GET streams of sessions, among them those that
+    /// resume the stream of a call or stand in for one that is not known, `subscriptions/listen`, and conversations of
+    /// [HTTP+SSE](crate::Mcp::legacy_sse) or [by lines](crate::McpService::serve_lines). Default: 10,000. Beyond it they
+    /// get 503.
     #[must_use]
     pub fn open_streams(mut self, streams: usize) -> Self {
         self.open_streams = streams;
@@ -233,12 +233,12 @@ impl Limits {
     }
 
     /// How many bytes of messages of all sessions are kept for clients that come back, with 64 more for each message.
-    /// Default: 64 MiB. One session may take an eighth of it, or [`log_bytes`](Self::log_bytes) if that is more: of its calls
-    /// those that ended first give way, then its oldest messages. When all of it is taken, the sessions that take the most
-    /// give way in the same manner.
+    /// Default: 64 MiB. One session may take an eighth of it, or [`log_bytes`](Self::log_bytes) if that is more: of its
+    /// calls those that ended first give way, then its oldest messages. When all of it is taken, the sessions that take
+    /// the most give way in the same manner.
     ///
-    /// It is the budget of the [`Memory`](crate::Memory) that is there by default. A [store](crate::Mcp::store) that is given
-    /// has its own, such as [`Memory::with_log_budget`](crate::Memory::with_log_budget), and this one does nothing.
+    /// It is the budget of the [`Memory`](crate::Memory) that is there by default. A [store](crate::Mcp::store) that is
+    /// given has its own, such as [`Memory::with_log_budget`](crate::Memory::with_log_budget), and this one does nothing.
     #[must_use]
     pub fn log_budget(mut self, bytes: usize) -> Self {
         self.log_budget = bytes;

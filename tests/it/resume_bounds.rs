@@ -113,7 +113,7 @@ async fn the_oldest_gives_way_and_the_client_is_told() {
         let heard = events(&mut session.post(call(tool, json!({"script": "mmmmmm"}))).open(&mcp).await).await;
         let ids: Vec<_> = heard.iter().map(|event| event.id.as_deref().unwrap()).collect();
         assert_eq!(ids.len(), 8);
-        for (at, id) in ids.iter().enumerate() {
+        for (at, id) in ids[..7].iter().enumerate() {
             let mut resumed = session.resume(id).await;
             assert_eq!(begins_after(&resumed), ids[at.max(missing - 1)], "{tool}: what really comes before");
             assert_eq!(events(&mut resumed).await, heard[at.max(missing - 1) + 1..], "{tool}");

@@ -1,5 +1,5 @@
-//! Stores that are slow, lose what they had, or fail: calls come to their end all the same, and clients do not come back for
-//! what never comes.
+//! Stores that are slow, lose what they had, or fail: calls come to their end all the same, and clients do not come back
+//! for what never comes.
 
 use std::{
     sync::{Arc, Mutex},
@@ -22,7 +22,7 @@ use crate::{
     asking::everything,
     rig::{Session, patient, server_with, session},
     suite::resuming::{Gate, begins_after, events, next, rest, short},
-    support::{call, message, pass, post, secs},
+    support::{LATEST_SESSION, call, message, pass, post, secs},
 };
 
 /// Keeps its logs badly, as it is told.
@@ -35,7 +35,7 @@ struct Inner {
     fault: Mutex<Fault>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Fault {
     #[default]
     None,
@@ -205,10 +205,10 @@ async fn who_comes_back_for_an_answer_that_is_lost_does_not_come_back_for_ever()
         assert_eq!(begins_after(&resumed), "earliest");
         let primer = next(&mut resumed).await;
         assert!(primer.data.is_empty() && primer.retry.is_some(), "{primer:?}");
-        assert!(!resumed.ends_within(secs(100)).await, "it stays open, as what is unknown does");
+        assert!(!resumed.ends_within(secs(20)).await, "it stays open, as what is unknown does");
     }
-    let mut resumed = session.resume(answer.id.as_deref().unwrap()).await;
-    assert!(events(&mut resumed).await.is_empty(), "who has the answer has all of it");
+    let resumed = session.resume(answer.id.as_deref().unwrap()).await;
+    assert_eq!(resumed.status, 405, "who has the answer has all of it");
 }
 
 /// Asks for the roots, and notes how that ended.
@@ -223,9 +223,9 @@ fn asking(end: &Arc<Mutex<Option<Result<(), String>>>>) -> Tool {
     })
 }
 
-async fn askable(mcp: &McpService, revision: &str) -> Session {
+async fn askable(mcp: &McpService) -> Session {
     let client = json!({"name": "it", "version": "0.1"});
-    let params = json!({"protocolVersion": revision, "capabilities": everything(), "clientInfo": client});
+    let params = json!({"protocolVersion": LATEST_SESSION, "capabilities": everything(), "clientInfo": client});
     Session::with(mcp, post(message("init", "initialize", params))).await
 }
 
@@ -242,7 +242,7 @@ async fn nobody_is_asked_who_cannot_come_back() {
         (false, Fault::HangsAtAppend, false),
     ] {
         *end.lock().unwrap() = None;
-        let session = askable(&mcp, "2025-06-18").await;
+        let session = askable(&mcp).await;
         store.set(fault);
         let mut stream = session.post(call("ask", json!({}))).open(&mcp).await;
         if reads {
@@ -252,7 +252,7 @@ async fn nobody_is_asked_who_cannot_come_back() {
         drop(stream);
         pass(secs(10)).await;
         let ended = end.lock().unwrap().clone();
-        assert_eq!(ended.is_none(), waits, "{ended:?}");
+        assert_eq!(ended.is_none(), waits, "{fault:?}, read: {reads}: {ended:?}");
         if let Some(ended) = ended {
             assert!(ended.is_err_and(|error| error.contains("gone away")));
         }

@@ -69,7 +69,7 @@ fn nothing_is_kept_of_who_went_away() {
 
 /// One who has been told up to here.
 fn since(changes: &Arc<Changes>, number: u64) -> Watcher {
-    changes.watch_since(filter(&["a", "b"]), Some(Position::After(number)))
+    changes.watch_since(filter(&["a", "b"]), Some(Position::After(number)), None)
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn who_has_missed_too_much_is_told_everything() {
         numbers[2].unwrap()
     };
     lost(&since(&changes, 1));
-    lost(&changes.watch_since(filter(&["a", "b"]), Some(Position::Lost)));
+    lost(&changes.watch_since(filter(&["a", "b"]), Some(Position::Lost), None));
     for n in 0..3_000 {
         changes.resource_updated(&format!("other://{n}"));
     }
@@ -129,11 +129,25 @@ fn who_takes_over_is_as_far_as_who_was_there() {
     let before = changes.watch(filter(&["a", "b"]));
     changes.resource_updated("a");
     changes.resource_updated("b");
-    let after = changes.watch(filter(&["a", "b"]));
     changes.resource_updated("a");
-    assert_eq!(after.position(), Position::After(2));
-    after.inherit(&before);
+    let after = changes.watch_since(filter(&["b"]), None, Some(&before));
     assert_eq!(after.position(), Position::After(0), "what it has not been told");
-    assert_eq!(told(&after), ["b", "a"]);
-    assert_eq!(told(&before), NOTHING);
+    assert_eq!(told(&after), ["b", "a"], "and what it has subscribed to");
+    changes.resource_updated("a");
+    assert_eq!((told(&after), told(&before)), (vec!["a".to_owned()], vec![]), "a change is told on one of them");
+}
+
+#[test]
+fn what_was_told_before_the_seat_was_taken_is_not_told_again() {
+    let changes = Arc::new(Changes::default());
+    let before = changes.watch(filter(&["a"]));
+    changes.resource_updated("a");
+    assert_eq!(told(&before), ["a"]);
+    let after = changes.watch_since(filter(&["a"]), None, Some(&before));
+    assert_eq!((told(&after), told(&before)), (vec![], vec![]));
+    let again = changes.watch_since(filter(&["a"]), Some(Position::After(0)), Some(&after));
+    assert_eq!(told(&again), ["a"], "but to who comes back for it");
+    drop((before, after));
+    changes.resource_updated("a");
+    assert_eq!(told(&again), ["a"], "who leaves late does not take the place along");
 }

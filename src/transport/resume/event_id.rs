@@ -16,17 +16,20 @@ pub(crate) struct StreamName {
     pub(crate) stream: u128,
 }
 
-/// An event's id: opaque to clients, unique in the session.
+/// An event's id: opaque to clients, unique in the session («Resumability and Redelivery»).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EventId {
     pub(crate) of: StreamName,
     pub(crate) seq: u64,
+    /// On the session's own stream: which connection it began, telling only how far its client is. Whatever is told has the
+    /// number of a change, which is not given out twice.
+    pub(crate) began: Option<u64>,
 }
 
 impl StreamName {
     /// The event of this stream with this number.
     pub(crate) fn event(self, seq: u64) -> EventId {
-        EventId { of: self, seq }
+        EventId { of: self, seq, began: None }
     }
 
     /// The session's own stream, in a process.
@@ -34,13 +37,14 @@ impl StreamName {
         Self { epoch, stream: 0 }
     }
 
-    /// What begins the session's own stream for who has been told up to `position`.
-    pub(crate) fn at(self, position: Position) -> EventId {
-        match position {
-            Position::After(number) => self.event(number),
-            // No process has this epoch, so that who comes back with it is told everything again.
-            Position::Lost => Self::own(0).event(0),
-        }
+    /// What begins a `connection` of the session's own stream, for who has been told up to `position`.
+    pub(crate) fn at(self, position: Position, connection: u64) -> EventId {
+        let seq = match position {
+            Position::After(number) => number,
+            // No change has this number, so that who comes back with it is told everything again.
+            Position::Lost => u64::MAX,
+        };
+        EventId { began: Some(connection), ..self.event(seq) }
     }
 }
 
@@ -52,7 +56,8 @@ impl EventId {
         let (epoch, stream, seq) = (parts.next()?, parts.next()?, parts.next()?);
         let of =
             StreamName { epoch: u64::from_str_radix(epoch, 16).ok()?, stream: u128::from_str_radix(stream, 16).ok()? };
-        let id = Self { of, seq: seq.parse().ok()? };
+        let began = parts.next().filter(|_| of.stream == 0).map(str::parse).transpose().ok()?;
+        let id = Self { of, seq: seq.parse().ok()?, began };
         // There is one way to write an id: no sign, no capitals, no zeros before it, nothing behind it.
         (id.to_string() == text).then_some(id)
     }
@@ -60,8 +65,9 @@ impl EventId {
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { of: StreamName { epoch, stream }, seq } = self;
-        write!(f, "{epoch:016x}-{stream:032x}-{seq}")
+        let Self { of: StreamName { epoch, stream }, seq, began } = self;
+        write!(f, "{epoch:016x}-{stream:032x}-{seq}")?;
+        began.map_or(Ok(()), |began| write!(f, "-{began}"))
     }
 }
 
@@ -100,10 +106,24 @@ mod tests {
         assert_eq!(EventId::parse(&[b'0'; 1 << 20]), None);
     }
 
+    #[test]
+    fn what_begins_a_connection_is_no_event_of_its_stream() {
+        let own = StreamName::own(0xab);
+        let (one, other) = (own.at(Position::After(7), 1), own.at(Position::After(7), 2));
+        let text = "00000000000000ab-00000000000000000000000000000000-7-1";
+        assert_eq!((one.to_string().as_str(), EventId::parse(text.as_bytes())), (text, Some(one)));
+        assert!(one != other && one != own.event(7) && one.seq == 7);
+        assert_eq!(own.at(Position::Lost, 1).seq, u64::MAX);
+        for bad in [format!("{text}-1"), format!("{text}-"), text.replace("-1", "-01"), text.replace("-1", "-")] {
+            assert_eq!(EventId::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn what_is_written_is_read(epoch: u64, stream: u128, seq: u64) {
-            let id = StreamName { epoch, stream }.event(seq);
+        fn what_is_written_is_read(epoch: u64, stream: u128, seq: u64, began: Option<u64>) {
+            let name = StreamName { epoch, stream: if began.is_some() { 0 } else { stream } };
+            let id = EventId { of: name, seq, began };
             let text = id.to_string();
             prop_assert!(text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic()));
             prop_assert_eq!(EventId::parse(text.as_bytes()), Some(id));

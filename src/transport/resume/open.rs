@@ -103,13 +103,10 @@ enum Found {
     Nothing,
 }
 
-async fn find(
-    shared: &Shared,
-    recording: Recording,
-    epoch: u64,
-    asked: Option<EventId>,
-) -> Result<Found, StoreError> {
-    let Some(EventId { of, seq }) = asked.filter(|asked| asked.of.epoch == epoch) else { return Ok(Found::Nothing) };
+async fn find(shared: &Shared, recording: Recording, epoch: u64, asked: Option<EventId>) -> Result<Found, StoreError> {
+    let Some(EventId { of, seq, .. }) = asked.filter(|asked| asked.of.epoch == epoch) else {
+        return Ok(Found::Nothing);
+    };
     let log = LogKey::new(recording.group, of.stream);
     let page = shared.sessions.store.read(log, seq, 0).await?;
     Ok(match page {

@@ -114,21 +114,25 @@ impl LiveSessions {
         }
     }
 
-    /// Takes the seat of the session's one stream; whoever sat there has to leave, and leaves what was not read.
-    pub(crate) fn take_seat(self: &Arc<Self>, session: u128, watcher: &Arc<Watcher>) -> StreamSeat {
+    /// Takes the seat of the session's one stream; whoever sat there has to leave, and leaves what was not read to who
+    /// `watches` now.
+    pub(crate) fn take_seat(
+        self: &Arc<Self>,
+        session: u128,
+        watches: impl FnOnce(Option<&Watcher>) -> Watcher,
+    ) -> (StreamSeat, Arc<Watcher>) {
         let taken = CancelHandle::default();
-        let stream = LiveStream { taken: taken.clone(), watcher: Arc::clone(watcher) };
         let mut shard = self.shard(session);
-        let before = shard.streams.insert(session, stream);
-        if let Some(before) = &before {
-            // Under the lock, so that a third one that comes at the same time inherits from whom has inherited.
-            watcher.inherit(&before.watcher);
-        }
+        // Under the lock, so that a third one that comes at the same time takes over from whom has taken over.
+        let before = shard.streams.remove(&session);
+        let watcher = Arc::new(watches(before.as_ref().map(|before| &*before.watcher)));
+        let stream = LiveStream { taken: taken.clone(), watcher: Arc::clone(&watcher) };
+        shard.streams.insert(session, stream);
         drop(shard);
         if let Some(before) = before {
             before.taken.cancel();
         }
-        StreamSeat { live: Arc::clone(self), session, taken }
+        (StreamSeat { live: Arc::clone(self), session, taken }, watcher)
     }
 
     /// Tells the session's stream of a subscription that has been written, before its next look at the record.
@@ -196,9 +200,10 @@ mod tests {
         assert!(live.begin_call(call.clone()));
         assert!(!live.begin_call(call.clone()));
         assert!(live.begin_call(other.clone()));
-        let watcher = || Arc::new(Arc::<Changes>::default().watch(Filter::default()));
-        let seat = live.take_seat(1, &watcher());
-        let later = live.take_seat(1, &watcher());
+        let changes = Arc::<Changes>::default();
+        let watches = |before: Option<&Watcher>| changes.watch_since(Filter::default(), None, before);
+        let (seat, _) = live.take_seat(1, watches);
+        let (later, _) = live.take_seat(1, watches);
         live.end_call(&call);
         live.end_call(&other);
         drop(seat);

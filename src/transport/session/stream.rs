@@ -7,7 +7,7 @@ use http::Response;
 use super::pulse::Pulse;
 use crate::auth::Principal;
 use crate::protocol::params::Filter;
-use crate::server::changes::Position;
+use crate::server::changes::{Position, Watcher};
 use crate::transport::accept;
 use crate::transport::body::Body;
 use crate::transport::headers::Head;
@@ -54,9 +54,9 @@ pub(crate) async fn open(
         resources_list_changed: declared.resources,
         resource_subscriptions: session.record.subscriptions(),
     };
-    let watcher = Arc::new(shared.server.changes.watch_since(filter, since));
+    let watches = |before: Option<&Watcher>| shared.server.changes.watch_since(filter, since, before);
+    let (seat, watcher) = shared.sessions.live.take_seat(session.id, watches);
     let lost = watcher.position() == Position::Lost;
-    let seat = shared.sessions.live.take_seat(session.id, &watcher);
     // A subscription that was made since the session was read has found nobody here to tell.
     // One that cannot be read now is looked at again by the stream's own pulse.
     if let Ok(session) = shared.sessions.find(&head.session_id, principal).await {

@@ -147,7 +147,7 @@ impl ListenStream {
         let SessionTie { name, primer, .. } = self.session.as_mut()?;
         let (name, retry) = ((*name)?, primer.take()?);
         let mut out = BytesMut::new();
-        event::write_primer(&mut out, name.at(self.watcher.position()), retry);
+        event::write_primer(&mut out, name.at(self.watcher.position(), self.watcher.id()), retry);
         Some(out.freeze())
     }
 

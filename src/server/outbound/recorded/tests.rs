@@ -121,3 +121,35 @@ async fn the_answer_is_the_end() {
     assert_eq!(poll_fn(|cx| queue.poll_recorded(cx)).await, read([Item::Primer { seq: 1 }, item(2, "answer")], true));
     queue.watch().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_left_and_cannot_come_back_has_left() {
+    type Step = fn(&Outbound);
+    let [close, close_connection, hand_over]: [Step; 3] =
+        [Outbound::close, Outbound::close_connection, Outbound::hand_over];
+    for (reads, breaks, leave, has_left) in [
+        (false, false, close, true),
+        (true, false, close, false),
+        (true, true, close, true),
+        (true, false, close_connection, false),
+        (true, true, close_connection, true),
+        (true, false, hand_over, false),
+        (true, true, hand_over, true),
+    ] {
+        let queue = queue();
+        queue.send(message("one")).await;
+        record(&queue, 1).await;
+        if reads {
+            poll_fn(|cx| queue.poll_recorded(cx)).await;
+        }
+        let mut left = std::pin::pin!(queue.left());
+        let mut has = async || tokio::time::timeout(Duration::from_secs(1), left.as_mut()).await.is_ok();
+        assert!(!has().await, "it is there");
+        leave(&queue);
+        if breaks {
+            assert!(!has().await, "it may come back");
+            queue.cannot_be_resumed();
+        }
+        assert_eq!(has().await, has_left);
+    }
+}
