@@ -47,7 +47,7 @@ pub trait Store: Send + Sync + 'static {
     /// Appends to a log, which one writer does at a time. How much all logs may take together is set where the store is
     /// made, as by [`Memory::with_log_budget`]; one group must not be able to take all of it. What was answered with a
     /// number is kept until the limits, the time or a lack of room end it: an entry that there is no room for is refused.
-    /// After five seconds nobody waits for it any more: the stream goes on, and is not recorded from there on.
+    /// All that a call says at a time has five seconds together; then the stream goes on, and is not recorded from there on.
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended>;
 
     /// Reads at most `max` entries of a log, those that come after number `after`. `None` if there is no such log.

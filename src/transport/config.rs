@@ -267,16 +267,22 @@ impl Limits {
             ("stream_stall", self.stream_stall.is_zero()),
             ("log_events", self.log_events == 0),
             ("log_bytes", self.log_bytes == 0),
-            ("log_budget", self.log_budget < self.log_bytes),
             ("log_ttl", self.log_ttl.is_zero()),
         ];
         match zero.iter().find(|(_, wrong)| *wrong) {
             Some(("body_budget", _)) => Err(BuildError::setting("limits: body_budget is less than body_bytes")),
             Some(("ask_timeout", _)) => Err(BuildError::setting("limits: ask_timeout is less than a second")),
-            Some(("log_budget", _)) => Err(BuildError::setting("limits: log_budget is less than log_bytes")),
             Some((name, _)) => Err(BuildError::setting(format!("limits: {name} is zero; nothing could be served"))),
             None => Ok(()),
         }
+    }
+
+    /// Of the store that is there by default.
+    pub(crate) fn check_log_budget(&self) -> Result<(), BuildError> {
+        if self.log_budget < self.log_bytes {
+            return Err(BuildError::setting("limits: log_budget is less than log_bytes"));
+        }
+        Ok(())
     }
 
     pub(crate) fn into_config(self, settings: Settings) -> Config {

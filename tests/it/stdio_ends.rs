@@ -304,8 +304,12 @@ fn a_signal_ends_a_process_whose_input_is_open() {
     };
     terminate();
     lines.by_ref().find(|line| line == "lame duck").expect("the process says it");
-    // The second one ends the lame duck. Sent before the first has come, it would be the same one.
-    terminate();
+    // The second one ends the lame duck. Sent before the first has come, it would be the same one, and before it is listened
+    // for, none: so it is sent until it is heard.
+    while child.try_wait().expect("a child").is_none() {
+        terminate();
+        std::thread::sleep(Duration::from_millis(100));
+    }
     assert_eq!(lines.collect::<Vec<_>>(), ["goodbye", "finished 0 cut 0"]);
     assert!(child.wait().expect("a child").success());
     drop(input);

@@ -149,8 +149,12 @@ impl Logs {
             log.ended = Some(self.ends.fetch_add(1, Ordering::Relaxed));
             self.full_until.store(0, Ordering::Relaxed);
         }
-        self.cost.fetch_add(after, Ordering::Relaxed);
-        self.cost.fetch_sub(before, Ordering::Relaxed);
+        // At once: counted twice for a moment, others would be refused meanwhile.
+        if after >= before {
+            self.cost.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.cost.fetch_sub(before - after, Ordering::Relaxed);
+        }
         Appended::Seq(seq)
     }
 

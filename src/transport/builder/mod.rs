@@ -236,7 +236,7 @@ impl Mcp {
         let config = self.limits.into_config(settings);
         let keys = match self.request_state_keys {
             Some(keys) => keys?,
-            None => own_keys(self.store.as_deref()),
+            None => own_keys(self.store.as_deref().filter(|_| self.revisions.contains(Revision::V2026_07_28))),
         };
         let seals = Arc::new(Seals::new(keys, &self.server.implementation.name, config.ask_timeout));
         let sessions = SessionRoom {
@@ -268,6 +268,9 @@ impl Mcp {
             return Err(BuildError::setting("revisions: the list is empty; leave the call out to serve all"));
         }
         self.limits.check()?;
+        if self.store.is_none() {
+            self.limits.check_log_budget()?;
+        }
         self.routes.check()?;
         if self.sessions.enabled && self.sessions.is_unusable() {
             let text = "sessions: max or initialize_within is zero, or idle is less than a second; `Sessions::disabled()` serves \

@@ -79,6 +79,7 @@ impl Recorder {
     /// Records a whole stream, and writes its events.
     pub(crate) async fn whole(mut self, messages: impl IntoIterator<Item = Bytes>) -> Bytes {
         let mut out = BytesMut::new();
+        self.patience = Instant::now() + PATIENCE;
         self.begin().await;
         if let Some(retry) = self.recording.primer
             && let Some(id) = self.append(Bytes::new(), false).await.and_then(|seq| self.name.event(seq))
@@ -95,6 +96,8 @@ impl Recorder {
 
     /// Records what is said, until the answer.
     pub(crate) async fn run(mut self, queue: &Outbound) {
+        // From now on, since the handler goes first.
+        self.patience = Instant::now() + PATIENCE;
         self.begin().await;
         if self.recording.primer.is_some()
             && let Some(seq) = self.append(Bytes::new(), false).await
