@@ -47,6 +47,9 @@ fn form(input: &DeriveInput, data: &DataStruct, errors: &mut Errors) -> TokenStr
         errors.at(ident, format!("a form has named fields, or none: `struct {ident} {{ name: String }}`"));
         return TokenStream::new();
     };
+    for meta in said_to(&input.attrs, "schemars").filter(|meta| is_any(meta, &["extend", "transform"])) {
+        errors.at(&meta, format!("a form cannot say `{}` of itself: clients show no such thing", name(&meta)));
+    }
     for meta in said(&input.attrs).filter(|meta| is_any(meta, RESHAPING)) {
         let message = format!("a form cannot be `{}`: its fields are the fields of its struct", name(&meta));
         errors.at(&meta, message);
@@ -69,7 +72,7 @@ fn field_check(field: &Field, errors: &mut Errors) -> Option<TokenStream> {
         } else if is_any(&meta, &["extend"]) && !extends_format(&meta) {
             errors.at(
                 &meta,
-                "of a field a form can say one thing more: `extend(\"format\" = \"date\")`, or \"date-time\"",
+                "beyond what schemars has words for, a form can say one thing of a field: `extend(\"format\" = \"date\")`, or \"date-time\"",
             );
         }
     }
@@ -97,7 +100,10 @@ fn described_as(meta: Meta) -> Option<Type> {
 fn extends_format(meta: &Meta) -> bool {
     let Meta::List(list) = meta else { return false };
     let pairs = list.parse_args_with(Punctuated::<ExprAssign, Token![,]>::parse_terminated);
-    let is_format = |pair: &ExprAssign| matches!(&*pair.left, Expr::Lit(ExprLit { lit: Lit::Str(key), .. }) if key.value() == "format");
+    let is_format = |pair: &ExprAssign| match &*pair.left {
+        Expr::Lit(ExprLit { lit: Lit::Str(key), .. }) => key.value() == "format",
+        _ => false,
+    };
     pairs.is_ok_and(|pairs| pairs.iter().all(is_format))
 }
 
@@ -131,7 +137,7 @@ fn check_variant(variant: &Variant, errors: &mut Errors) {
 
 /// What schemars could say of a field, and no form has a word for (2025-11-25, schema, «PrimitiveSchemaDefinition»).
 const BEYOND_FORMS: &[&str] =
-    &["regex", "pattern", "contains", "inner", "example", "examples", "deprecated", "schema_with", "transform"];
+    &["regex", "pattern", "contains", "inner", "example", "examples", "schema_with", "transform"];
 
 /// What makes serde or schemars take the type for another than its fields or variants say.
 const RESHAPING: &[&str] =

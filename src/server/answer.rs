@@ -38,7 +38,7 @@ impl About {
         if own && let Ok(text) = error.exposed() {
             return self.target.failed(text);
         }
-        // Whatever error type the failed `Context::require` has travelled through.
+        // Whatever other error type the failed `Context::require` has travelled through.
         if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
             // Should it have failed for another reason, that must not be lost.
             if !error.is_missing_capability() {

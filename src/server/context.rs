@@ -201,9 +201,10 @@ impl Context {
         self.shared.facts.capabilities.has(capability) && self.shared.facts.revision >= capability.since()
     }
 
-    /// Goes on only if the client offers a capability. A handler that fails after this has failed, but with
-    /// [`ToolError::expose`](crate::ToolError::expose) for a reason of its own, is answered with -32021 and the name of what is missing (2026-07-28, basic/index, «Error Codes»; earlier revisions have no such
-    /// code and get a failed tool, or -32603). To choose between two ways, ask [`supports`](Self::supports).
+    /// Goes on only if the client offers a capability. A handler that fails after this has failed is answered with -32021
+    /// and the name of what is missing (2026-07-28, basic/index, «Error Codes»; earlier revisions have no such code and get a
+    /// failed tool, or -32603), unless it fails with a text of its own ([`ToolError::expose`](crate::ToolError::expose)),
+    /// which is what the client sees then. To choose between two ways, ask [`supports`](Self::supports).
     ///
     /// Ask for it first: once the handler has spoken and waited, its reply is a stream that has begun with status 200.
     ///

@@ -33,7 +33,7 @@ use crate::protocol::jsonrpc::{Kind, Message, RequestId};
 use crate::protocol::method::Method;
 
 /// How many messages a batch may have.
-const MOST: usize = 50;
+pub(super) const MOST: usize = 50;
 
 /// What the answer to one of them is: part of the JSON that answers all.
 const PART: Accepts = Accepts { json: true, sse: false };

@@ -154,3 +154,31 @@ async fn a_cancellation_right_behind_its_request_finds_it() {
     peer.nothing_comes().await;
     assert_eq!(probe.starts(), probe.drops());
 }
+
+/// A client that fans out, or a file of requests: the rest of a burst waits until its beginning has been answered.
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_quick_requests_is_answered_as_a_whole() {
+    let quick = tool_fn("quick", "", || async {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        "done"
+    });
+    let mcp = server_with([quick], |mcp| mcp);
+    let mut peer = Peer::of(&mcp);
+    let burst: String = (0..1_000).map(|id| format!("{}\n", modern_call(id, "quick"))).collect();
+    peer.write(burst).await;
+    for _ in 0..1_000 {
+        assert_eq!(text(&peer.hear().await), "done");
+    }
+}
+
+/// One of a batch that is read in the same piece as its cancellation.
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_right_behind_its_batch_finds_it() {
+    let probe = Probe::new();
+    let mcp = server_with([probe.stuck_tool()], |mcp| mcp.limits(patient()));
+    let mut peer = Peer::open(&mcp, "2025-03-26").await;
+    peer.write(format!("{}\n{}\n", json!([call("stuck", json!({}))]), cancelled(1))).await;
+    let answers = peer.hear().await;
+    assert!(answers[0]["error"]["message"].as_str().is_some_and(|text| text.contains("cancelled")), "{answers}");
+    assert_eq!(probe.starts(), probe.drops());
+}

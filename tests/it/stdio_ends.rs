@@ -219,6 +219,7 @@ async fn serving_stdio() {
             }
         };
         until(true).await;
+        eprintln!("ready");
         until(false).await;
         if !watched.is_draining() {
             eprintln!("lame duck");
@@ -302,6 +303,7 @@ fn a_signal_ends_a_process_whose_input_is_open() {
         let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().expect("kill runs");
         assert!(sent.success());
     };
+    lines.by_ref().find(|line| line == "ready").expect("the process says it");
     terminate();
     lines.by_ref().find(|line| line == "lame duck").expect("the process says it");
     // The second one ends the lame duck. Sent before the first has come, it would be the same one, and before it is listened

@@ -64,7 +64,8 @@ pub enum AskError {
         /// The question.
         key: String,
     },
-    /// The question was asked in a spawned task, or on another thread as those of `blocking` handlers, where its answer could never arrive.
+    /// The question was asked in a spawned task, or on another thread as those of `blocking` handlers, where its answer
+    /// could never arrive.
     #[error(
         "`{key}` is asked outside of the handler's own task: await it in the handler itself, which must not be `blocking`"
     )]

@@ -155,7 +155,7 @@ fn canonical_arguments(json: Option<&Bytes>) -> String {
     }
 }
 
-/// Whether every number is what was written, as far as a handler could see.
+/// Whether every number is what was written, as far as 64 bits can tell.
 fn is_exact(value: &Value) -> bool {
     const LARGEST: f64 = 9e15;
     match value {

@@ -12,10 +12,12 @@ use std::future::Future as _;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, header};
 use http_body_util::{BodyExt as _, Full};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use self::events::Events;
@@ -36,6 +38,9 @@ use crate::auth::Principal;
 use crate::protocol::jsonrpc::{Kind, Message, RequestId};
 use crate::protocol::method::Notification;
 use crate::server::outbound::{Outbound, Read};
+
+/// How long a request waits for room among those that run, before it is refused.
+const BURST: Duration = Duration::from_secs(1);
 
 /// One conversation.
 pub(crate) struct Line {
@@ -101,6 +106,11 @@ impl Line {
         let peeked = peek(&self.shared, &text);
         match peeked {
             Peeked::Request(id, manner) => {
+                // The beginning of a burst is answered while the rest of it is taken in. What comes behind it never waits for
+                // long, be it the answer that a call waits for.
+                if manner != Manner::Listens {
+                    let _ = timeout(BURST, self.running.room()).await;
+                }
                 match Running::begin(self, id.clone(), manner) {
                     Ok(place) => self.run(place, text, principal, request),
                     Err(rejection) => self.refuse(rejection.of(id.as_ref())).await,
@@ -180,6 +190,8 @@ impl Line {
                 Ok(call.answer().await)
             }
             Posted::Batch(batch) => {
+                // Its calls have copies of what is theirs.
+                drop(body);
                 arrived();
                 Ok(batch.answer(shared, request, begun).await)
             }

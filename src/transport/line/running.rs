@@ -9,6 +9,7 @@ use super::Line;
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::method::Method;
 use crate::server::run::CancelHandle;
+use crate::transport::batch;
 use crate::transport::rejection::Rejection;
 
 /// How many requests of one line may wait for their answers, those that listen not counted. Over HTTP each would have to
@@ -37,6 +38,8 @@ struct Entry {
     cancelled: bool,
     /// The calls that it is, one unless it is a batch.
     calls: Vec<(RequestId, CancelHandle)>,
+    /// Which of a batch were cancelled before they began.
+    early: Vec<RequestId>,
     /// Whether the server knows of it.
     arrived: bool,
     manner: Manner,
@@ -115,8 +118,16 @@ impl Running {
         state.begun += 1;
         let serial = state.begun;
         let (listed, token) = (id.clone(), cancel.clone());
-        let entry =
-            Entry { serial, id: listed, cancel: token, cancelled: false, calls: Vec::new(), arrived: false, manner };
+        let entry = Entry {
+            serial,
+            id: listed,
+            cancel: token,
+            cancelled: false,
+            calls: Vec::new(),
+            early: Vec::new(),
+            arrived: false,
+            manner,
+        };
         state.requests.push(entry);
         drop(state);
         Ok(Place { line: Arc::clone(line), serial, id, manner, cancel })
@@ -132,10 +143,11 @@ impl Running {
             match &entry.id {
                 Some(own) if own == id && entry.manner != Manner::Initializes => told.add(entry),
                 Some(_) => {}
-                None => {
-                    let calls = entry.calls.iter().filter(|(own, _)| own == id);
-                    told.calls.extend(calls.map(|(_, call)| call.clone()));
-                }
+                None => match entry.calls.iter().find(|(own, _)| own == id) {
+                    Some((_, call)) => told.calls.push(call.clone()),
+                    None if entry.early.len() < batch::MOST => entry.early.push(id.clone()),
+                    None => {}
+                },
             }
         }
         drop(state);
@@ -156,6 +168,11 @@ impl Running {
         state.requests.iter_mut().filter(|entry| which(entry)).for_each(|entry| told.add(entry));
         drop(state);
         told.tell();
+    }
+
+    /// Waits until another request may run beside the others.
+    pub(super) async fn room(&self) {
+        self.until(State::has_room).await;
     }
 
     /// Waits until `initialize` has come to something, if it has been sent.
@@ -254,7 +271,7 @@ impl Place {
         self.line.running.change(self.serial, |requests, index| {
             let entry = &mut requests[index];
             // Nobody waits for it yet, who would be woken under the lock.
-            if entry.cancelled {
+            if entry.cancelled || entry.early.contains(id) {
                 handle.cancel();
             }
             entry.calls.push((id.clone(), handle.clone()));

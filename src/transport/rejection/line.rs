@@ -16,8 +16,7 @@ impl Rejection {
 
     #[cold]
     pub(crate) fn too_many_waiting() -> Box<Self> {
-        let text =
-            "as many requests of this stream wait for their answers as may; read the stream, and try again later";
+        let text = "as many requests wait for their answers here as may; try again when some have been answered";
         Self::unavailable(text, RETRY_AFTER)
     }
 

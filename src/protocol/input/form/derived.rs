@@ -86,6 +86,10 @@ fn drop_null(field: &mut Map<String, Value>) {
     if field.get("default").is_some_and(Value::is_null) {
         field.remove("default");
     }
+    // Said of the type, and nothing to a form.
+    for name in ["deprecated", "readOnly", "writeOnly"] {
+        field.remove(name);
+    }
 }
 
 /// Values to choose from, each with its title.
