@@ -292,7 +292,7 @@ pub(crate) enum CanAsk {
 ///
 /// [`Cancel`](Self::Cancel) is about the connection that the call came by. Once that was
 /// [closed](crate::Context::close_stream) by the server, or its client has come back for the stream on another, the call
-/// runs to its end.
+/// runs to its end. Over stdio and over HTTP+SSE a call ends with its conversation, whatever this says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnDisconnect {
