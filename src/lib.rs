@@ -70,8 +70,8 @@ pub use transport::session::Sessions;
 /// What a [`Store`] is asked for, and what it answers: for those who write one.
 pub mod stores {
     pub use crate::store::{
-        Appended, Cap, Expect, Key, Kind, LogEntry, LogKey, LogLimits, LogPage, LogPlace, LogWatcher, Reserved,
-        StoreError, StoreFuture, Stored,
+        Appended, Cap, Expect, GroupCap, Key, Kind, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace,
+        LogWatcher, Reserved, StoreError, StoreFuture, Stored,
     };
 }
 

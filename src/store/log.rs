@@ -1,7 +1,7 @@
 //! Logs: what a stream has said, kept for a client that comes back for it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -62,6 +62,11 @@ pub struct LogEntry {
     pub value: Bytes,
     /// Where in its log it belongs.
     pub place: LogPlace,
+    /// The number of the entry that it comes right behind, if it must not be appended anywhere else. Of an entry that makes
+    /// its log it means nothing.
+    pub after: Option<u64>,
+    /// Of an entry that makes its log: what is known of the log, which is kept as long as the log is. At most 1 KiB.
+    pub about: Bytes,
 }
 
 /// Where in its log an entry belongs.
@@ -105,14 +110,26 @@ impl LogEntry {
     /// ```
     #[must_use]
     pub fn new(value: Bytes, place: LogPlace) -> Self {
-        Self { value, place }
+        Self { value, place, after: None, about: Bytes::new() }
+    }
+
+    /// The same, to be appended right behind the entry with this number only.
+    #[must_use]
+    pub fn after(self, number: u64) -> Self {
+        Self { after: Some(number), ..self }
+    }
+
+    /// The same, with what is known of the log that it makes.
+    #[must_use]
+    pub fn about(self, about: Bytes) -> Self {
+        Self { about, ..self }
     }
 }
 
 impl fmt::Debug for LogEntry {
     /// Without the value, which is personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogEntry").field("bytes", &self.value.len()).field("place", &self.place).finish()
+        f.debug_struct("LogEntry").field("bytes", &self.value.len()).field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -122,8 +139,10 @@ impl fmt::Debug for LogEntry {
 pub enum Appended {
     /// Appended, as the entry with this number. The first of a log has 1.
     Seq(u64),
-    /// Not appended: the log has ended, or is not there (any more).
+    /// Not appended: the log has ended, or is not there (any more), or is there already, for an entry that would make it.
     Closed,
+    /// Not appended: the entry would not come right behind the one that it has to. The number is that of the log's newest.
+    Misplaced(u64),
     /// Not appended: there is no room. The group has as many logs as it may have, and none of them has ended; or nothing
     /// that may give way is as large as the entry.
     Full,
@@ -141,13 +160,21 @@ pub struct LogPage {
     pub last: u64,
     /// Whether nothing more is appended.
     pub closed: bool,
+    /// What the log's first entry said [about](LogEntry::about) it.
+    pub about: Bytes,
 }
 
 impl LogPage {
     /// These entries of a log that keeps `first` to `last`.
     #[must_use]
     pub fn new(entries: Vec<(u64, Bytes)>, first: u64, last: u64, closed: bool) -> Self {
-        Self { entries, first, last, closed }
+        Self { entries, first, last, closed, about: Bytes::new() }
+    }
+
+    /// The same, with what the log's first entry said about it.
+    #[must_use]
+    pub fn about(self, about: Bytes) -> Self {
+        Self { about, ..self }
     }
 }
 
@@ -159,34 +186,65 @@ impl fmt::Debug for LogPage {
             .field("first", &self.first)
             .field("last", &self.last)
             .field("closed", &self.closed)
-            .finish()
+            .finish_non_exhaustive()
     }
+}
+
+/// What watchers are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogNews {
+    /// A log was appended to or forgotten.
+    Touched(LogKey),
+    /// A word about a log: from [`Store::tell`](super::Store::tell).
+    Told(LogKey, u64),
+    /// Some news may have been lost: whoever waits for any has to look.
+    Missed,
 }
 
 /// Who wants to know which logs are appended to: given to [`Store::watch`](super::Store::watch).
 #[derive(Clone)]
-pub struct LogWatcher(Arc<dyn Fn(LogKey) -> bool + Send + Sync>);
+pub struct LogWatcher(Arc<dyn Fn(LogNews) -> bool + Send + Sync>);
 
 impl LogWatcher {
-    /// `touched` is called with each log that was appended to or forgotten, and answers whether it wants to go on. It must
-    /// not block.
-    pub fn new(touched: impl Fn(LogKey) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(touched))
+    /// `told` is called with all news, and answers whether it wants to go on. It must not block.
+    pub fn new(told: impl Fn(LogNews) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
     }
 
-    /// Tells of a log. `false` if nobody wants to know any more: the store lets go of the watcher then.
+    /// Tells. `false` if nobody wants to know any more: the store lets go of the watcher then.
     #[must_use]
-    pub fn touched(&self, log: LogKey) -> bool {
-        (self.0)(log)
-    }
-
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+    pub fn tell(&self, news: LogNews) -> bool {
+        (self.0)(news)
     }
 }
 
 impl fmt::Debug for LogWatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LogWatcher(..)")
+    }
+}
+
+/// The watchers of a store.
+#[derive(Debug, Default)]
+pub(crate) struct Watchers(Mutex<Vec<LogWatcher>>);
+
+impl Watchers {
+    pub(crate) fn add(&self, watcher: LogWatcher) {
+        self.lock().push(watcher);
+    }
+
+    /// Watchers are foreign code: called without the lock.
+    pub(crate) fn tell(&self, news: LogNews) {
+        let watchers = self.lock().clone();
+        let gone: Vec<_> = watchers.into_iter().filter(|watcher| !watcher.tell(news)).collect();
+        if !gone.is_empty() {
+            self.lock().retain(|watcher| !gone.iter().any(|gone| Arc::ptr_eq(&gone.0, &watcher.0)));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<LogWatcher>> {
+        // No code that can panic runs under the lock, so what a poisoned one holds is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

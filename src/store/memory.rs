@@ -1,23 +1,22 @@
 //! The store that is this process's memory.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Place;
 use std::fmt;
-use std::hash::BuildHasherDefault;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use self::logs::Logs;
+use self::values::{Entry, Values};
 use super::{
-    Appended, Cap, Expect, Key, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, RandomId, Reserved, Store,
+    Appended, Cap, Expect, Key, Kind, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogWatcher, Reserved, Store,
     StoreFuture, Stored,
 };
 
 mod logs;
+mod values;
 
 /// A power of two, so that a shard is picked by the low bits of an id.
 const SHARDS: usize = 64;
@@ -34,25 +33,13 @@ pub(crate) const LOG_BUDGET: usize = 64 << 20;
 ///
 /// What has expired goes when it is asked for, or when room is needed; there is no task that sweeps.
 pub struct Memory {
-    shards: Box<[Mutex<Shard>; SHARDS]>,
-    /// How many values there are, expired ones included.
-    count: AtomicUsize,
-    /// Until when (in ms since `origin`) a full store need not be searched again for a value that may give way.
-    full_until: AtomicU64,
+    sessions: Values,
+    /// Made when there is something to keep, since most servers have nothing.
+    replicas: OnceLock<Values>,
+    states: OnceLock<Values>,
     versions: AtomicU64,
     origin: Instant,
     logs: Logs,
-}
-
-type Shard = HashMap<Key, Entry, BuildHasherDefault<RandomId>>;
-
-struct Entry {
-    value: Bytes,
-    version: u64,
-    /// ms since the store's origin.
-    touched: u64,
-    /// ms since the store's origin.
-    expires: u64,
 }
 
 impl Memory {
@@ -75,18 +62,21 @@ impl Memory {
     #[must_use]
     pub fn with_log_budget(bytes: usize) -> Self {
         Self {
-            shards: Box::new(std::array::from_fn(|_| Mutex::default())),
-            count: AtomicUsize::new(0),
-            full_until: AtomicU64::new(0),
+            sessions: Values::new(),
+            replicas: OnceLock::new(),
+            states: OnceLock::new(),
             versions: AtomicU64::new(0),
             origin: Instant::now(),
             logs: Logs::new(bytes),
         }
     }
 
-    fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
-        let index = key.id as usize % SHARDS;
-        lock(&self.shards[index])
+    fn values(&self, kind: Kind) -> &Values {
+        match kind {
+            Kind::Session => &self.sessions,
+            Kind::Replica => self.replicas.get_or_init(Values::new),
+            Kind::State => self.states.get_or_init(Values::new),
+        }
     }
 
     fn now(&self) -> u64 {
@@ -95,73 +85,7 @@ impl Memory {
 
     fn entry(&self, value: Bytes, now: u64, ttl: Duration) -> Entry {
         let version = self.versions.fetch_add(1, Ordering::Relaxed) + 1;
-        Entry { value, version, touched: now, expires: now.saturating_add(millis(ttl)) }
-    }
-
-    /// There will be room at this time, which may be earlier than a search has found.
-    fn room_at(&self, expires: u64) {
-        if expires < self.full_until.load(Ordering::Relaxed) {
-            self.full_until.fetch_min(expires, Ordering::Relaxed);
-        }
-    }
-
-    /// Takes one place of at most `max`.
-    fn claim(&self, max: usize) -> bool {
-        let claim = |count| (count < max).then_some(count + 1);
-        self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).is_ok()
-    }
-
-    /// Removes what has expired, and finds what has been left alone the longest, and when the next one expires.
-    fn sweep(&self, now: u64) -> (Option<(Key, u64)>, u64) {
-        let mut oldest: Option<(Key, u64)> = None;
-        let mut expiry = u64::MAX;
-        for shard in self.shards.iter() {
-            let mut shard = lock(shard);
-            let before = shard.len();
-            shard.retain(|_, entry| entry.expires > now);
-            self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
-            for (key, entry) in shard.iter() {
-                expiry = expiry.min(entry.expires);
-                if oldest.is_none_or(|(_, touched)| entry.touched < touched) {
-                    oldest = Some((*key, entry.touched));
-                }
-            }
-        }
-        (oldest, expiry)
-    }
-
-    fn insert(&self, key: Key, entry: Entry) {
-        // The place was counted by `claim`; a key that was there already gives its own back.
-        if self.shard(key).insert(key, entry).is_some() {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    fn make_room(&self, now: u64, cap: Cap) -> Reserved {
-        if now < self.full_until.load(Ordering::Relaxed) {
-            return Reserved::Full(Duration::from_millis(self.full_until.load(Ordering::Relaxed).saturating_sub(now)));
-        }
-        let (oldest, expiry) = self.sweep(now);
-        if self.claim(cap.max) {
-            return Reserved::Free;
-        }
-        let Some((key, touched)) = oldest else { return Reserved::Full(cap.idle) };
-        let idle_at = touched.saturating_add(millis(cap.idle));
-        if idle_at > now {
-            let free_at = idle_at.min(expiry);
-            self.full_until.store(free_at, Ordering::Relaxed);
-            return Reserved::Full(Duration::from_millis(free_at - now));
-        }
-        // Its place goes to the new value: the count stays.
-        let mut shard = self.shard(key);
-        match shard.entry(key) {
-            // Only if nobody touched it since it was found.
-            Place::Occupied(place) if place.get().touched == touched => {
-                place.remove();
-                Reserved::Evicted(key)
-            }
-            _ => Reserved::Full(Duration::from_secs(1)),
-        }
+        Entry { value, version, touched: now, expires: now.saturating_add(millis(ttl)), group: 0 }
     }
 }
 
@@ -171,56 +95,21 @@ impl Store for Memory {
     }
 
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
-        let now = self.now();
-        let mut shard = self.shard(key);
-        let Some(entry) = shard.get_mut(&key) else { return StoreFuture::ready(None) };
-        if entry.expires <= now {
-            shard.remove(&key);
-            self.count.fetch_sub(1, Ordering::Relaxed);
-            return StoreFuture::ready(None);
-        }
-        if let Some(ttl) = touch {
-            entry.touched = now;
-            entry.expires = now.saturating_add(millis(ttl));
-            self.room_at(entry.expires);
-        }
-        StoreFuture::ready(Some(Stored { value: entry.value.clone(), version: entry.version }))
+        StoreFuture::ready(self.values(key.kind).get(key.id, touch, self.now()))
     }
 
     fn put(&self, key: Key, value: Bytes, ttl: Duration, expect: Expect) -> StoreFuture<'_, bool> {
         let now = self.now();
-        let entry = self.entry(value, now, ttl);
-        self.room_at(entry.expires);
-        let mut shard = self.shard(key);
-        let there = shard.get(&key).filter(|there| there.expires > now);
-        let wanted = match expect {
-            Expect::Any => true,
-            Expect::Absent => there.is_none(),
-            Expect::Version(version) => there.is_some_and(|there| there.version == version),
-        };
-        if wanted && shard.insert(key, entry).is_none() {
-            self.count.fetch_add(1, Ordering::Relaxed);
-        }
-        StoreFuture::ready(wanted)
+        StoreFuture::ready(self.values(key.kind).put(key.id, self.entry(value, now, ttl), expect, now))
     }
 
     fn take(&self, key: Key) -> StoreFuture<'_, Option<Stored>> {
-        let now = self.now();
-        let Some(entry) = self.shard(key).remove(&key) else { return StoreFuture::ready(None) };
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        // There is room now, whatever an earlier search found.
-        self.full_until.store(0, Ordering::Relaxed);
-        let live = entry.expires > now;
-        StoreFuture::ready(live.then_some(Stored { value: entry.value, version: entry.version }))
+        StoreFuture::ready(self.values(key.kind).take(key.id, self.now()))
     }
 
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved> {
         let now = self.now();
-        let reserved = if self.claim(cap.max) { Reserved::Free } else { self.make_room(now, cap) };
-        if !matches!(reserved, Reserved::Full(_)) {
-            self.insert(key, self.entry(value, now, ttl));
-        }
-        StoreFuture::ready(reserved)
+        StoreFuture::ready(self.values(key.kind).reserve(key, self.entry(value, now, ttl), cap, now))
     }
 
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended> {
@@ -237,6 +126,11 @@ impl Store for Memory {
 
     fn watch(&self, watcher: LogWatcher) {
         self.logs.watch(watcher);
+    }
+
+    fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()> {
+        self.logs.tell(LogNews::Told(log, word));
+        StoreFuture::ready(())
     }
 
     fn epoch(&self) -> StoreFuture<'_, u64> {
@@ -257,7 +151,7 @@ impl Default for Memory {
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory").field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("Memory").field("sessions", &self.sessions.count()).finish_non_exhaustive()
     }
 }
 
@@ -291,7 +185,7 @@ mod tests {
         assert!(store.get(Key::session(1, None), None).await.unwrap().is_some());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(store.get(Key::session(1, None), None).await.unwrap().is_none());
-        assert_eq!(store.count.load(Ordering::Relaxed), 0);
+        assert_eq!(store.sessions.count(), 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -310,7 +204,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn at_the_cap_only_what_is_idle_gives_way() {
         let store = Memory::new();
-        let cap = Cap { max: 2, idle: IDLE };
+        let cap = Cap::new(2, IDLE);
         for id in [1, 2] {
             assert_eq!(store.reserve(Key::session(id, None), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
         }
@@ -329,7 +223,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_value_that_expires_earlier_than_it_seemed_leaves_room_then() {
         let store = Memory::new();
-        let cap = Cap { max: 1, idle: IDLE };
+        let cap = Cap::new(1, IDLE);
         store.reserve(Key::session(1, None), value("v"), TTL, cap).await.unwrap();
         assert_eq!(store.reserve(Key::session(2, None), value("v"), TTL, cap).await.unwrap(), Reserved::Full(IDLE));
         store.get(Key::session(1, None), Some(Duration::from_secs(5))).await.unwrap();
@@ -340,12 +234,66 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_has_expired_leaves_room() {
         let store = Memory::new();
-        let cap = Cap { max: 100, idle: IDLE };
+        let cap = Cap::new(100, IDLE);
         for id in 0..100 {
             store.reserve(Key::session(id, None), value("v"), Duration::from_secs(5), cap).await.unwrap();
         }
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(store.reserve(Key::session(1000, None), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
-        assert_eq!(store.count.load(Ordering::Relaxed), 1);
+        assert_eq!(store.sessions.count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_has_a_cap_of_its_own() {
+        let store = Memory::new();
+        let cap = |group| Cap::new(5, IDLE).in_group(group, 2);
+        let reserve =
+            async |id, group| store.reserve(Key::session(id, None), value("v"), TTL, cap(group)).await.unwrap();
+        assert_eq!((reserve(1, 1).await, reserve(2, 1).await), (Reserved::Free, Reserved::Free));
+        assert_eq!(reserve(3, 1).await, Reserved::Full(IDLE));
+        assert_eq!((reserve(4, 2).await, reserve(5, 0).await), (Reserved::Free, Reserved::Free));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        store.get(Key::session(1, None), Some(TTL)).await.unwrap();
+        assert_eq!(reserve(3, 1).await, Reserved::Full(Duration::from_secs(10)));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(reserve(3, 1).await, Reserved::Evicted(Key::session(2, None)), "its own that was idle the longest");
+        store.take(Key::session(1, None)).await.unwrap();
+        assert_eq!(reserve(6, 1).await, Reserved::Free);
+        tokio::time::advance(TTL).await;
+        assert_eq!((reserve(7, 1).await, reserve(8, 1).await), (Reserved::Free, Reserved::Free));
+        assert_eq!(store.sessions.count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_stays_in_its_group_and_a_refusal_takes_no_place() {
+        let store = Memory::new();
+        let cap = Cap::new(2, IDLE).in_group(1, 2);
+        let [one, other, more] = [1, 2, 3].map(|id| Key::session(id, None));
+        assert_eq!(store.reserve(one, value("v"), TTL, cap).await.unwrap(), Reserved::Free);
+        assert!(store.put(one, value("w"), TTL, Expect::Any).await.unwrap());
+        assert_eq!(store.reserve(one, value("x"), TTL, cap).await.unwrap(), Reserved::Free, "in its own place");
+        assert_eq!(store.reserve(other, value("v"), TTL, Cap::new(2, IDLE)).await.unwrap(), Reserved::Free);
+        assert!(
+            matches!(store.reserve(more, value("v"), TTL, cap).await.unwrap(), Reserved::Full(_)),
+            "no place for all"
+        );
+        store.take(other).await.unwrap();
+        assert_eq!(store.reserve(more, value("v"), TTL, cap).await.unwrap(), Reserved::Free);
+        assert!(matches!(
+            store.reserve(other, value("v"), TTL, Cap::new(3, IDLE).in_group(1, 2)).await.unwrap(),
+            Reserved::Full(_)
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn kinds_do_not_take_each_others_places() {
+        let store = Memory::new();
+        let cap = Cap::new(1, Duration::MAX);
+        for kind in [Kind::Session, Kind::Replica, Kind::State] {
+            assert_eq!(store.reserve(Key::new(kind, 1), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
+        }
+        tokio::time::advance(TTL / 2).await;
+        let full = store.reserve(Key::new(Kind::State, 2), value("v"), TTL, cap).await.unwrap();
+        assert_eq!(full, Reserved::Full(TTL / 2), "none gives way");
     }
 }

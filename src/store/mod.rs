@@ -14,12 +14,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub(crate) mod in_time;
 mod log;
 mod memory;
+pub(crate) mod signals;
+mod value;
 
-pub use log::{Appended, LogEntry, LogKey, LogLimits, LogPage, LogPlace, LogWatcher};
+pub use log::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace, LogWatcher};
 pub(crate) use memory::LOG_BUDGET;
 pub use memory::Memory;
+pub use value::{Cap, Expect, GroupCap, Key, Kind, Reserved, Stored};
 
 /// Where values that outlive a request are kept.
 ///
@@ -40,14 +44,17 @@ pub trait Store: Send + Sync + 'static {
     /// Reads a value and removes it.
     fn take(&self, key: Key) -> StoreFuture<'_, Option<Stored>>;
 
-    /// Writes a new value, where at most [`Cap::max`] values of its [`Kind`] may be at a time. At the cap the value that
-    /// has not been written or touched for the longest time gives way, if that time is at least [`Cap::idle`].
+    /// Writes a new value, where at most [`Cap::max`] values of its [`Kind`] may be at a time, and of these at most
+    /// [`GroupCap::max`] in its group. At a cap the value that has not been written or touched for the longest time gives
+    /// way, if that time is at least [`Cap::idle`]: one of the group at the group's cap, else one of all. A value stays in
+    /// the group that it was reserved in.
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved>;
 
-    /// Appends to a log, which one writer does at a time. How much all logs may take together is set where the store is
-    /// made, as by [`Memory::with_log_budget`]; one group must not be able to take all of it. What was answered with a
-    /// number is kept until the limits, the time or a lack of room end it: an entry that there is no room for is refused.
-    /// All that a call says at a time has five seconds together; then the stream goes on, and is not recorded from there on.
+    /// Appends to a log. How much all logs may take together is set where the store is made, as by
+    /// [`Memory::with_log_budget`]; one group must not be able to take all of it. What was answered with a number is kept
+    /// until the limits, the time or a lack of room end it: an entry that there is no room for is refused.
+    ///
+    /// Who does not learn the outcome appends the same entry again: with [`LogEntry::after`] it is appended once.
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended>;
 
     /// Reads at most `max` entries of a log, those that come after number `after`. `None` if there is no such log.
@@ -56,10 +63,13 @@ pub trait Store: Send + Sync + 'static {
     /// Lets a log live this long from now on. Answers whether it is there.
     fn keep(&self, log: LogKey, ttl: Duration) -> StoreFuture<'_, bool>;
 
-    /// Tells `watcher` of each log that is appended to or forgotten from now on, here or in another process. One watcher
-    /// serves all readers of a process. What it is told of may come twice, and after a fault not at all: readers look now
-    /// and then by themselves.
+    /// Tells `watcher` of each log that is appended to or forgotten from now on, and of each [word](Self::tell), here or in
+    /// another process. One watcher serves all readers of a process. What it is told of may come twice. When some of it may
+    /// have been lost, it is told [`LogNews::Missed`] as soon as it is told anything again.
     fn watch(&self, watcher: LogWatcher);
+
+    /// Has all watchers, here and in other processes, told a word about a log, which need not be there. Nothing is kept.
+    fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()>;
 
     /// A number that is another one as soon as logs that were appended to may be gone before their time: a client that
     /// comes back with the old one is told that something is missing.
@@ -106,6 +116,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).watch(watcher);
     }
 
+    fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()> {
+        (**self).tell(log, word)
+    }
+
     fn epoch(&self) -> StoreFuture<'_, u64> {
         (**self).epoch()
     }
@@ -113,113 +127,6 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     fn forget(&self, group: u128) -> StoreFuture<'_, ()> {
         (**self).forget(group)
     }
-}
-
-/// The name of a value.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Key {
-    /// What kind of value it is.
-    pub kind: Kind,
-    /// Which one of its kind.
-    pub id: u128,
-}
-
-impl Key {
-    /// The record of a session of this principal: a store cannot be asked for somebody else's by the session's id alone.
-    pub(crate) fn session(id: u128, principal: Option<&str>) -> Self {
-        Self { kind: Kind::Session, id: id ^ principal.map_or(0, fingerprint) }
-    }
-}
-
-impl fmt::Debug for Key {
-    /// Without the id, which opens a session to whoever has it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
-
-/// FNV-1a in 128 bits: the same in every build and on every machine, as replicas that share a store need it. It is no
-/// protection; the owner that a record names is.
-fn fingerprint(text: &str) -> u128 {
-    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    text.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
-}
-
-/// The kinds of value that are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// The record of a session.
-    Session,
-}
-
-/// A value, and how often it has been written.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stored {
-    /// The value.
-    pub value: Bytes,
-    /// Another number after each write.
-    pub version: u64,
-}
-
-impl fmt::Debug for Stored {
-    /// Without the value, which is personal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored").field("bytes", &self.value.len()).field("version", &self.version).finish()
-    }
-}
-
-impl Stored {
-    /// A value with its version.
-    #[must_use]
-    pub fn new(value: Bytes, version: u64) -> Self {
-        Self { value, version }
-    }
-}
-
-/// What must be there for [`Store::put`] to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Expect {
-    /// Anything or nothing.
-    Any,
-    /// Nothing.
-    Absent,
-    /// The value with this version.
-    Version(u64),
-}
-
-/// How many values of a kind may be kept, and which may give way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Cap {
-    /// The most that may be kept.
-    pub max: usize,
-    /// How long a value must have been left alone before it may give way to a new one.
-    pub idle: Duration,
-}
-
-impl Cap {
-    /// At most `max` values, of which those left alone for `idle` may give way.
-    #[must_use]
-    pub fn new(max: usize, idle: Duration) -> Self {
-        Self { max, idle }
-    }
-}
-
-/// What became of [`Store::reserve`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reserved {
-    /// Written; there was room.
-    Free,
-    /// Written, in the place of this one.
-    Evicted(Key),
-    /// Not written: every value is in use. The first may give way after this time.
-    Full(Duration),
 }
 
 /// The outcome of an operation of a [`Store`]: at hand, or to be waited for.

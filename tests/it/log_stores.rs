@@ -33,6 +33,10 @@ macro_rules! logs_in {
             $memory.watch(watcher);
         }
 
+        fn tell(&$this, log: mcp_mount::stores::LogKey, word: u64) -> mcp_mount::stores::StoreFuture<'_, ()> {
+            $memory.tell(log, word)
+        }
+
         fn epoch(&$this) -> mcp_mount::stores::StoreFuture<'_, u64> {
             $memory.epoch()
         }

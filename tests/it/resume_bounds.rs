@@ -87,6 +87,10 @@ impl Store for Counting {
         self.0.memory.watch(watcher);
     }
 
+    fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()> {
+        self.0.memory.tell(log, word)
+    }
+
     fn epoch(&self) -> StoreFuture<'_, u64> {
         self.0.memory.epoch()
     }

@@ -111,6 +111,10 @@ impl Store for Faulty {
         self.0.memory.watch(watcher);
     }
 
+    fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()> {
+        self.0.memory.tell(log, word)
+    }
+
     fn epoch(&self) -> StoreFuture<'_, u64> {
         if self.has(Fault::HangsAtEpoch) { Self::hang() } else { self.0.memory.epoch() }
     }

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{SHARDS, lock, millis};
-use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, RandomId};
+use crate::store::log::Watchers;
+use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogWatcher, RandomId};
 
 /// The most logs of a group: so many streams of one client can be resumed.
 const LOGS_OF_A_GROUP: usize = 64;
@@ -41,7 +42,7 @@ pub(super) struct Logs {
     /// Until when (in ms) nothing is looked for that gives way to others.
     full_until: AtomicU64,
     epoch: u64,
-    watchers: Mutex<Vec<LogWatcher>>,
+    watchers: Watchers,
 }
 
 #[derive(Default)]
@@ -52,6 +53,7 @@ struct Shard {
 
 struct Log {
     id: u128,
+    about: Box<[u8]>,
     entries: VecDeque<Bytes>,
     /// The number of the oldest entry, or of the next one.
     first: u64,
@@ -63,7 +65,7 @@ struct Log {
 
 impl Log {
     fn cost(&self) -> usize {
-        self.bytes + OVERHEAD * (self.entries.len() + 1)
+        self.bytes + self.about.len() + OVERHEAD * (self.entries.len() + 1)
     }
 
     /// The number of the next entry.
@@ -99,12 +101,12 @@ impl Logs {
             ends: AtomicU64::new(0),
             full_until: AtomicU64::new(0),
             epoch: Uuid::new_v4().as_u64_pair().1,
-            watchers: Mutex::default(),
+            watchers: Watchers::default(),
         }
     }
 
     pub(super) fn append(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
-        let needed = entry.value.len() + OVERHEAD * 2;
+        let needed = entry.value.len() + entry.about.len() + OVERHEAD * 2;
         if needed > self.bound_of_a_group(limits) {
             return Appended::Full;
         }
@@ -113,7 +115,7 @@ impl Logs {
         }
         let appended = self.append_within(key, entry, limits, now);
         if matches!(appended, Appended::Seq(_)) {
-            self.tell(key);
+            self.tell(LogNews::Touched(key));
         }
         appended
     }
@@ -121,7 +123,7 @@ impl Logs {
     fn append_within(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
         let mut shard = lock(self.shard(key.group));
         self.sweep(&mut shard, now);
-        let place = match self.place(&mut shard, key, entry.place.begins(), now) {
+        let place = match self.place(&mut shard, key, entry, now) {
             Ok(place) => place,
             Err(refused) => return refused,
         };
@@ -131,14 +133,17 @@ impl Logs {
         let others = self.cost.load(Ordering::Relaxed).saturating_sub(before);
         let bound = self.bound_of_a_group(limits).min(self.budget.saturating_sub(others));
         let new = place == logs.len();
-        if least(logs, key.id) + OVERHEAD * (1 + usize::from(new)) + entry.value.len() > bound {
+        let about = if new { entry.about.as_ref() } else { &[] };
+        let needed = OVERHEAD * (1 + usize::from(new)) + about.len() + entry.value.len();
+        if least(logs, key.id) + needed > bound {
             if logs.is_empty() {
                 shard.groups.remove(&key.group);
             }
             return Appended::Full;
         }
         if new {
-            logs.push(Log { id: key.id, entries: VecDeque::new(), first: 1, bytes: 0, ended: None, expires: 0 });
+            let (about, entries) = (about.into(), VecDeque::new());
+            logs.push(Log { id: key.id, about, entries, first: 1, bytes: 0, ended: None, expires: 0 });
         }
         let log = &mut logs[place];
         let seq = log.push(&entry.value, limits);
@@ -165,12 +170,17 @@ impl Logs {
     }
 
     /// Where the log is among those of its group, or where a new one comes to be.
-    fn place(&self, shard: &mut Shard, key: LogKey, begins: bool, now: u64) -> Result<usize, Appended> {
+    fn place(&self, shard: &mut Shard, key: LogKey, entry: &LogEntry, now: u64) -> Result<usize, Appended> {
+        let begins = entry.place.begins();
         let Some(logs) = shard.groups.get_mut(&key.group) else {
             return if begins { Ok(0) } else { Err(Appended::Closed) };
         };
         match (logs.iter().position(|log| log.id == key.id && log.expires > now), begins) {
-            (Some(place), false) if logs[place].ended.is_none() => return Ok(place),
+            (Some(place), false) if logs[place].ended.is_none() => {
+                let newest = logs[place].next() - 1;
+                let fits = entry.after.is_none_or(|after| after == newest);
+                return if fits { Ok(place) } else { Err(Appended::Misplaced(newest)) };
+            }
             (Some(_), _) | (None, false) => return Err(Appended::Closed),
             (None, true) => {}
         }
@@ -188,7 +198,8 @@ impl Logs {
         let skip = usize::try_from(after.saturating_add(1).saturating_sub(log.first)).unwrap_or(usize::MAX);
         let from = log.first + skip.min(log.entries.len()) as u64;
         let entries = (from..).zip(log.entries.iter().skip(skip).take(max).cloned()).collect();
-        Some(LogPage { entries, first: log.first, last: log.next() - 1, closed: log.ended.is_some() })
+        let about = Bytes::copy_from_slice(&log.about);
+        Some(LogPage { entries, first: log.first, last: log.next() - 1, closed: log.ended.is_some(), about })
     }
 
     pub(super) fn keep(&self, key: LogKey, ttl: Duration, now: u64) -> bool {
@@ -206,24 +217,19 @@ impl Logs {
         let mut logs = lock(self.shard(group)).groups.remove(&group).unwrap_or_default();
         let ids: Vec<_> = logs.iter().map(|log| log.id).collect();
         self.retain(&mut logs, |_| false);
-        ids.into_iter().for_each(|id| self.tell(LogKey { group, id }));
+        ids.into_iter().for_each(|id| self.tell(LogNews::Touched(LogKey { group, id })));
     }
 
     pub(super) fn watch(&self, watcher: LogWatcher) {
-        lock(&self.watchers).push(watcher);
+        self.watchers.add(watcher);
     }
 
     pub(super) fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Watchers are foreign code: called without the lock.
-    fn tell(&self, key: LogKey) {
-        let watchers = lock(&self.watchers).clone();
-        let gone: Vec<_> = watchers.into_iter().filter(|watcher| !watcher.touched(key)).collect();
-        if !gone.is_empty() {
-            lock(&self.watchers).retain(|watcher| !gone.iter().any(|gone| gone.is(watcher)));
-        }
+    pub(super) fn tell(&self, news: LogNews) {
+        self.watchers.tell(news);
     }
 
     /// Removes what has expired, and then what the groups have that have the most, until all logs cost a good deal less
@@ -303,7 +309,7 @@ fn cost(logs: &[Log]) -> usize {
 fn least(logs: &[Log], writing: u128) -> usize {
     let newest =
         |log: &Log| log.entries.back().filter(|_| log.id != writing).map_or(0, |newest| OVERHEAD + newest.len());
-    logs.iter().filter(|log| log.ended.is_none()).map(|log| OVERHEAD + newest(log)).sum()
+    logs.iter().filter(|log| log.ended.is_none()).map(|log| OVERHEAD + log.about.len() + newest(log)).sum()
 }
 
 /// Drops what is missed the least: the log that ended first, then the oldest entry of the largest that has others. Answers

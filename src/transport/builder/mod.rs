@@ -4,7 +4,7 @@ mod http;
 mod served;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use super::config::{FindPrincipal, Limits, Settings};
 use super::cors::Cors;
@@ -26,6 +26,7 @@ use crate::protocol::revision::{Revision, Revisions};
 use crate::server::ask::state::Seals;
 use crate::server::builder::ServerBuilder;
 use crate::server::seal::Keys;
+use crate::store::in_time::InTime;
 use crate::store::{Memory, Store};
 
 /// Registers a hook with the lifespan.
@@ -241,12 +242,20 @@ impl Mcp {
         let seals = Arc::new(Seals::new(keys, &self.server.implementation.name, config.ask_timeout));
         let sessions = SessionRoom {
             settings: self.sessions,
-            store: self.store.unwrap_or_else(|| Arc::new(Memory::with_log_budget(self.limits.log_budget))),
+            store: match self.store {
+                Some(store) => Arc::new(InTime::new(store)),
+                None => Arc::new(Memory::with_log_budget(self.limits.log_budget)),
+            },
             live: Arc::new(LiveSessions::new()),
             readers: Arc::new(Readers::new()),
+            signals: Arc::default(),
+            watching: Once::new(),
             // Twice within the idle time at least, and twice before a live session could be taken for an idle one.
             beat: config.keep_alive.min(self.sessions.idle / 2).min(EVICTABLE_AFTER / 2),
         };
+        if sessions.store.is_shared() {
+            sessions.watch();
+        }
         let shared = Shared {
             server: Arc::new(self.server.build(self.revisions, self.sessions.enabled, seals)?),
             config,

@@ -64,7 +64,7 @@ pub(crate) async fn resume(
 ) -> Result<Response<Body>, Box<Rejection>> {
     let room = &shared.sessions;
     // Before the first look, so that what comes after it is told.
-    room.readers.watch(&*room.store);
+    room.watch();
     let epoch = room.store.epoch().await.map_err(|error| Rejection::store(&error))?;
     let found = find(shared, recording, epoch, asked).await.map_err(|error| Rejection::store(&error))?;
     let pulse = Pulse::new(room, session.key);

@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use futures_util::task::AtomicWaker;
 
 use crate::server::outbound::Outbound;
-use crate::store::{LogKey, LogWatcher, RandomId, Store};
+use crate::store::{LogKey, LogNews, RandomId};
 
 /// A power of two, so that a shard is picked by the low bits of a session's id.
 const SHARDS: usize = 64;
@@ -22,7 +22,6 @@ const LOST_OF_A_SESSION: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Readers {
     shards: Box<[Mutex<Shard>; SHARDS]>,
-    watching: Once,
 }
 
 /// By the group of the logs, that is, by session.
@@ -98,7 +97,7 @@ impl Reader {
 
 impl Readers {
     pub(crate) fn new() -> Self {
-        Self { shards: Box::new(std::array::from_fn(|_| Mutex::default())), watching: Once::new() }
+        Self { shards: Box::new(std::array::from_fn(|_| Mutex::default())) }
     }
 
     /// Lists the reply of a call as the one that reads its stream.
@@ -138,18 +137,12 @@ impl Readers {
         Listing { readers: Arc::clone(self), group, reader }
     }
 
-    /// Has `store` tell of what is appended, from the first call on.
-    pub(crate) fn watch(self: &Arc<Self>, store: &dyn Store) {
-        self.watching.call_once(|| {
-            let readers = Arc::downgrade(self);
-            store.watch(LogWatcher::new(move |log| match readers.upgrade() {
-                Some(readers) => {
-                    readers.touched(log);
-                    true
-                }
-                None => false,
-            }));
-        });
+    /// Tells who reads here.
+    pub(crate) fn tell(&self, news: LogNews) {
+        match news {
+            LogNews::Touched(log) => self.touched(log),
+            LogNews::Told(..) | LogNews::Missed => {}
+        }
     }
 
     fn touched(&self, log: LogKey) {

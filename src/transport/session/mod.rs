@@ -10,7 +10,7 @@ pub(crate) mod pulse;
 pub(crate) mod record;
 pub(crate) mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use self::live::LiveSessions;
@@ -20,7 +20,8 @@ use super::rejection::Rejection;
 use super::resume::readers::Readers;
 use crate::auth::Principal;
 use crate::protocol::notifications::LogLevel;
-use crate::store::{Expect, Key, Store};
+use crate::store::signals::Signals;
+use crate::store::{Expect, Key, LogWatcher, Store};
 
 /// How often a record that another request has just changed is written again. Each time one of them gets through, so this
 /// is how many may meet: a client subscribes to all it wants at once.
@@ -137,8 +138,11 @@ impl Default for Sessions {
 pub(crate) struct SessionRoom {
     pub(crate) settings: Sessions,
     pub(crate) store: Arc<dyn Store>,
+    /// Who waits here for news of the store, but for those who read streams.
+    pub(crate) signals: Arc<Signals>,
     pub(crate) live: Arc<LiveSessions>,
     pub(crate) readers: Arc<Readers>,
+    pub(crate) watching: Once,
     /// How often open streams and running calls touch their session.
     pub(crate) beat: Duration,
 }
@@ -154,6 +158,19 @@ pub(crate) struct Session {
 }
 
 impl SessionRoom {
+    /// Has the store tell of its news, from the first call on. A store that is shared does so from the beginning.
+    pub(crate) fn watch(&self) {
+        self.watching.call_once(|| {
+            let (readers, signals) = (Arc::downgrade(&self.readers), Arc::downgrade(&self.signals));
+            self.store.watch(LogWatcher::new(move |news| {
+                let (Some(readers), Some(signals)) = (readers.upgrade(), signals.upgrade()) else { return false };
+                readers.tell(news);
+                signals.tell(news);
+                true
+            }));
+        });
+    }
+
     /// The session with the id in `header`, if it is one of this principal. Using a session keeps it alive.
     pub(crate) async fn find(
         &self,
