@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::letters::{Awaited, Inbox};
 use crate::protocol::jsonrpc::RequestId;
 
 /// What a client answered: the `result` of its response, or its `error`, as JSON text.
@@ -33,9 +34,9 @@ struct State {
 }
 
 impl Answers {
-    /// Makes up the id of a request to the client of this conversation, and waits for its answer. `None` if there can be
-    /// none.
-    pub(crate) fn expect(self: &Arc<Self>, conversation: u128) -> Option<Expected> {
+    /// Makes up the id of a request to the client of this conversation, and waits for its answer, which may come to another
+    /// replica if there is an `inbox`. `None` if there can be none.
+    pub(crate) fn expect(self: &Arc<Self>, conversation: u128, inbox: Option<&Inbox>) -> Option<Expected> {
         // Unique on every replica, and in a session that outlives this process.
         let id = Uuid::new_v4().simple().to_string().into_boxed_str();
         let (sender, answer) = oneshot::channel();
@@ -46,7 +47,9 @@ impl Answers {
         }
         state.waiting.insert(asked.clone(), sender);
         drop(state);
-        Some(Expected { answers: Arc::clone(self), asked, answer })
+        let mut expected = Expected { answers: Arc::clone(self), asked, answer, letter: None };
+        expected.letter = inbox.and_then(|inbox| inbox.expect_answer(&expected.id()));
+        Some(expected)
     }
 
     /// The client of this conversation says nothing any more: who waits for its answers has waited for long enough, and
@@ -61,14 +64,12 @@ impl Answers {
         Mute { answers: Arc::clone(self), conversation }
     }
 
-    /// Hands an answer to who waits for it. One that nobody waits for (any more) is dropped: its request may have timed
-    /// out while the client's user was thinking, which is no fault of the client's.
-    pub(crate) fn deliver(&self, conversation: u128, id: &RequestId, answer: Answered) {
-        let RequestId::Text(id) = id else { return };
+    /// Hands an answer to who waits for it. `false` if nobody does here (any more): its request may have timed out while the
+    /// client's user was thinking, which is no fault of the client's.
+    pub(crate) fn deliver(&self, conversation: u128, id: &RequestId, answer: &Answered) -> bool {
+        let RequestId::Text(id) = id else { return false };
         let waiting = self.lock().waiting.remove(&Asked { conversation, id: id.clone() });
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(answer);
-        }
+        waiting.is_some_and(|waiting| waiting.send(answer.clone()).is_ok())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -89,6 +90,8 @@ pub(crate) struct Expected {
     answers: Arc<Answers>,
     asked: Asked,
     answer: oneshot::Receiver<Answered>,
+    /// The answer, should it come to another replica.
+    letter: Option<Awaited>,
 }
 
 impl Expected {
@@ -99,7 +102,12 @@ impl Expected {
 
     /// The answer, or `None` once there can be none. To be asked for once.
     pub(crate) async fn answer(&mut self) -> Option<Answered> {
-        (&mut self.answer).await.ok()
+        let Some(letter) = &self.letter else { return (&mut self.answer).await.ok() };
+        tokio::select! {
+            biased;
+            answer = &mut self.answer => answer.ok(),
+            answer = letter.answer() => answer,
+        }
     }
 }
 
@@ -129,12 +137,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_reaches_who_asked_in_its_own_conversation_only() {
         let answers = Arc::new(Answers::default());
-        let [mut first, second] = [1, 1].map(|conversation| answers.expect(conversation).unwrap());
+        let [mut first, second] = [1, 1].map(|conversation| answers.expect(conversation, None).unwrap());
         assert_ne!(first.id(), second.id());
-        answers.deliver(2, &first.id(), Ok(Bytes::from_static(b"forged")));
-        answers.deliver(1, &RequestId::Unsigned(1), Ok(Bytes::from_static(b"another")));
-        answers.deliver(1, &first.id(), Ok(Bytes::from_static(b"{}")));
-        answers.deliver(1, &first.id(), Ok(Bytes::from_static(b"again")));
+        assert!(!answers.deliver(2, &first.id(), &Ok(Bytes::from_static(b"forged"))));
+        assert!(!answers.deliver(1, &RequestId::Unsigned(1), &Ok(Bytes::from_static(b"another"))));
+        assert!(answers.deliver(1, &first.id(), &Ok(Bytes::from_static(b"{}"))));
+        assert!(!answers.deliver(1, &first.id(), &Ok(Bytes::from_static(b"again"))));
         assert_eq!(first.answer().await, Some(Ok(Bytes::from_static(b"{}"))));
         drop((first, second));
         assert!(answers.lock().waiting.is_empty());
@@ -143,11 +151,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn of_a_mute_client_nothing_is_expected() {
         let answers = Arc::new(Answers::default());
-        let [mut waits, mut other] = [1, 2].map(|conversation| answers.expect(conversation).unwrap());
+        let [mut waits, mut other] = [1, 2].map(|conversation| answers.expect(conversation, None).unwrap());
         let mute = answers.mute(1);
         assert_eq!(waits.answer().await, None);
-        assert!(answers.expect(1).is_none());
-        answers.deliver(2, &other.id(), Ok(Bytes::new()));
+        assert!(answers.expect(1, None).is_none());
+        assert!(answers.deliver(2, &other.id(), &Ok(Bytes::new())));
         assert_eq!(other.answer().await, Some(Ok(Bytes::new())));
         drop((mute, waits, other));
         let state = answers.lock();

@@ -16,6 +16,7 @@ pub(crate) mod fields;
 pub(crate) mod handler;
 pub(crate) mod handles;
 pub(crate) mod layer;
+pub(crate) mod letters;
 pub(crate) mod method;
 pub(crate) mod mirror;
 pub(crate) mod outbound;

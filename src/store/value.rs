@@ -160,6 +160,11 @@ impl Cap {
     pub fn in_group(self, id: u128, max: usize) -> Self {
         Self { group: (id != 0).then_some(GroupCap { id, max }), ..self }
     }
+
+    /// And at most `max` of them of this principal. Those without one have no group.
+    pub(crate) fn of_principal(self, principal: Option<&str>, max: usize) -> Self {
+        self.in_group(principal.map_or(0, |principal| fingerprint(principal).max(1)), max)
+    }
 }
 
 /// What became of [`Store::reserve`](super::Store::reserve).

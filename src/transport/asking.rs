@@ -20,6 +20,7 @@ use crate::server::target::Target;
 /// When what came with the request for an earlier round's questions is not what this server made.
 pub(super) fn of(
     shared: &Shared,
+    on_line: bool,
     incoming: &Incoming,
     params: &Params<'_>,
     target: &Arc<Target>,
@@ -33,6 +34,7 @@ pub(super) fn of(
         (CanAsk::InSession, Some(session)) => Ok(Asking::Session(Conversation {
             id: session.id,
             answers: Arc::clone(&shared.server.answers),
+            inbox: shared.sessions.inbox(session.key, on_line),
             patience: shared.config.ask_timeout,
         })),
         (CanAsk::InRounds, _) => {

@@ -118,7 +118,10 @@ impl Reader<'_> {
             }
             Ok(kind) => {
                 let incoming = self.wanted.incoming(self.session.clone(), &message)?;
-                post::without_answer(self.shared, &incoming, &message, &kind, &body)?;
+                let settled = post::without_answer(self.shared, self.head, &incoming, &message, &kind, &body)?;
+                if let Settled::Later(later) = settled {
+                    later.await?;
+                }
             }
         }
         Ok(())

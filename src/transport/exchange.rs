@@ -1,6 +1,8 @@
 //! A call on its way: what it was asked with, what it holds, and how its outcome is written.
 
 use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
@@ -113,8 +115,10 @@ impl StartCall {
         let work = Work {
             running,
             session: self.session,
+            on_line: self.on_line,
             pulse: None,
             cancel: None,
+            letter: None,
             waits: false,
             retried: self.retried,
             revision: self.revision,
@@ -221,7 +225,10 @@ pub(crate) struct Work {
     running: Running,
     /// The session that the call keeps alive while it runs.
     session: Option<Key>,
+    on_line: bool,
     pulse: Option<Pulse>,
+    /// Its cancellation, should it come to another replica.
+    letter: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// What else than its session ends it, until it waits.
     cancel: Option<CancelHandle>,
     /// Whether it has been polled in vain.
@@ -248,6 +255,7 @@ impl Work {
                     if past_budget(cx, |cx| pulse.poll(cx)).is_ready() {
                         return Poll::Ready(self.finish(&Outcome::Cancelled));
                     }
+                    self.poll_letter(cx);
                 }
                 Poll::Pending
             }
@@ -259,7 +267,24 @@ impl Work {
         self.cancel = Some(cancel(&self.seat.id));
     }
 
+    /// What comes of a cancellation on another replica is the same as here.
+    fn poll_letter(&mut self, cx: &mut TaskContext<'_>) {
+        let Some(letter) = &mut self.letter else { return };
+        if past_budget(cx, |cx| letter.as_mut().poll(cx)).is_ready() {
+            self.letter = None;
+            if let Some(key) = self.seat.key() {
+                self.seat.shared.sessions.live.cancel_call(&key);
+            }
+        }
+    }
+
     fn wait(&mut self, cx: &TaskContext<'_>) {
+        if let Some(session) = self.session
+            && let Some(inbox) = self.seat.shared.sessions.inbox(session, self.on_line)
+        {
+            let awaited = inbox.expect_cancellation(&self.seat.id);
+            self.letter = Some(Box::pin(async move { drop(awaited.letter().await) }));
+        }
         let (cancel, key) = (self.cancel.take(), self.seat.key());
         if cancel.is_none() && key.is_none() {
             return;

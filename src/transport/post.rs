@@ -36,6 +36,7 @@ use crate::protocol::stateless::parse_log_level;
 use crate::protocol::trace_context::TraceParent;
 use crate::server::call::{Arguments, CallFacts, Named};
 use crate::server::dispatch::Answer;
+use crate::server::letters::{Letter, Sent};
 use crate::server::run::has_span;
 use crate::server::target::{Kind as TargetKind, Target};
 
@@ -89,7 +90,7 @@ pub(crate) async fn receive<'a>(
     };
     let settled = settled.and_then(|incoming| match id {
         Some(id) => Request { shared, head, accepts, body, message: &message, id }.settle(incoming, principal, share),
-        None => without_answer(shared, &incoming, &message, &kind, body),
+        None => without_answer(shared, head, &incoming, &message, &kind, body).map(|settled| settled.holding(share)),
     });
     match settled {
         Ok(Settled::Received(received)) => Ok(Posted::Message(received)),
@@ -122,34 +123,64 @@ pub(super) enum Settled<'a> {
     Later(Pin<Box<dyn Future<Output = Result<Received, Box<Rejection>>> + Send + 'a>>),
 }
 
+impl<'a> Settled<'a> {
+    /// The same; what has to wait keeps the body's share of the budget meanwhile.
+    fn holding(self, share: Share<'a>) -> Self {
+        match self {
+            Self::Received(_) => self,
+            Self::Later(later) => Self::Later(Box::pin(async move {
+                let _held = share;
+                later.await
+            })),
+        }
+    }
+}
+
 pub(super) fn without_answer<'a>(
     shared: &Shared,
+    head: &Head<'_>,
     incoming: &Incoming,
     message: &Message<'_>,
     kind: &Kind,
     body: &Bytes,
 ) -> Result<Settled<'a>, Box<Rejection>> {
-    if *kind == Kind::Notification {
-        notify(shared, incoming, message);
-    } else if !incoming.takes_responses {
+    if *kind == Kind::Response && !incoming.takes_responses {
         let text = "2026-07-28 has no responses from clients; answers go with the request again";
         return Err(Rejection::invalid(text));
-    } else if let (Some(session), Some((id, answer))) = (&incoming.session, message.response()) {
-        let keep = |json: &str| body.slice_ref(json.as_bytes());
-        shared.server.answers.deliver(session.id, &id, answer.map(keep).map_err(keep));
     }
-    Ok(Settled::Received(Received::Reply(reply::accepted())))
+    let accepted = || Received::Reply(reply::accepted());
+    if let Some(session) = &incoming.session
+        && let Some(letter) = deliver(shared, session, message, kind, body)
+        && let Some(inbox) = shared.sessions.inbox(session.key, head.on_line)
+    {
+        return Ok(Settled::Later(Box::pin(async move {
+            match inbox.leave(letter).await {
+                Ok(Sent::Left) => Ok(accepted()),
+                Ok(Sent::NoRoom) => Err(Rejection::no_room_for_message()),
+                Err(error) => Err(Rejection::store(&error)),
+            }
+        })));
+    }
+    Ok(Settled::Received(accepted()))
 }
 
-fn notify(shared: &Shared, incoming: &Incoming, message: &Message<'_>) {
-    match (Notification::parse(message.method()), &incoming.session) {
-        (Notification::Cancelled, Some(session)) => {
-            if let Some(id) = message.params().request_id.to_request_id() {
-                shared.sessions.live.cancel_call(&CallKey { session: session.id, id });
-            }
+/// Hands a message to who waits for it. It is a letter if nobody does here.
+fn deliver(shared: &Shared, session: &Session, message: &Message<'_>, kind: &Kind, body: &Bytes) -> Option<Letter> {
+    if *kind == Kind::Response {
+        let (id, answer) = message.response()?;
+        let keep = |json: &str| body.slice_ref(json.as_bytes());
+        let answer = answer.map(keep).map_err(keep);
+        let delivered = shared.server.answers.deliver(session.id, &id, &answer);
+        return if delivered { None } else { Letter::answer(&id, answer) };
+    }
+    match Notification::parse(message.method()) {
+        Notification::Cancelled => {
+            let key = CallKey { session: session.id, id: message.params().request_id.to_request_id()? };
+            let cancelled = shared.sessions.live.cancel_call(&key);
+            (!cancelled).then(|| Letter::cancellation(&key.id))
         }
         // That the client came back has kept its session alive already.
-        (Notification::Initialized | Notification::Cancelled | Notification::Other, _) => {}
+        Notification::Initialized | Notification::Other => None,
     }
 }
 
@@ -327,7 +358,8 @@ impl<'a> Request<'a> {
         principal: Option<Principal>,
     ) -> Result<CallFacts, RpcError> {
         let params = self.message.params();
-        let asking = asking::of(self.shared, incoming, params, target, arguments, principal.as_ref())?;
+        let asking =
+            asking::of(self.shared, self.head.on_line, incoming, params, target, arguments, principal.as_ref())?;
         let meta = self.message.meta();
         let record = incoming.session.as_ref().map(|Session { record, .. }| record);
         let (client_info, capabilities) = match record {

@@ -4,6 +4,7 @@
 //! All of it is marked cold, which keeps it out of the way of the requests that are served: a plain call runs through
 //! more code than a processor's first cache holds.
 
+mod letter;
 mod line;
 mod resume;
 mod text;
@@ -310,9 +311,8 @@ impl Rejection {
     }
 
     #[cold]
-    pub(crate) fn too_many_sessions(retry_after: Duration) -> Box<Self> {
-        let text = "the server has as many live sessions as `Sessions::max` allows; try again later";
-        Self::unavailable(text, retry_after)
+    pub(crate) fn too_many_sessions(retry_after: Duration, named: bool) -> Box<Self> {
+        Self::unavailable(text::too_many_sessions(named), retry_after)
     }
 
     #[cold]

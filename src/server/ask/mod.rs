@@ -26,6 +26,7 @@ use serde_json::value::RawValue;
 use self::error::AskError;
 use self::rounds::Rounds;
 use super::answers::Answers;
+use super::letters::Inbox;
 use crate::protocol::input::InputRequest;
 
 /// How many questions a call may have asked in one run: more is a loop.
@@ -44,6 +45,8 @@ pub(crate) enum Asking {
 pub(crate) struct Conversation {
     pub(crate) id: u128,
     pub(crate) answers: Arc<Answers>,
+    /// Where answers are found that have come to another replica.
+    pub(crate) inbox: Option<Inbox>,
     /// How long an answer may take.
     pub(crate) patience: Duration,
 }

@@ -24,7 +24,7 @@ pub(super) async fn ask(
     params: &Value,
 ) -> Result<Box<RawValue>, AskError> {
     let unreachable = || AskError::Unreachable { key: key.into(), reason: "it has gone away" };
-    let expected = conversation.answers.expect(conversation.id).ok_or_else(unreachable)?;
+    let expected = conversation.answers.expect(conversation.id, conversation.inbox.as_ref()).ok_or_else(unreachable)?;
     let mut asked = Asked { expected, outbound, open: false };
     let _waiting = asks.wait();
     let patience = conversation.patience;

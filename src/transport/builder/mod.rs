@@ -282,8 +282,8 @@ impl Mcp {
         }
         self.routes.check()?;
         if self.sessions.enabled && self.sessions.is_unusable() {
-            let text = "sessions: max or initialize_within is zero, or idle is less than a second; `Sessions::disabled()` serves \
-                        without sessions";
+            let text = "sessions: max, max_per_principal or initialize_within is zero, or idle is less than a second; \
+                        `Sessions::disabled()` serves without sessions";
             return Err(BuildError::setting(text));
         }
         if self.sessions.retry_interval.is_zero() {

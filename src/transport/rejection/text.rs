@@ -5,6 +5,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+/// `named`: whether it is a principal's, who has a cap beside the server's. A store does not say which of them it was.
+pub(super) fn too_many_sessions(named: bool) -> &'static str {
+    if named {
+        "you have as many live sessions as `Sessions::max_per_principal` allows, or the server as many as `Sessions::max` allows; \
+         end one, or try again later"
+    } else {
+        "the server has as many live sessions as `Sessions::max` allows; try again later"
+    }
+}
+
 /// A value from outside, fit to be shown: short, printable, in quotes.
 pub(super) fn quoted(value: &[u8]) -> String {
     format!("{:?}", shorten(&String::from_utf8_lossy(value)))

@@ -25,9 +25,6 @@ pub(crate) async fn delete(
     room.store.take(session.key).await.map_err(|error| Rejection::store(&error))?;
     room.live.end(session.id);
     room.readers.end(session.key.id);
-    if let Err(error) = room.store.forget(session.key.id).await {
-        // The session is gone, so that nobody can ask for them.
-        tracing::debug!(%error, "the logs of a session are left to expire");
-    }
+    room.clear(session.key).await;
     Ok(reply::no_content())
 }

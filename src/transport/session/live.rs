@@ -30,6 +30,8 @@ struct Shard {
 #[derive(Debug)]
 struct LiveStream {
     taken: CancelHandle,
+    /// Which of all streams that the session has had on all replicas it is.
+    generation: u32,
     watcher: Arc<Watcher>,
 }
 
@@ -104,35 +106,44 @@ impl LiveSessions {
         }
     }
 
-    pub(crate) fn cancel_call(&self, key: &CallKey) {
+    /// `false` if there is no such call here.
+    pub(crate) fn cancel_call(&self, key: &CallKey) -> bool {
         let mut shard = self.shard(key.session);
-        let cancel = shard.position(key).and_then(|index| shard.calls[index].1.cancel());
+        let Some(index) = shard.position(key) else { return false };
+        let cancel = shard.calls[index].1.cancel();
         // Wakers are foreign code: called without the lock.
         drop(shard);
         if let Some(cancel) = cancel {
             cancel.cancel();
         }
+        true
     }
 
     /// Takes the seat of the session's one stream; whoever sat there has to leave, and leaves what was not read to who
-    /// `watches` now.
+    /// `watches` now. Whoever finds one there of a later generation has to leave at once.
     pub(crate) fn take_seat(
         self: &Arc<Self>,
         session: u128,
+        generation: u32,
         watches: impl FnOnce(Option<&Watcher>) -> Watcher,
     ) -> (StreamSeat, Arc<Watcher>) {
         let taken = CancelHandle::default();
         let mut shard = self.shard(session);
+        if shard.streams.get(&session).is_some_and(|stream| stream.generation > generation) {
+            drop(shard);
+            taken.cancel();
+            return (StreamSeat { live: Arc::clone(self), session, generation, taken }, Arc::new(watches(None)));
+        }
         // Under the lock, so that a third one that comes at the same time takes over from whom has taken over.
         let before = shard.streams.remove(&session);
         let watcher = Arc::new(watches(before.as_ref().map(|before| &*before.watcher)));
-        let stream = LiveStream { taken: taken.clone(), watcher: Arc::clone(&watcher) };
+        let stream = LiveStream { taken: taken.clone(), generation, watcher: Arc::clone(&watcher) };
         shard.streams.insert(session, stream);
         drop(shard);
         if let Some(before) = before {
             before.taken.cancel();
         }
-        (StreamSeat { live: Arc::clone(self), session, taken }, watcher)
+        (StreamSeat { live: Arc::clone(self), session, generation, taken }, watcher)
     }
 
     /// Tells the session's stream of a subscription that has been written, before its next look at the record.
@@ -168,10 +179,16 @@ impl LiveSessions {
 pub(crate) struct StreamSeat {
     live: Arc<LiveSessions>,
     session: u128,
+    generation: u32,
     taken: CancelHandle,
 }
 
 impl StreamSeat {
+    /// Whether a session's record knows of a later stream, on another replica.
+    pub(crate) fn is_older_than(&self, newest: u32) -> bool {
+        self.generation < newest
+    }
+
     /// Whether the stream has to end: another one took its place, or the session ended.
     pub(crate) fn poll_taken(&self, cx: &Context<'_>) -> bool {
         self.taken.poll(cx)
@@ -202,8 +219,8 @@ mod tests {
         assert!(live.begin_call(other.clone()));
         let changes = Arc::<Changes>::default();
         let watches = |before: Option<&Watcher>| changes.watch_since(Filter::default(), None, before);
-        let (seat, _) = live.take_seat(1, watches);
-        let (later, _) = live.take_seat(1, watches);
+        let (seat, _) = live.take_seat(1, 0, watches);
+        let (later, _) = live.take_seat(1, 0, watches);
         live.end_call(&call);
         live.end_call(&other);
         drop(seat);
@@ -214,13 +231,27 @@ mod tests {
     }
 
     #[test]
+    fn the_latest_generation_keeps_the_seat() {
+        let live = Arc::new(LiveSessions::new());
+        let changes = Arc::<Changes>::default();
+        let watches = |before: Option<&Watcher>| changes.watch_since(Filter::default(), None, before);
+        let [first, third, second, fourth] = [1, 3, 2, 4].map(|number| live.take_seat(1, number, watches).0);
+        let left = [&first, &third, &second, &fourth].map(|seat| seat.taken.is_cancelled());
+        assert_eq!(left, [true, true, true, false]);
+        drop((first, third, second));
+        assert!(live.shard(1).streams.contains_key(&1), "the fourth still sits");
+        assert!(!fourth.is_older_than(4) && fourth.is_older_than(5));
+    }
+
+    #[test]
     fn a_call_is_told_of_its_cancellation_before_it_waits_and_after() {
         let live = LiveSessions::new();
         let [early, late] = [1, 2].map(|id| CallKey { session: 1, id: RequestId::Signed(id) });
         for key in [&early, &late] {
             assert!(live.begin_call(key.clone()));
         }
-        live.cancel_call(&early);
+        assert!(live.cancel_call(&early));
+        assert!(!live.cancel_call(&CallKey { session: 2, id: early.id.clone() }));
         let cancel = CancelHandle::default();
         live.wait(&early, &cancel);
         assert!(cancel.is_cancelled());

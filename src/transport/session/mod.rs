@@ -13,6 +13,8 @@ pub(crate) mod stream;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use futures_util::future::join3;
+
 use self::live::LiveSessions;
 use self::record::{Record, TooManySubscriptions};
 use super::headers::Field;
@@ -20,8 +22,9 @@ use super::rejection::Rejection;
 use super::resume::readers::Readers;
 use crate::auth::Principal;
 use crate::protocol::notifications::LogLevel;
+use crate::server::letters::Inbox;
 use crate::store::signals::Signals;
-use crate::store::{Expect, Key, LogWatcher, Store};
+use crate::store::{Expect, Key, LogKey, LogWatcher, Store, StoreError};
 
 /// How often a record that another request has just changed is written again. Each time one of them gets through, so this
 /// is how many may meet: a client subscribes to all it wants at once.
@@ -40,6 +43,7 @@ const WRITE_ATTEMPTS: usize = 64;
 pub struct Sessions {
     pub(crate) enabled: bool,
     pub(crate) max: usize,
+    pub(crate) max_per_principal: usize,
     pub(crate) idle: Duration,
     pub(crate) initialize_within: Duration,
     pub(crate) event_log: bool,
@@ -47,12 +51,13 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// The defaults: 10,000 sessions, 30 minutes idle, 60 s to come back after `initialize`, streams that can be resumed.
+    /// The defaults: 10,000 sessions, of which 1,000 of one principal, 30 minutes idle, 60 s to come back after `initialize`, streams that can be resumed.
     #[must_use]
     pub fn new() -> Self {
         Self {
             enabled: true,
             max: 10_000,
+            max_per_principal: 1_000,
             idle: Duration::from_secs(30 * 60),
             initialize_within: Duration::from_secs(60),
             event_log: true,
@@ -72,6 +77,22 @@ impl Sessions {
     #[must_use]
     pub fn max(mut self, max: usize) -> Self {
         self.max = max;
+        self
+    }
+
+    /// The most sessions that one principal may have at a time. Default: 1,000. At the cap the principal's own session that
+    /// has been idle for the longest gives way, if for 30 s; while none is, its `initialize` is answered with 503. Callers
+    /// without a [principal](crate::Mcp::principal_from_extension) share [`max`](Self::max) only.
+    ///
+    /// ```
+    /// use mcp_mount::Sessions;
+    ///
+    /// let sessions = Sessions::new().max_per_principal(20);
+    /// # let _ = sessions;
+    /// ```
+    #[must_use]
+    pub fn max_per_principal(mut self, max: usize) -> Self {
+        self.max_per_principal = max;
         self
     }
 
@@ -124,7 +145,10 @@ impl Sessions {
     }
 
     pub(crate) fn is_unusable(&self) -> bool {
-        self.max == 0 || self.initialize_within.is_zero() || self.idle < Duration::from_secs(1)
+        self.max == 0
+            || self.max_per_principal == 0
+            || self.initialize_within.is_zero()
+            || self.idle < Duration::from_secs(1)
     }
 }
 
@@ -191,7 +215,7 @@ impl SessionRoom {
 
     /// Keeps the least grave log message that the client wants.
     pub(crate) async fn set_level(&self, session: &Session, level: LogLevel) -> Result<(), Box<Rejection>> {
-        self.update(session, |record| Ok(record.with_level(level))).await
+        self.update(session, |record| Ok(record.with_level(level))).await.map(drop)
     }
 
     /// Keeps whether the client wants to know of changes of a resource, and tells its open stream.
@@ -201,7 +225,44 @@ impl SessionRoom {
         })
         .await?;
         self.live.subscribe(session.id, uri, wanted);
+        self.tell_replicas(session.key).await;
         Ok(())
+    }
+
+    /// Numbers a new stream of the session, so that of those that are opened on several replicas the newest is known. Of
+    /// those that only this process can open, its own list knows.
+    pub(crate) async fn next_generation(&self, session: &Session) -> Result<u32, Box<Rejection>> {
+        if !self.store.is_shared() {
+            return Ok(session.record.generation());
+        }
+        let record = self.update(session, |record| Ok(record.with_next_generation())).await?;
+        Ok(record.generation())
+    }
+
+    /// Has other replicas look at a session's record at once, where there are any. Without it they do at their next beat.
+    pub(crate) async fn tell_replicas(&self, session: Key) {
+        if self.store.is_shared()
+            && let Err(error) = self.store.tell(record_word(session), 0).await
+        {
+            tracing::debug!(%error, "other replicas are not told of a session's change");
+        }
+    }
+
+    /// What is kept of a session that has ended goes, and what runs of it on other replicas ends.
+    pub(crate) async fn clear(&self, session: Key) {
+        let streams = self.store.forget(session.id);
+        if !self.store.is_shared() {
+            return left_to_expire(streams.await);
+        }
+        let letters = self.store.forget(Inbox::group(session.id));
+        let (_, streams, letters) = join3(self.tell_replicas(session), streams, letters).await;
+        left_to_expire(streams.and(letters));
+    }
+
+    /// Where a session's messages are left for another replica. `None` where there can be none: a conversation on a line
+    /// has one process at its other end.
+    pub(crate) fn inbox(&self, session: Key, on_line: bool) -> Option<Inbox> {
+        (self.store.is_shared() && !on_line).then(|| Inbox::new(&self.store, &self.signals, session.id))
     }
 
     /// Writes a session's record anew. What another request has changed meanwhile is not overwritten.
@@ -209,14 +270,14 @@ impl SessionRoom {
         &self,
         session: &Session,
         change: impl Fn(&Record) -> Result<Record, Box<Rejection>>,
-    ) -> Result<(), Box<Rejection>> {
+    ) -> Result<Record, Box<Rejection>> {
         let key = session.key;
         let (mut record, mut version) = (session.record.clone(), session.version);
         for _ in 0..WRITE_ATTEMPTS {
             let changed = change(&record)?;
             let written = self.store.put(key, changed.encode(), self.settings.idle, Expect::Version(version)).await;
             if written.map_err(|error| Rejection::store(&error))? {
-                return Ok(());
+                return Ok(changed);
             }
             let stored = self.store.get(key, None).await.map_err(|error| Rejection::store(&error))?;
             let stored = stored.ok_or_else(Rejection::no_such_session)?;
@@ -230,6 +291,18 @@ impl SessionRoom {
 impl std::fmt::Debug for SessionRoom {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionRoom").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// By which replicas tell each other that the record of a session has changed. The session's streams have other ids.
+fn record_word(session: Key) -> LogKey {
+    LogKey::new(session.id, 0)
+}
+
+fn left_to_expire(forgotten: Result<(), StoreError>) {
+    if let Err(error) = forgotten {
+        // The session is gone, so that nobody can ask for them.
+        tracing::debug!(%error, "the logs of a session are left to expire");
     }
 }
 

@@ -42,14 +42,16 @@ pub(crate) async fn initialize(
             Record::new(revision, principal, &to_keep(asked.client_info), asked.capabilities, &asked.extensions);
         // 122 random bits from the system's generator.
         let session = Uuid::new_v4().as_u128();
-        let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);
+        let owner = principal.map(Principal::id);
+        let cap = Cap::new(room.settings.max, EVICTABLE_AFTER).of_principal(owner, room.settings.max_per_principal);
         let within = room.settings.initialize_within;
-        let key = Key::session(session, principal.map(Principal::id));
+        let key = Key::session(session, owner);
         let reserved = room.store.reserve(key, record.encode(), within, cap).await;
         match reserved.map_err(|error| Rejection::store(&error))? {
-            // What gave way had nothing running: that would have touched it.
-            Reserved::Free | Reserved::Evicted(_) => {}
-            Reserved::Full(retry_after) => return Err(Rejection::too_many_sessions(retry_after)),
+            Reserved::Free => {}
+            // It had nothing running: that would have touched it.
+            Reserved::Evicted(session) => room.clear(session).await,
+            Reserved::Full(retry_after) => return Err(Rejection::too_many_sessions(retry_after, owner.is_some())),
         }
         let header = HeaderValue::try_from(format_id(session)).expect("hexadecimal digits are a header's value");
         response.headers_mut().insert(SESSION_ID, header);

@@ -9,16 +9,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::SessionRoom;
+use super::{SessionRoom, record_word};
+use crate::store::signals::Listener;
 use crate::store::{Key, Store};
 
-/// Touches a session in the store at each beat, while it is polled.
+/// Touches a session in the store at each beat, while it is polled, and when another replica says that it has changed.
 pub(crate) struct Pulse {
     store: Arc<dyn Store>,
     key: Key,
     idle: Duration,
     beat: Duration,
     state: State,
+    /// Where there are other replicas.
+    told: Option<Listener>,
     /// The record as it was last seen, until somebody asks for it.
     seen: Option<Bytes>,
 }
@@ -46,6 +49,7 @@ impl Pulse {
             idle: room.settings.idle,
             beat: room.beat,
             state: State::New,
+            told: room.store.is_shared().then(|| room.signals.listen(record_word(key))),
             seen: None,
         }
     }
@@ -68,7 +72,9 @@ impl Pulse {
                     self.state = State::Touching(Box::pin(touch(Arc::clone(&self.store), self.key, self.idle)));
                 }
                 State::Waiting(sleep) => {
-                    if sleep.as_mut().poll(cx).is_pending() {
+                    // Not while it is being touched: what is told then may not have been read.
+                    let told = self.told.as_ref().is_some_and(|told| told.poll(cx).is_ready());
+                    if !told && sleep.as_mut().poll(cx).is_pending() {
                         return Poll::Pending;
                     }
                     self.state = State::New;

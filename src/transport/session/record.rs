@@ -1,8 +1,8 @@
 //! The record of a session, as it is stored.
 //!
 //! ```text
-//! format 3 | revision | log level or 255 | capabilities | 1 + owner's length or 0, u32 | client's name's length, u32 |
-//! extensions' length, u16 | owner | client's name as JSON | client's extensions as JSON, or nothing |
+//! format 4 | revision | log level or 255 | capabilities | 1 + owner's length or 0, u32 | client's name's length, u32 |
+//! extensions' length, u16 | generation, u32 | owner | client's name as JSON | client's extensions as JSON, or nothing |
 //! the resources subscribed to: length, u16, and URI of each
 //! ```
 
@@ -14,7 +14,7 @@ use crate::protocol::notifications::LogLevel;
 use crate::protocol::params::{MOST_SUBSCRIPTIONS, SUBSCRIPTION_BYTES};
 use crate::protocol::revision::Revision;
 
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 const NO_LEVEL: u8 = 255;
 
 /// What is known of a session.
@@ -36,7 +36,10 @@ pub(crate) struct Record {
 }
 
 /// Where the owner's id begins.
-const OWNER: usize = 14;
+const OWNER: usize = 18;
+
+/// Where the generation begins.
+const GENERATION: usize = 14;
 
 /// A session cannot subscribe to any more resources.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,6 +61,7 @@ impl Record {
         value.put_u32(if owner.is_some() { length + 1 } else { 0 });
         value.put_u32(u32::try_from(client_info.len()).expect("shortened to about a thousand bytes"));
         value.put_u16(u16::try_from(extensions.len()).expect("shortened to about a thousand bytes"));
+        value.put_u32(0);
         value.put_slice(owner_id.as_bytes());
         let owner_end = value.len();
         value.put_slice(client_info.as_bytes());
@@ -96,6 +100,20 @@ impl Record {
         uris
     }
 
+    /// How many streams of its own the session has had on replicas that share a store: the newest of them is the open one.
+    pub(crate) fn generation(&self) -> u32 {
+        let bytes = self.value[GENERATION..].first_chunk().expect("the owner begins behind it");
+        u32::from_be_bytes(*bytes)
+    }
+
+    /// With one stream more.
+    pub(crate) fn with_next_generation(&self) -> Self {
+        let mut value = BytesMut::from(&self.value[..]);
+        let next = self.generation().saturating_add(1);
+        value[GENERATION..OWNER].copy_from_slice(&next.to_be_bytes());
+        Self { value: value.freeze(), ..*self }
+    }
+
     pub(crate) fn with_level(&self, level: LogLevel) -> Self {
         let mut value = BytesMut::from(&self.value[..]);
         value[2] = level as u8;
@@ -131,7 +149,7 @@ impl Record {
     /// `None` for what this version did not write.
     pub(crate) fn decode(value: Bytes) -> Option<Self> {
         let (head, _) = value.split_first_chunk::<OWNER>()?;
-        let [FORMAT, revision, level, capabilities, a, b, c, d, e, f, g, h, i, j] = *head else { return None };
+        let [FORMAT, revision, level, capabilities, a, b, c, d, e, f, g, h, i, j, ..] = *head else { return None };
         let revision = *Revision::ALL.get(usize::from(revision))?;
         let log_level = if level == NO_LEVEL { None } else { Some(LogLevel::from_index(level)?) };
         let owner = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
@@ -168,12 +186,24 @@ mod tests {
     }
 
     #[test]
+    fn generations_are_counted_beside_the_rest() {
+        let record = Record::new(Revision::V2025_06_18, Some(&Principal::new("alice")), "{}", Default::default(), "");
+        let third =
+            record.with_next_generation().with_next_generation().with_level(LogLevel::Error).with_next_generation();
+        let third = Record::decode(third.encode()).unwrap();
+        assert_eq!((record.generation(), third.generation()), (0, 3));
+        assert!(third.is_owned_by(Some(&Principal::new("alice"))));
+        assert_eq!((third.client_info(), third.log_level), ("{}".into(), Some(LogLevel::Error)));
+        assert_eq!(third.with_subscription("test://a", true).unwrap().generation(), 3);
+    }
+
+    #[test]
     fn what_is_no_record_is_none() {
         for bad in [
             &b""[..],
-            b"\x03\0\xff\0\0\0\0\0\0\0",
-            b"\x02\0\xff\0\0\0\0\0\0\0\0\0\0\0",
-            b"\x03\0\xff\0\0\0\0\x09\0\0\0\0\0\0a",
+            b"\x04\0\xff\0\0\0\0\0\0\0\0\0\0\0",
+            b"\x03\0\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            b"\x04\0\xff\0\0\0\0\x09\0\0\0\0\0\0\0\0\0\0a",
         ] {
             assert_eq!(Record::decode(Bytes::from_static(bad)), None);
         }

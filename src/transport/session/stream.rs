@@ -20,7 +20,8 @@ use crate::transport::resume::{self, Recording};
 use crate::transport::service::Shared;
 use crate::transport::sse::listen::{self, Entered, ListenStream, SessionTie};
 
-/// Opens the stream. A session has one: a second GET of the same principal takes over, and the first ends. `entered` is its
+/// Opens the stream. A session has one: a second GET of the same principal takes over, and the first ends, be it on another
+/// replica. `entered` is its
 /// place among the open streams, if it has one already.
 pub(crate) async fn open(
     shared: &Arc<Shared>,
@@ -55,8 +56,16 @@ pub(crate) async fn open(
         resource_subscriptions: session.record.subscriptions(),
     };
     let watches = |before: Option<&Watcher>| shared.server.changes.watch_since(filter, since, before);
-    let (seat, watcher) = shared.sessions.live.take_seat(session.id, watches);
+    let generation = match head.on_line {
+        false => shared.sessions.next_generation(&session).await?,
+        // Its session is not known to anybody who could open another.
+        true => session.record.generation(),
+    };
+    let (seat, watcher) = shared.sessions.live.take_seat(session.id, generation, watches);
     let lost = watcher.position() == Position::Lost;
+    if !head.on_line {
+        shared.sessions.tell_replicas(session.key).await;
+    }
     // A subscription that was made since the session was read has found nobody here to tell.
     // One that cannot be read now is looked at again by the stream's own pulse.
     if let Ok(session) = shared.sessions.find(&head.session_id, principal).await {

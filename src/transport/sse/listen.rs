@@ -124,7 +124,7 @@ impl ListenStream {
         self.keep_alive.poll(cx).map(|()| Some(event::KEEP_ALIVE))
     }
 
-    /// Resolves when the session has ended, be it elsewhere, or another stream has taken the place of this one.
+    /// Resolves when the session has ended, or another stream has taken the place of this one, be it elsewhere.
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(SessionTie { seat, pulse, .. }) = &mut self.session else { return Poll::Pending };
         if seat.poll_taken(cx) {
@@ -136,6 +136,9 @@ impl ListenStream {
         }
         let ended = pulse.poll(cx);
         if let Some(record) = pulse.take_seen().and_then(Record::decode) {
+            if seat.is_older_than(record.generation()) {
+                return Poll::Ready(());
+            }
             self.watcher.set_subscriptions(record.subscriptions());
         }
         ended

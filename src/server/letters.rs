@@ -1,0 +1,227 @@
+//! Letters: from the replica that a client's message has come to, to the one where somebody waits for it.
+//!
+//! Without sticky sessions the answer to a question, or the cancellation of a call, may be posted to any replica. Where
+//! nobody waits for it, it is left in the session's inbox: a group of logs in the store, one log for each letter, with one
+//! entry. Who waits knows the letter's id and looks for it there, and nobody has to know who waits where.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::answers::Answered;
+use crate::protocol::jsonrpc::RequestId;
+use crate::store::signals::{Listener, Signals};
+use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogPlace, Store, StoreError};
+
+/// What tells a session's inbox from the logs of its streams.
+const INBOX: u128 = 0x6c65_7474_6572_7320_6f66_2061_2073_6573;
+
+/// How long a letter waits to be read. Who waits for it looks much more often.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// How often who waits looks by itself: news may be lost.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What begins an answer that is a result, and one that is an error.
+const RESULT: u8 = 0;
+const ERROR: u8 = 1;
+
+/// Where the version of a UUID is.
+const UUID_VERSION: u128 = 0xf << 76;
+
+/// The inbox of a session, which all replicas share. Whoever does not know the session and its owner cannot name it.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    store: Arc<dyn Store>,
+    signals: Arc<Signals>,
+    group: u128,
+}
+
+/// A message that nobody waits for here.
+pub(crate) struct Letter {
+    id: u128,
+    /// `None` for a cancellation.
+    answer: Option<Answered>,
+}
+
+/// What became of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It is there, or one like it is.
+    Left,
+    /// The store has no room.
+    NoRoom,
+}
+
+impl Letter {
+    /// The answer to a question, `None` for an id that no question ever had.
+    pub(crate) fn answer(id: &RequestId, answer: Answered) -> Option<Self> {
+        Some(Self { id: question(id)?, answer: Some(answer) })
+    }
+
+    /// The cancellation of a call.
+    pub(crate) fn cancellation(id: &RequestId) -> Self {
+        Self { id: cancellation(id), answer: None }
+    }
+
+    fn value(&self) -> Bytes {
+        let (kind, json) = match &self.answer {
+            Some(Ok(result)) => (RESULT, result),
+            Some(Err(error)) => (ERROR, error),
+            None => return Bytes::new(),
+        };
+        let mut value = BytesMut::with_capacity(1 + json.len());
+        value.put_u8(kind);
+        value.put_slice(json);
+        value.freeze()
+    }
+}
+
+impl Inbox {
+    /// The inbox of the session whose record has this id in the store.
+    pub(crate) fn new(store: &Arc<dyn Store>, signals: &Arc<Signals>, session: u128) -> Self {
+        Self { store: Arc::clone(store), signals: Arc::clone(signals), group: Self::group(session) }
+    }
+
+    /// The group of its letters.
+    pub(crate) fn group(session: u128) -> u128 {
+        session ^ INBOX
+    }
+
+    /// Leaves a letter.
+    pub(crate) async fn leave(&self, letter: Letter) -> Result<Sent, StoreError> {
+        let value = letter.value();
+        let limits = LogLimits::new(1, value.len().max(1), KEPT);
+        let entry = LogEntry::new(value, LogPlace::Only);
+        Ok(match self.store.append(LogKey::new(self.group, letter.id), entry, limits).await? {
+            Appended::Full => Sent::NoRoom,
+            // Of two the first counts, as it does where both find who waits.
+            Appended::Seq(_) | Appended::Closed | Appended::Misplaced(_) => Sent::Left,
+        })
+    }
+
+    /// Waits for the answer to a question of ours.
+    pub(crate) fn expect_answer(&self, id: &RequestId) -> Option<Awaited> {
+        Some(self.expect(question(id)?))
+    }
+
+    /// Waits for the cancellation of a call. In a session an id is used once (2025-11-25, basic/index, «Requests»), so that
+    /// one that is there already, because it overtook the call, is this call's.
+    pub(crate) fn expect_cancellation(&self, id: &RequestId) -> Awaited {
+        self.expect(cancellation(id))
+    }
+
+    /// From now on, so that nothing is missed that comes before the first look.
+    fn expect(&self, id: u128) -> Awaited {
+        let log = LogKey::new(self.group, id);
+        Awaited { store: Arc::clone(&self.store), listener: self.signals.listen(log), log }
+    }
+}
+
+impl fmt::Debug for Inbox {
+    /// Without the group, which has the session's id in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inbox(..)")
+    }
+}
+
+/// A letter that is waited for, until this is dropped. One that was read is of no more use, and expires.
+pub(crate) struct Awaited {
+    store: Arc<dyn Store>,
+    listener: Listener,
+    log: LogKey,
+}
+
+impl Awaited {
+    /// What it says. Never resolves if there is none. Dropping the future loses nothing.
+    pub(crate) async fn letter(&self) -> Bytes {
+        // The first look may be early: a letter that overtook who waits for it has had time to arrive by then.
+        let mut patience = Duration::from_secs(1);
+        loop {
+            let _ = timeout(patience, self.listener.news()).await;
+            patience = LOOK;
+            match self.store.read(self.log, 0, 1).await {
+                Ok(Some(page)) => {
+                    if let Some((_, value)) = page.entries.into_iter().next() {
+                        return value;
+                    }
+                }
+                Ok(None) => {}
+                // It is looked for again.
+                Err(error) => tracing::debug!(%error, "a letter could not be looked for"),
+            }
+        }
+    }
+
+    /// The answer that it is. `None` for what no version of this server has written.
+    pub(crate) async fn answer(&self) -> Option<Answered> {
+        let letter = self.letter().await;
+        match letter.first()? {
+            &RESULT => Some(Ok(letter.slice(1..))),
+            &ERROR => Some(Err(letter.slice(1..))),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Awaited(..)")
+    }
+}
+
+/// A question's id, as [`Answers`](super::answers::Answers) makes them up, and in no other form.
+fn question(id: &RequestId) -> Option<u128> {
+    let RequestId::Text(text) = id else { return None };
+    let uuid = Uuid::try_parse(text).ok()?;
+    let form = uuid.simple().to_string();
+    (uuid.get_version_num() == 4 && form == **text).then_some(uuid.as_u128())
+}
+
+/// Never the id of a question, whose version says that it is random. A string and a number that look alike differ by their
+/// quotes.
+fn cancellation(id: &RequestId) -> u128 {
+    let mut text = BytesMut::new();
+    id.write(&mut text);
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(b"mcp-mount cancellation 1").chain_update(&text).finalize().into();
+    let (first, _) = digest.split_first_chunk().expect("32 bytes are more than 16");
+    u128::from_be_bytes(*first) & !UUID_VERSION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(id: &str) -> RequestId {
+        RequestId::Text(id.into())
+    }
+
+    #[test]
+    fn only_a_question_has_the_id_of_a_question() {
+        let uuid = Uuid::new_v4();
+        assert_eq!(question(&text(&uuid.simple().to_string())), Some(uuid.as_u128()));
+        let not_random = "0".repeat(32);
+        for bad in [&*uuid.to_string(), &uuid.simple().to_string().to_uppercase(), "", "1", &not_random] {
+            assert_eq!(question(&text(bad)), None, "{bad}");
+        }
+        assert_eq!(question(&RequestId::Unsigned(1)), None);
+    }
+
+    #[test]
+    fn ids_that_look_alike_are_cancelled_each_by_itself() {
+        let ids = [RequestId::Unsigned(1), text("1"), text("\"1\""), RequestId::Signed(-1), text("-1")];
+        let mut digests: Vec<_> = ids.iter().map(cancellation).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), ids.len());
+        for digest in digests {
+            assert_eq!(question(&text(&Uuid::from_u128(digest).simple().to_string())), None);
+        }
+    }
+}
