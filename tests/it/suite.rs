@@ -5,6 +5,7 @@
 //! be so in one home and not in another says it beside the test (`home::NAME`).
 
 pub mod connection;
+pub mod controlled;
 pub mod differences;
 pub mod eras;
 pub mod layered;
@@ -74,6 +75,9 @@ mod probes;
 mod progress_rate;
 mod prompts;
 mod proxies;
+mod replicas_down;
+mod replicas_letters;
+mod replicas_sessions;
 mod resources;
 mod results;
 mod resume;
@@ -87,6 +91,7 @@ mod resume_unknown;
 pub mod resuming;
 mod routes;
 mod runtime;
+mod session_caps;
 mod session_races;
 mod sessions;
 mod sharing;
