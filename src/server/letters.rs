@@ -24,8 +24,13 @@ const INBOX: u128 = 0x6c65_7474_6572_7320_6f66_2061_2073_6573;
 /// How long a letter waits to be read. Who waits for it looks much more often.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// How often who waits looks by itself: news may be lost.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often who waits looks by itself, since news may be lost: for an answer, which is likely to come, and for a
+/// cancellation, which is not.
+const LOOK_FOR_ANSWER: Duration = Duration::from_secs(5);
+const LOOK_FOR_CANCELLATION: Duration = Duration::from_secs(15);
+
+/// When it looks first: a letter that overtook who waits for it has arrived by then.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// What begins an answer that is a result, and one that is an error.
 const RESULT: u8 = 0;
@@ -107,19 +112,19 @@ impl Inbox {
 
     /// Waits for the answer to a question of ours.
     pub(crate) fn expect_answer(&self, id: &RequestId) -> Option<Awaited> {
-        Some(self.expect(question(id)?))
+        Some(self.expect(question(id)?, LOOK_FOR_ANSWER))
     }
 
     /// Waits for the cancellation of a call. In a session an id is used once (2025-11-25, basic/index, «Requests»), so that
     /// one that is there already, because it overtook the call, is this call's.
     pub(crate) fn expect_cancellation(&self, id: &RequestId) -> Awaited {
-        self.expect(cancellation(id))
+        self.expect(cancellation(id), LOOK_FOR_CANCELLATION)
     }
 
     /// From now on, so that nothing is missed that comes before the first look.
-    fn expect(&self, id: u128) -> Awaited {
+    fn expect(&self, id: u128, look: Duration) -> Awaited {
         let log = LogKey::new(self.group, id);
-        Awaited { store: Arc::clone(&self.store), listener: self.signals.listen(log), log }
+        Awaited { store: Arc::clone(&self.store), listener: self.signals.listen(log), log, look }
     }
 }
 
@@ -135,16 +140,17 @@ pub(crate) struct Awaited {
     store: Arc<dyn Store>,
     listener: Listener,
     log: LogKey,
+    /// How often it is looked for.
+    look: Duration,
 }
 
 impl Awaited {
     /// What it says. Never resolves if there is none. Dropping the future loses nothing.
     pub(crate) async fn letter(&self) -> Bytes {
-        // The first look may be early: a letter that overtook who waits for it has had time to arrive by then.
-        let mut patience = Duration::from_secs(1);
+        let mut patience = FIRST_LOOK;
         loop {
             let _ = timeout(patience, self.listener.news()).await;
-            patience = LOOK;
+            patience = self.look;
             match self.store.read(self.log, 0, 1).await {
                 Ok(Some(page)) => {
                     if let Some((_, value)) = page.entries.into_iter().next() {

@@ -55,6 +55,8 @@ pub struct Description {
     pub origins: Vec<String>,
     /// How many sessions there may be; `None` where requests are served without.
     pub sessions: Option<usize>,
+    /// How many of them one principal may have; `None` where there are none, or nobody says who is asking.
+    pub sessions_per_principal: Option<usize>,
     /// Whether replies are never streams: [`Mcp::json_only`](crate::Mcp::json_only).
     pub json_only: bool,
 }
@@ -101,6 +103,8 @@ impl Description {
                 Origins::Any => vec!["any".into()],
             },
             sessions: shared.serves_sessions().then_some(shared.sessions.settings.max),
+            sessions_per_principal: (shared.serves_sessions() && config.principal.is_some())
+                .then_some(shared.sessions.settings.max_per_principal),
             json_only: !server.identity.streams,
         }
     }
@@ -131,9 +135,12 @@ impl fmt::Display for Description {
         if self.json_only {
             write!(f, "\n  {:<10} JSON only", "replies")?;
         }
-        match self.sessions {
-            Some(max) => write!(f, "\n  {:<10} at most {max}", "sessions"),
-            None => write!(f, "\n  {:<10} none", "sessions"),
+        match (self.sessions, self.sessions_per_principal) {
+            (Some(max), Some(of_one)) => {
+                write!(f, "\n  {:<10} at most {max}, {of_one} of one principal", "sessions")
+            }
+            (Some(max), None) => write!(f, "\n  {:<10} at most {max}", "sessions"),
+            (None, _) => write!(f, "\n  {:<10} none", "sessions"),
         }
     }
 }

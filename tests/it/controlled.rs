@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -15,7 +18,10 @@ use mcp_mount::{
     },
 };
 
-use crate::rig::{Session, owned, patient, server_with};
+use crate::{
+    rig::{Session, owned, patient, server_with},
+    support::pass,
+};
 
 #[derive(Clone)]
 pub struct Controlled(Arc<Inner>);
@@ -25,6 +31,7 @@ struct Inner {
     shared: bool,
     fault: Mutex<Fault>,
     counts: Mutex<BTreeMap<&'static str, usize>>,
+    turn: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -37,6 +44,8 @@ pub enum Fault {
     Silent,
     /// There is no room for another log.
     Full,
+    /// Each operation takes some milliseconds, before it is done and after, another number each time.
+    Slow,
 }
 
 impl Controlled {
@@ -51,8 +60,8 @@ impl Controlled {
     }
 
     fn of(shared: bool) -> Self {
-        let (fault, counts) = Default::default();
-        Self(Arc::new(Inner { memory: Memory::new(), shared, fault, counts }))
+        let (fault, counts, turn) = Default::default();
+        Self(Arc::new(Inner { memory: Memory::new(), shared, fault, counts, turn }))
     }
 
     pub fn set(&self, fault: Fault) {
@@ -78,16 +87,23 @@ impl Controlled {
         [(), ()].map(replica)
     }
 
-    fn run<'a, T: Send + 'static>(
+    fn run<'a, T: Send + Unpin + 'static>(
         &self,
         name: &'static str,
-        operation: impl FnOnce() -> StoreFuture<'a, T>,
+        operation: impl FnOnce() -> StoreFuture<'a, T> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         *self.0.counts.lock().unwrap().entry(name).or_default() += 1;
+        let turn = self.0.turn.fetch_add(1, SeqCst);
         let fault = *self.0.fault.lock().unwrap();
         match fault {
             Fault::Fails => StoreFuture::Boxed(Box::pin(async { Err(StoreError::new("out of order")) })),
             Fault::Hangs => StoreFuture::Boxed(Box::pin(std::future::pending())),
+            Fault::Slow => StoreFuture::Boxed(Box::pin(async move {
+                pass(Duration::from_millis(turn * 7 % 5)).await;
+                let outcome = operation().await;
+                pass(Duration::from_millis(turn * 11 % 7)).await;
+                outcome
+            })),
             Fault::None | Fault::Silent | Fault::Full => operation(),
         }
     }
@@ -99,34 +115,34 @@ impl Store for Controlled {
     }
 
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
-        self.run("get", || self.0.memory.get(key, touch))
+        self.run("get", move || self.0.memory.get(key, touch))
     }
 
     fn put(&self, key: Key, value: Bytes, ttl: Duration, expect: Expect) -> StoreFuture<'_, bool> {
-        self.run("put", || self.0.memory.put(key, value, ttl, expect))
+        self.run("put", move || self.0.memory.put(key, value, ttl, expect))
     }
 
     fn take(&self, key: Key) -> StoreFuture<'_, Option<Stored>> {
-        self.run("take", || self.0.memory.take(key))
+        self.run("take", move || self.0.memory.take(key))
     }
 
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved> {
-        self.run("reserve", || self.0.memory.reserve(key, value, ttl, cap))
+        self.run("reserve", move || self.0.memory.reserve(key, value, ttl, cap))
     }
 
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended> {
         if *self.0.fault.lock().unwrap() == Fault::Full {
             return StoreFuture::ready(Appended::Full);
         }
-        self.run("append", || self.0.memory.append(log, entry, limits))
+        self.run("append", move || self.0.memory.append(log, entry, limits))
     }
 
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
-        self.run("read", || self.0.memory.read(log, after, max))
+        self.run("read", move || self.0.memory.read(log, after, max))
     }
 
     fn keep(&self, log: LogKey, ttl: Duration) -> StoreFuture<'_, bool> {
-        self.run("keep", || self.0.memory.keep(log, ttl))
+        self.run("keep", move || self.0.memory.keep(log, ttl))
     }
 
     fn watch(&self, watcher: LogWatcher) {
@@ -138,15 +154,15 @@ impl Store for Controlled {
     }
 
     fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()> {
-        self.run("tell", || self.0.memory.tell(log, word))
+        self.run("tell", move || self.0.memory.tell(log, word))
     }
 
     fn epoch(&self) -> StoreFuture<'_, u64> {
-        self.run("epoch", || self.0.memory.epoch())
+        self.run("epoch", move || self.0.memory.epoch())
     }
 
     fn forget(&self, group: u128) -> StoreFuture<'_, ()> {
-        self.run("forget", || self.0.memory.forget(group))
+        self.run("forget", move || self.0.memory.forget(group))
     }
 }
 

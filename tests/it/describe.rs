@@ -126,6 +126,17 @@ fn sessions_are_there_or_not() {
 }
 
 #[test]
+fn the_share_of_a_principal_is_told_where_there_are_principals() {
+    let sessions = Sessions::new().max(7).max_per_principal(3);
+    let mcp = crate::rig::owned(Mcp::new("s", "1").sessions(sessions));
+    let described = mcp.build().expect("builds").describe();
+    assert_eq!((described.sessions, described.sessions_per_principal), (Some(7), Some(3)));
+    assert!(described.to_string().contains("at most 7, 3 of one principal"), "{described}");
+    let nobody = Mcp::new("s", "1").sessions(sessions).build().expect("builds").describe();
+    assert_eq!((nobody.sessions, nobody.sessions_per_principal), (Some(7), None), "{nobody}");
+}
+
+#[test]
 fn what_changes_at_run_time_is_described_anew() {
     let mcp = server();
     let before = mcp.describe();

@@ -16,6 +16,7 @@ use crate::{
 
 #[derive(Debug, Deserialize, JsonSchema, Elicit)]
 struct Confirm {
+    #[allow(dead_code, reason = "shown by `Debug`")]
     sure: bool,
 }
 
@@ -74,7 +75,8 @@ async fn text(stream: &mut Live) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_on_one_replica_is_answered_on_another() {
-    let [a, b] = Controlled::new().replicas(tools);
+    let store = Controlled::new();
+    let [a, b] = store.replicas(tools);
     let session = askable(&a).await;
     let sampled = json!({"role": "assistant", "content": {"type": "text", "text": "Hi."}, "model": "small"});
     for (tool, result, expected) in [
@@ -82,13 +84,15 @@ async fn what_is_asked_on_one_replica_is_answered_on_another() {
         ("form", json!({"action": "accept", "content": {"sure": true}}), "Accept(Confirm { sure: true })"),
         ("model", sampled, "small"),
     ] {
-        for (asks, answers) in [(&a, &b), (&b, &a)] {
+        for (asks, answers, fault) in [(&a, &b, Fault::None), (&b, &a, Fault::None), (&a, &b, Fault::Slow)] {
+            store.set(fault);
             let began = Instant::now();
             let mut stream = session.post(call(tool, json!({}))).open(asks).await;
             let id = question(&mut stream).await;
             accepted(&session.post(json!({"jsonrpc": "2.0", "id": id, "result": result})).to(answers).await);
             assert_eq!(text(&mut stream).await, expected);
-            assert_eq!(began.elapsed().as_millis(), 0, "told at once");
+            let most = if fault == Fault::Slow { 200 } else { 0 };
+            assert!(began.elapsed().as_millis() <= most, "told at once: {:?}", began.elapsed());
         }
     }
 }
@@ -278,7 +282,7 @@ async fn a_cancellation_is_found_though_nobody_is_told_of_it() {
     accepted(&session.post(notification("notifications/cancelled", json!({"requestId": 1}))).to(&b).await);
     let posted = Instant::now();
     assert_eq!(soon("the answer", running).await.expect("no panic").code(), -32603);
-    assert!(posted.elapsed() <= secs(5), "{:?}", posted.elapsed());
+    assert!(posted.elapsed() <= secs(15), "{:?}", posted.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

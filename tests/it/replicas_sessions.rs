@@ -101,7 +101,7 @@ async fn any_replica_keeps_a_session_alive() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_ended_on_one_replica_ends_on_the_other_at_once() {
-    for (fault, within) in [(Fault::None, secs(0)), (Fault::Silent, secs(15))] {
+    for (fault, within) in [(Fault::None, secs(0)), (Fault::Slow, secs(1)), (Fault::Silent, secs(15))] {
         let store = Controlled::new();
         let (gate, probe) = (Gate::new(), Probe::new());
         let [a, b] = store.replicas(|| vec![gate.tool(), probe.stuck_tool()]);
@@ -135,7 +135,7 @@ async fn a_session_that_is_ended_on_one_replica_ends_on_the_other_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_stream_ends_the_one_on_the_other_replica() {
-    for (fault, within) in [(Fault::None, secs(0)), (Fault::Silent, secs(15))] {
+    for (fault, within) in [(Fault::None, secs(0)), (Fault::Slow, secs(1)), (Fault::Silent, secs(15))] {
         let store = Controlled::new();
         let [a, b] = changing_replicas(&store);
         let session = session(&a).await;
@@ -156,7 +156,14 @@ async fn a_new_stream_ends_the_one_on_the_other_replica() {
 
 #[tokio::test(start_paused = true)]
 async fn of_many_streams_at_once_one_is_left() {
+    for fault in [Fault::None, Fault::Slow] {
+        many_streams(fault).await;
+    }
+}
+
+async fn many_streams(fault: Fault) {
     let store = Controlled::new();
+    store.set(fault);
     let replicas = changing_replicas(&store);
     let session = session(&replicas[0]).await;
     let opening: Vec<_> = (0..50)
@@ -176,7 +183,7 @@ async fn of_many_streams_at_once_one_is_left() {
             open.push(stream);
         }
     }
-    assert_eq!(open.len(), 1);
+    assert_eq!(open.len(), 1, "{fault:?}");
     for replica in &replicas {
         replica.notify().tools_list_changed();
     }
@@ -185,7 +192,7 @@ async fn of_many_streams_at_once_one_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn subscriptions_made_elsewhere_are_told_here() {
-    for (fault, delay) in [(Fault::None, 0), (Fault::Silent, 15)] {
+    for (fault, delay) in [(Fault::None, 0), (Fault::Slow, 1), (Fault::Silent, 15)] {
         let store = Controlled::new();
         let [a, b] = changing_replicas(&store);
         let session = session(&a).await;

@@ -141,9 +141,11 @@ impl Mcp {
     /// Keeps sessions, and what their streams have said, elsewhere than in this process, so that they outlive it or are
     /// shared by several. Default: [`Memory`].
     ///
+    /// Any of the processes that share it serves any session. A client's answer to a question, or its cancellation, is handed
+    /// on to the one where the call runs, and a session that ends on one of them ends on all.
+    ///
     /// What is not in the store stays in the process: [`notify`](McpService::notify) reaches the clients that are connected
-    /// to this one, and a client's answer to a question, or its cancellation, must arrive where the call runs. A load
-    /// balancer that sends a session's requests to one replica sees to that.
+    /// to this one.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
