@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+mod from_url;
 pub(crate) mod in_time;
 mod log;
 mod memory;
 pub(crate) mod signals;
 mod value;
 
+pub use from_url::{StoreUrlError, store_from_url};
 pub use log::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace, LogWatcher};
 pub(crate) use memory::LOG_BUDGET;
 pub use memory::Memory;
