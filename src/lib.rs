@@ -51,6 +51,7 @@ pub use server::handler::Handler;
 pub use server::handles::{Prompts, Resources, Tools};
 pub use server::layer::CallService;
 pub use server::method::MethodResult;
+pub use server::principal_state::{PrincipalState, StateError};
 pub use server::progress::Progress;
 pub use server::prompt::{IntoPromptResult, Prompt, prompt_fn};
 pub use server::refusal::Refusal;
