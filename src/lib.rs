@@ -51,13 +51,14 @@ pub use server::handler::Handler;
 pub use server::handles::{Prompts, Resources, Tools};
 pub use server::layer::CallService;
 pub use server::method::MethodResult;
+pub use server::principal_state::{PrincipalState, StateError};
 pub use server::progress::Progress;
 pub use server::prompt::{IntoPromptResult, Prompt, prompt_fn};
 pub use server::refusal::Refusal;
 pub use server::resource::{IntoResourceResult, Resource, resource_fn};
 pub use server::result::{IntoToolResult, Json, ToolError};
 pub use server::tool::{Tool, tool_fn};
-pub use store::{Memory, Store};
+pub use store::{Memory, Store, store_from_url};
 pub use transport::body::{Body, StreamCut};
 pub use transport::builder::Mcp;
 pub use transport::config::Limits;
@@ -67,11 +68,11 @@ pub use transport::http_layer::{HttpService, RequestBody};
 pub use transport::service::McpService;
 pub use transport::session::Sessions;
 
-/// What a [`Store`] is asked for, and what it answers: for those who write one.
+/// What a [`Store`] is asked for, and what it answers: for those who write one. And why [`store_from_url`] found none.
 pub mod stores {
     pub use crate::store::{
         Appended, Cap, Expect, GroupCap, Key, Kind, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace,
-        LogWatcher, Reserved, StoreError, StoreFuture, Stored,
+        LogWatcher, Reserved, StoreError, StoreFuture, StoreUrlError, Stored,
     };
 }
 

@@ -11,6 +11,7 @@ use super::changes::Changes;
 use super::dispatch::Server;
 use super::layer::Layers;
 use super::method;
+use super::principal_state::StateRoom;
 use super::prompt::Prompt;
 use super::registry::{Registry, check_icons};
 use super::resource::Resource;
@@ -76,7 +77,13 @@ impl ServerBuilder {
         }
     }
 
-    pub(crate) fn build(self, revisions: Revisions, sessions: bool, seals: Arc<Seals>) -> Result<Server, BuildError> {
+    pub(crate) fn build(
+        self,
+        revisions: Revisions,
+        sessions: bool,
+        seals: Arc<Seals>,
+        state: StateRoom,
+    ) -> Result<Server, BuildError> {
         if self.implementation.name.is_empty() {
             return Err(BuildError::setting("Mcp::new: the server's name is empty"));
         }
@@ -116,6 +123,7 @@ impl ServerBuilder {
             changes: Arc::new(Changes::default()),
             answers: Arc::new(Answers::default()),
             seals,
+            state: Arc::new(state),
         })
     }
 }

@@ -12,6 +12,7 @@ use super::ask::Asks;
 use super::call::CallFacts;
 use super::changes::Notify;
 use super::outbound::Outbound;
+use super::principal_state::StateRoom;
 use super::progress::Progress;
 use super::target::Target;
 use crate::auth::Principal;
@@ -52,6 +53,7 @@ struct Shared {
     /// `None` where the client cannot be told anything before the answer.
     outbound: Option<Arc<Outbound>>,
     notify: Notify,
+    state: Arc<StateRoom>,
     missing: OnceLock<Capability>,
     asks: Asks,
     ended: CancellationToken,
@@ -71,9 +73,10 @@ impl Context {
         facts: CallFacts,
         outbound: Option<Arc<Outbound>>,
         notify: Notify,
+        state: Arc<StateRoom>,
     ) -> Self {
         let (missing, asks, ended) = (OnceLock::new(), Asks::default(), CancellationToken::new());
-        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, missing, asks, ended }) }
+        Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, state, missing, asks, ended }) }
     }
 
     /// Tells the client how far the call is: a number that grows, in a unit of your choice. `.await` the result to send
@@ -276,6 +279,10 @@ impl Context {
 
     pub(crate) fn facts(&self) -> &CallFacts {
         &self.shared.facts
+    }
+
+    pub(super) fn state_room(&self) -> &StateRoom {
+        &self.shared.state
     }
 
     /// `None` where the client cannot be told anything before the answer.

@@ -13,6 +13,7 @@ use super::changes::{Changes, Notify};
 use super::completion::{Completers, CompletionRequest};
 use super::layer::Layers;
 use super::method::Methods;
+use super::principal_state::StateRoom;
 use super::registry::Registry;
 use super::state::States;
 use super::target::Target;
@@ -38,6 +39,8 @@ pub(crate) struct Server {
     /// The answers of clients that this server waits for.
     pub(crate) answers: Arc<Answers>,
     pub(crate) seals: Arc<Seals>,
+    /// What handlers keep for principals.
+    pub(crate) state: Arc<StateRoom>,
     pub(crate) encoder: Encoder,
     pub(crate) identity: Identity,
     pub(crate) introduction: ArcSwap<Introduction>,

@@ -21,6 +21,7 @@ pub(crate) mod method;
 pub(crate) mod mirror;
 pub(crate) mod outbound;
 mod pace;
+pub(crate) mod principal_state;
 pub(crate) mod progress;
 pub(crate) mod prompt;
 pub(crate) mod refusal;

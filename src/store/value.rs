@@ -175,6 +175,8 @@ pub enum Reserved {
     Free,
     /// Written, in the place of this one.
     Evicted(Key),
+    /// Not written: there is a value of this key.
+    There,
     /// Not written: every value is in use. The first may give way after this time.
     Full(Duration),
 }

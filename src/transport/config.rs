@@ -1,5 +1,7 @@
 //! The settings, as the pipeline reads them.
 
+mod state;
+
 use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use crate::error::BuildError;
 use crate::lifespan::LONGEST_WAIT;
 use crate::protocol::revision::Revisions;
 use crate::server::outbound::QueueLimits;
+use crate::server::principal_state::StateLimits;
 use crate::store::{LOG_BUDGET, LogLimits};
 
 type Find = Arc<dyn Fn(&Extensions) -> Option<Principal> + Send + Sync>;
@@ -80,6 +83,7 @@ pub struct Limits {
     log_bytes: usize,
     pub(crate) log_budget: usize,
     log_ttl: Duration,
+    state: StateLimits,
 }
 
 impl Limits {
@@ -103,6 +107,7 @@ impl Limits {
             log_bytes: 1 << 20,
             log_budget: LOG_BUDGET,
             log_ttl: Duration::from_secs(5 * 60),
+            state: StateLimits::DEFAULT,
         }
     }
 
@@ -269,7 +274,7 @@ impl Limits {
             ("log_bytes", self.log_bytes == 0),
             ("log_ttl", self.log_ttl.is_zero()),
         ];
-        match zero.iter().find(|(_, wrong)| *wrong) {
+        match zero.iter().chain(&self.state.zero()).find(|(_, wrong)| *wrong) {
             Some(("body_budget", _)) => Err(BuildError::setting("limits: body_budget is less than body_bytes")),
             Some(("ask_timeout", _)) => Err(BuildError::setting("limits: ask_timeout is less than a second")),
             Some((name, _)) => Err(BuildError::setting(format!("limits: {name} is zero; nothing could be served"))),

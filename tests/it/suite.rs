@@ -70,6 +70,7 @@ mod negotiation;
 mod nesting;
 mod notify;
 mod pagination;
+mod principal_state;
 mod principals;
 mod probes;
 mod progress_rate;

@@ -25,6 +25,7 @@ use crate::protocol::implementation::{Icon, Implementation};
 use crate::protocol::revision::{Revision, Revisions};
 use crate::server::ask::state::Seals;
 use crate::server::builder::ServerBuilder;
+use crate::server::principal_state::StateRoom;
 use crate::server::seal::Keys;
 use crate::store::in_time::InTime;
 use crate::store::{Memory, Store};
@@ -241,13 +242,16 @@ impl Mcp {
             Some(keys) => keys?,
             None => own_keys(self.store.as_deref().filter(|_| self.revisions.contains(Revision::V2026_07_28))),
         };
-        let seals = Arc::new(Seals::new(keys, &self.server.implementation.name, config.ask_timeout));
+        let name = &self.server.implementation.name;
+        let seals = Arc::new(Seals::new(keys, name, config.ask_timeout));
+        let store: Arc<dyn Store> = match self.store {
+            Some(store) => Arc::new(InTime::new(store)),
+            None => Arc::new(Memory::with_log_budget(self.limits.log_budget)),
+        };
+        let state = StateRoom::new(Arc::clone(&store), name, self.limits.state_limits());
         let sessions = SessionRoom {
             settings: self.sessions,
-            store: match self.store {
-                Some(store) => Arc::new(InTime::new(store)),
-                None => Arc::new(Memory::with_log_budget(self.limits.log_budget)),
-            },
+            store,
             live: Arc::new(LiveSessions::new()),
             readers: Arc::new(Readers::new()),
             signals: Arc::default(),
@@ -259,7 +263,7 @@ impl Mcp {
             sessions.watch();
         }
         let shared = Shared {
-            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled, seals)?),
+            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled, seals, state)?),
             config,
             sessions,
             legacy: LegacyLines::default(),
