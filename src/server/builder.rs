@@ -76,7 +76,13 @@ impl ServerBuilder {
         }
     }
 
-    pub(crate) fn build(self, revisions: Revisions, sessions: bool, seals: Arc<Seals>) -> Result<Server, BuildError> {
+    pub(crate) fn build(
+        self,
+        revisions: Revisions,
+        sessions: bool,
+        seals: Arc<Seals>,
+        changes: Changes,
+    ) -> Result<Server, BuildError> {
         if self.implementation.name.is_empty() {
             return Err(BuildError::setting("Mcp::new: the server's name is empty"));
         }
@@ -113,7 +119,7 @@ impl ServerBuilder {
             methods,
             states: Arc::new(self.states),
             layers: self.layers,
-            changes: Arc::new(Changes::default()),
+            changes: Arc::new(changes),
             answers: Arc::new(Answers::default()),
             seals,
         })
