@@ -83,6 +83,7 @@ impl ServerBuilder {
         sessions: bool,
         seals: Arc<Seals>,
         state: StateRoom,
+        changes: Changes,
     ) -> Result<Server, BuildError> {
         if self.implementation.name.is_empty() {
             return Err(BuildError::setting("Mcp::new: the server's name is empty"));
@@ -120,7 +121,7 @@ impl ServerBuilder {
             methods,
             states: Arc::new(self.states),
             layers: self.layers,
-            changes: Arc::new(Changes::default()),
+            changes: Arc::new(changes),
             answers: Arc::new(Answers::default()),
             seals,
             state: Arc::new(state),

@@ -4,21 +4,39 @@
 //! was read last, so that it is bounded by its own filter, and a thousand changes of one list are told once.
 //!
 //! Every change has a number. A client that comes back says up to which it has been told, and the [history] has what came
-//! after it.
+//! after it. Where several replicas share a store, the numbers are those of a log of theirs, the [feed]: a change that is
+//! told on one of them comes to all by it, and so does each replica's own.
+//!
+//! ```text
+//! watch     one who wants to know
+//! history   the latest changes
+//! feed      the log, and what is on its way there
+//! task      appends what is queued, and reads on
+//! queue     what waits to be appended
+//! entry     how a change is written
+//! ```
 
+mod entry;
+pub(crate) mod feed;
 mod history;
+mod queue;
+mod task;
+mod watch;
 
-use std::collections::{HashMap, HashSet};
-use std::mem;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Context;
 
 use futures_util::task::AtomicWaker;
 use uuid::Uuid;
 
+use self::entry::Entry;
+use self::feed::Feed;
 use self::history::History;
+pub(crate) use self::watch::{Mark, News, Position, Watcher};
+use self::watch::{State, Watch};
 use crate::protocol::params::Filter;
 use crate::protocol::subscriptions::ChangedList;
+use crate::store::{LogPage, StoreError};
 
 /// Tells clients of changes: from [`McpService::notify`](crate::McpService::notify) or
 /// [`Context::notify`](crate::Context::notify). A clone tells the same clients.
@@ -71,31 +89,17 @@ impl Notify {
 #[derive(Debug)]
 pub(crate) struct Changes {
     inner: Mutex<Inner>,
-    epoch: u64,
+    /// Through which all replicas are told, if the store is shared by some.
+    feed: Option<Arc<Feed>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     watches: HashMap<u64, Arc<Watch>>,
     next: u64,
     history: History,
-}
-
-/// One who wants to know.
-#[derive(Debug, Default)]
-struct Watch {
-    state: Mutex<State>,
-    waker: AtomicWaker,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Which lists are wanted; the resources are in `uris`.
-    filter: Filter,
-    uris: HashSet<String>,
-    news: Vec<News>,
-    position: Position,
-    outdated: bool,
+    /// Whose numbers these are: another in each process, or for each log.
+    epoch: u64,
 }
 
 /// Something that can change.
@@ -105,119 +109,93 @@ pub(crate) enum Change {
     Resource(Arc<str>),
 }
 
-/// What has changed since it was last read. Each thing is told once, in the order of their latest changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct News {
-    /// The number of its latest change, if who has been told of it has been told of all before it.
-    pub(crate) number: Option<u64>,
-    pub(crate) change: Change,
-}
-
-/// Up to where a client has been told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Position {
-    /// All up to the change with this number.
-    After(u64),
-    /// What it has missed is not known any more: everything may have changed.
-    Lost,
-}
-
-impl Default for Position {
+impl Default for Inner {
     fn default() -> Self {
-        Self::After(0)
+        Self { watches: HashMap::new(), next: 0, history: History::default(), epoch: random() }
     }
 }
 
-impl State {
-    fn wants(&self, change: &Change) -> bool {
-        match change {
-            Change::List(ChangedList::Tools) => self.filter.tools_list_changed,
-            Change::List(ChangedList::Resources) => self.filter.resources_list_changed,
-            Change::List(ChangedList::Prompts) => self.filter.prompts_list_changed,
-            Change::Resource(uri) => self.uris.contains(&**uri),
+impl Inner {
+    /// Takes note of a change with its number. Who is to be woken is added to `woken`.
+    fn tell(&self, number: u64, change: &Change, woken: &mut Vec<Arc<Watch>>) {
+        for watch in self.watches.values() {
+            if lock(&watch.state).note(Some(number), change) {
+                woken.push(Arc::clone(watch));
+            }
         }
     }
 
-    /// Takes note of a change that is wanted. Answers whether it is.
-    fn note(&mut self, number: Option<u64>, change: &Change) -> bool {
-        let wanted = self.wants(change);
-        if wanted {
-            self.news.retain(|news| news.change != *change);
-            self.news.push(News { number, change: change.clone() });
-        }
-        wanted
-    }
-
-    /// Takes over what another has subscribed to, and what it has not read.
-    fn inherit(&mut self, theirs: &mut Self) {
-        self.uris.extend(theirs.uris.iter().cloned());
-        let news = mem::take(&mut theirs.news);
-        if news.is_empty() {
-            return;
-        }
-        self.position = match (self.position, theirs.position) {
-            (Position::After(ours), Position::After(theirs)) => Position::After(ours.min(theirs)),
-            _ => Position::Lost,
-        };
-        // What we have been told ourselves is later, or the same.
-        let later = mem::replace(&mut self.news, news);
-        for News { number, change } in later {
-            self.note(number, &change);
-        }
-        self.news.sort_by_key(|news| news.number);
-    }
-
-    /// Takes note of everything that is wanted, of which `number` is the last.
-    fn note_all(&mut self, number: u64) {
-        let lists = [ChangedList::Tools, ChangedList::Resources, ChangedList::Prompts].map(Change::List);
-        let uris: Vec<_> = self.uris.iter().map(|uri| Change::Resource(uri.as_str().into())).collect();
-        for change in lists.into_iter().chain(uris) {
-            self.note(None, &change);
-        }
-        if let Some(last) = self.news.last_mut() {
-            last.number = Some(number);
+    /// Nothing is known of what came up to this number: everything may have changed.
+    fn lose(&mut self, epoch: u64, number: u64, woken: &mut Vec<Arc<Watch>>) {
+        (self.epoch, self.history) = (epoch, History::after_number(number));
+        for watch in self.watches.values() {
+            if lock(&watch.state).lose(epoch, number) {
+                woken.push(Arc::clone(watch));
+            }
         }
     }
 }
 
 impl Default for Changes {
     fn default() -> Self {
-        Self { inner: Mutex::default(), epoch: Uuid::new_v4().as_u64_pair().1 }
+        Self { inner: Mutex::default(), feed: None }
     }
 }
 
 impl Changes {
+    /// Changes that all replicas are told of.
+    pub(crate) fn of_feed(feed: Feed) -> Self {
+        // So that watches of several replicas under the same numbers are told apart.
+        let inner = Inner { next: random(), ..Inner::default() };
+        Self { inner: Mutex::new(inner), feed: Some(Arc::new(feed)) }
+    }
+
+    /// Sees to it that who watches from now on is told what comes after this: what other replicas were told until now is
+    /// known then.
+    pub(crate) async fn catch_up(self: &Arc<Self>) -> Result<(), Arc<StoreError>> {
+        match &self.feed {
+            None => Ok(()),
+            // Boxed, since it is rare and every future that may catch up would have room for it.
+            Some(feed) => Box::pin(feed.catch_up(self)).await,
+        }
+    }
+
+    /// Has what was told where there was no runtime go on its way. To be called where there is one.
+    pub(crate) fn go_on(self: &Arc<Self>) {
+        if let Some(feed) = &self.feed {
+            feed.go_on(self);
+        }
+    }
+
     /// Watches for what `filter` names from now on, until the watcher is dropped.
     pub(crate) fn watch(self: &Arc<Self>, filter: Filter) -> Watcher {
         self.watch_since(filter, None, None)
     }
 
-    /// Watches, for a client that has been told up to a position, or for one that has never been told. What `before` has
+    /// Watches, for a client that has been told up to a mark, or for one that has never been told. What `before` has
     /// subscribed to and not read is taken over, and it is told no more: each change is told on one stream only
     /// (2025-11-25, basic/transports, «Multiple Connections»).
     pub(crate) fn watch_since(
         self: &Arc<Self>,
-        mut filter: Filter,
-        since: Option<Position>,
+        filter: Filter,
+        since: Option<Mark>,
         before: Option<&Watcher>,
     ) -> Watcher {
-        let uris = mem::take(&mut filter.resource_subscriptions).into_iter().collect();
-        let mut state = State { filter, uris, ..State::default() };
         let mut inner = lock(&self.inner);
         let now = inner.history.number();
-        state.position = match since {
-            None => Position::After(now),
-            Some(Position::After(number)) if inner.history.goes_back_to(number) => {
+        let mut state = State::new(filter, inner.epoch, now);
+        match since {
+            None => {}
+            Some(Mark { epoch, number }) if epoch == inner.epoch && inner.history.goes_back_to(number) => {
                 for (number, change) in inner.history.after(number) {
                     state.note(Some(number), change);
                 }
-                Position::After(number)
+                state.position = Position::After(number);
             }
             Some(_) => {
-                state.note_all(inner.history.skip());
-                Position::Lost
+                state.lose(inner.epoch, now);
             }
-        };
+        }
         // Under the lock by which changes come, so that none is told to both or to neither.
         if let Some(before) = before {
             inner.watches.remove(&before.id);
@@ -225,116 +203,83 @@ impl Changes {
         }
         let watch = Arc::new(Watch { state: Mutex::new(state), waker: AtomicWaker::new() });
         let id = inner.next;
-        inner.next += 1;
+        inner.next = id.wrapping_add(1);
         inner.watches.insert(id, Arc::clone(&watch));
         drop(inner);
         Watcher { watch, id, changes: Arc::clone(self) }
     }
 
-    /// Whose numbers these are: another in each process.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch
+    pub(crate) fn list_changed(self: &Arc<Self>, list: ChangedList) {
+        self.tell(Change::List(list));
     }
 
-    pub(crate) fn list_changed(&self, list: ChangedList) {
-        self.tell(&Change::List(list));
+    pub(crate) fn resource_updated(self: &Arc<Self>, uri: &str) {
+        self.tell(Change::Resource(uri.into()));
     }
 
-    pub(crate) fn resource_updated(&self, uri: &str) {
-        self.tell(&Change::Resource(uri.into()));
-    }
-
-    fn tell(&self, change: &Change) {
+    fn tell(self: &Arc<Self>, change: Change) {
+        if let Some(feed) = &self.feed {
+            feed.tell(self, change);
+            return;
+        }
         let mut woken = Vec::new();
         let mut inner = lock(&self.inner);
         let number = inner.history.add(change.clone());
-        for watch in inner.watches.values() {
-            if lock(&watch.state).note(Some(number), change) {
-                woken.push(Arc::clone(watch));
+        inner.tell(number, &change, &mut woken);
+        drop(inner);
+        wake(&woken);
+    }
+
+    /// Up to where the feed is known.
+    fn known(&self) -> Mark {
+        let inner = lock(&self.inner);
+        Mark { epoch: inner.epoch, number: inner.history.number() }
+    }
+
+    /// Takes note of what was read of the log with this epoch.
+    fn take(&self, epoch: u64, page: &LogPage) {
+        let mut woken = Vec::new();
+        let mut inner = lock(&self.inner);
+        let known = inner.history.number();
+        if epoch != inner.epoch || page.first > known.saturating_add(1) {
+            inner.lose(epoch, page.first.saturating_sub(1), &mut woken);
+        } else if page.last < known {
+            // Its newest entries are gone, and their numbers are given out again.
+            inner.lose(epoch, page.last, &mut woken);
+        }
+        for (number, entry) in &page.entries {
+            if *number <= inner.history.number() {
+                continue;
+            }
+            match Entry::decode(entry) {
+                Entry::Nothing => inner.history.pass(*number),
+                Entry::Everything => inner.lose(epoch, *number, &mut woken),
+                Entry::Change(change) => {
+                    inner.tell(*number, &change, &mut woken);
+                    inner.history.add_at(*number, change);
+                }
             }
         }
         drop(inner);
-        // Wakers are foreign code: called without the locks.
-        woken.iter().for_each(|watch| watch.waker.wake());
+        wake(&woken);
     }
 }
 
-/// A subscription to changes.
-#[derive(Debug)]
-pub(crate) struct Watcher {
-    watch: Arc<Watch>,
-    id: u64,
-    changes: Arc<Changes>,
-}
-
-impl Watcher {
-    /// Subscribes to these resources from now on, which were read elsewhere.
-    pub(crate) fn set_subscriptions(&self, uris: Vec<String>) {
-        let mut state = lock(&self.watch.state);
-        let State { uris: known, news, outdated, .. } = &mut *state;
-        if *outdated {
-            // They may have been read before somebody changed them. They are read again; until then nothing is missed.
-            known.extend(uris);
-        } else if uris.len() != known.len() || !uris.iter().all(|uri| known.contains(uri)) {
-            *known = uris.into_iter().collect();
-            // What is no longer subscribed to is no longer told.
-            news.retain(|news| match &news.change {
-                Change::List(_) => true,
-                Change::Resource(uri) => known.contains(&**uri),
-            });
-        }
-    }
-
-    /// Subscribes to one more resource, or to one less, and has what is known of the others looked at again: somebody else
-    /// may have changed them at the same time.
-    pub(crate) fn subscribe(&self, uri: &str, wanted: bool) {
-        let mut state = lock(&self.watch.state);
-        if wanted {
-            state.uris.insert(uri.to_owned());
-        } else {
-            state.uris.remove(uri);
-            state.news.retain(|news| !matches!(&news.change, Change::Resource(one) if **one == *uri));
-        }
-        state.outdated = true;
-        drop(state);
-        self.watch.waker.wake();
-    }
-
-    /// Whether the subscriptions have to be looked at again.
-    pub(crate) fn take_outdated(&self) -> bool {
-        mem::take(&mut lock(&self.watch.state).outdated)
-    }
-
-    /// Has `cx` woken by what comes; to be called before anything else is looked at.
-    pub(crate) fn register(&self, cx: &Context<'_>) {
-        self.watch.waker.register(cx.waker());
-    }
-
-    /// What has changed since the last time, if anything has.
-    pub(crate) fn news(&self) -> Vec<News> {
-        let mut state = lock(&self.watch.state);
-        let news = mem::take(&mut state.news);
-        if let Some(number) = news.iter().rev().find_map(|news| news.number) {
-            state.position = Position::After(number);
-        }
-        news
-    }
-
-    /// Which of all that were in this process it is.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// Up to where the client has been told.
-    pub(crate) fn position(&self) -> Position {
-        lock(&self.watch.state).position
-    }
-}
-
-impl Drop for Watcher {
+impl Drop for Changes {
     fn drop(&mut self) {
-        lock(&self.changes.inner).watches.remove(&self.id);
+        if let Some(feed) = &self.feed {
+            feed.close();
+        }
     }
+}
+
+/// Wakers are foreign code: called without the locks.
+fn wake(woken: &[Arc<Watch>]) {
+    woken.iter().for_each(|watch| watch.waker.wake());
+}
+
+fn random() -> u64 {
+    Uuid::new_v4().as_u64_pair().1
 }
 
 /// No code that can panic runs under these locks, so what a poisoned one holds is whole.

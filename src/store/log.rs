@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::value::fingerprint;
+
 /// The name of a log.
 ///
 /// A log belongs to a group, and whoever does not know the group cannot ask for it: of a session's streams the group has
@@ -24,6 +26,11 @@ impl LogKey {
     #[must_use]
     pub fn new(group: u128, id: u128) -> Self {
         Self { group, id }
+    }
+
+    /// The group of the logs through which the replicas of the service with this name tell each other what has changed.
+    pub(crate) fn group_of_changes(name: &str) -> u128 {
+        fingerprint(&format!("changes {name}"))
     }
 }
 

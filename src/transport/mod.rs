@@ -159,6 +159,7 @@ where
         // Boxed, since it happens once and every call's future would have room for it.
         Box::pin(shared.lifespan.start()).await.map_err(|error| Rejection::not_started(&error))?;
     }
+    shared.server.changes.go_on();
     if let Route::Custom(path) = route {
         // Boxed, since it is rare and every call's future would have room for it.
         let Some(route) = shared.config.routes.custom(path, &method) else {

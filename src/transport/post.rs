@@ -204,7 +204,10 @@ impl<'a> Request<'a> {
         match self.dispatch(&incoming)? {
             Answer::Ready(answer) => Ok(Settled::Received(self.reply(answer))),
             Answer::Call(target, named) => self.call(&incoming, target, named, principal, share).map(Settled::Received),
-            Answer::Listen(filter) => self.listen(&filter).map(Settled::Received),
+            Answer::Listen(filter) => Ok(Settled::Later(Box::pin(async move {
+                let _held = share;
+                self.listen(&filter).await
+            }))),
             Answer::Initialize => Ok(Settled::Later(Box::pin(async move {
                 let _held = share;
                 self.initialize(principal).await
@@ -270,12 +273,13 @@ impl<'a> Request<'a> {
         Ok(self.reply(self.shared.server.encoder.empty(self.id, incoming.revision)))
     }
 
-    fn listen(&self, filter: &Filter) -> Result<Received, Box<Rejection>> {
+    async fn listen(&self, filter: &Filter) -> Result<Received, Box<Rejection>> {
         if !self.accepts.sse {
             return Err(Rejection::not_acceptable(true));
         }
         let entered = listen::enter(self.shared)?;
         let server = &self.shared.server;
+        server.changes.catch_up().await.map_err(|error| Rejection::store(&error))?;
         let watcher = Arc::new(server.changes.watch(filter.clone()));
         let result = server.encoder.subscription_ended(self.id);
         let stream = ListenStream::new(self.shared, watcher, entered).of_subscription(self.id, filter, result);

@@ -43,6 +43,7 @@ mod describe;
 mod drops;
 mod extensions;
 mod extremes;
+mod feed;
 mod guard;
 mod handlers;
 mod header_annotations;

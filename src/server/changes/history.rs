@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use super::Change;
 
 /// The most changes that are remembered.
-const CHANGES: usize = 1_000;
+pub(super) const CHANGES: usize = 1_000;
 
 /// The most bytes of URIs that are remembered.
-const BYTES: usize = 64 << 10;
+pub(super) const BYTES: usize = 64 << 10;
 
 /// What changed of late, whoever wanted to know.
 #[derive(Debug, Default)]
@@ -22,29 +22,37 @@ pub(super) struct History {
 }
 
 impl History {
+    /// Nothing is known of what came up to this number.
+    pub(super) fn after_number(number: u64) -> Self {
+        Self { number, forgotten: number, ..Self::default() }
+    }
+
     /// Remembers a change. Answers its number.
     pub(super) fn add(&mut self, change: Change) -> u64 {
+        self.add_at(self.number + 1, change);
+        self.number
+    }
+
+    /// Remembers a change that has a number, which is higher than those before.
+    pub(super) fn add_at(&mut self, number: u64, change: Change) {
+        self.number = number;
         // The same thing over and over does not push out the others.
-        if let Some((number, _)) = self.changes.back_mut().filter(|(_, latest)| *latest == change) {
-            self.number += 1;
-            *number = self.number;
-            return self.number;
+        if let Some((latest, _)) = self.changes.back_mut().filter(|(_, latest)| *latest == change) {
+            *latest = number;
+            return;
         }
-        self.number += 1;
         self.bytes += bytes(&change);
-        self.changes.push_back((self.number, change));
+        self.changes.push_back((number, change));
         while self.changes.len() > CHANGES || self.bytes > BYTES {
             let Some((number, oldest)) = self.changes.pop_front() else { break };
             self.bytes -= bytes(&oldest);
             self.forgotten = number;
         }
-        self.number
     }
 
-    /// A number at which nothing changed.
-    pub(super) fn skip(&mut self) -> u64 {
-        self.number += 1;
-        self.number
+    /// At this number nothing changed.
+    pub(super) fn pass(&mut self, number: u64) {
+        self.number = number;
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -62,7 +70,7 @@ impl History {
     }
 }
 
-fn bytes(change: &Change) -> usize {
+pub(super) fn bytes(change: &Change) -> usize {
     match change {
         Change::List(_) => 0,
         Change::Resource(uri) => uri.len(),

@@ -67,9 +67,13 @@ fn nothing_is_kept_of_who_went_away() {
     assert!(lock(&changes.inner).watches.is_empty());
 }
 
+fn mark(changes: &Changes, number: u64) -> Mark {
+    Mark { number, ..changes.known() }
+}
+
 /// One who has been told up to here.
 fn since(changes: &Arc<Changes>, number: u64) -> Watcher {
-    changes.watch_since(filter(&["a", "b"]), Some(Position::After(number)), None)
+    changes.watch_since(filter(&["a", "b"]), Some(mark(changes, number)), None)
 }
 
 #[test]
@@ -115,7 +119,7 @@ fn who_has_missed_too_much_is_told_everything() {
         numbers[2].unwrap()
     };
     lost(&since(&changes, 1));
-    lost(&changes.watch_since(filter(&["a", "b"]), Some(Position::Lost), None));
+    lost(&changes.watch_since(filter(&["a", "b"]), Some(mark(&changes, u64::MAX)), None));
     for n in 0..3_000 {
         changes.resource_updated(&format!("other://{n}"));
     }
@@ -145,7 +149,7 @@ fn what_was_told_before_the_seat_was_taken_is_not_told_again() {
     assert_eq!(told(&before), ["a"]);
     let after = changes.watch_since(filter(&["a"]), None, Some(&before));
     assert_eq!((told(&after), told(&before)), (vec![], vec![]));
-    let again = changes.watch_since(filter(&["a"]), Some(Position::After(0)), Some(&after));
+    let again = changes.watch_since(filter(&["a"]), Some(mark(&changes, 0)), Some(&after));
     assert_eq!(told(&again), ["a"], "but to who comes back for it");
     drop((before, after));
     changes.resource_updated("a");

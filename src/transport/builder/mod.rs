@@ -25,6 +25,8 @@ use crate::protocol::implementation::{Icon, Implementation};
 use crate::protocol::revision::{Revision, Revisions};
 use crate::server::ask::state::Seals;
 use crate::server::builder::ServerBuilder;
+use crate::server::changes::Changes;
+use crate::server::changes::feed::Feed;
 use crate::server::principal_state::StateRoom;
 use crate::server::seal::Keys;
 use crate::store::in_time::InTime;
@@ -259,11 +261,9 @@ impl Mcp {
             // Twice within the idle time at least, and twice before a live session could be taken for an idle one.
             beat: config.keep_alive.min(self.sessions.idle / 2).min(EVICTABLE_AFTER / 2),
         };
-        if sessions.store.is_shared() {
-            sessions.watch();
-        }
+        let changes = changes(&self.server.implementation.name, &sessions, &self.lifespan);
         let shared = Shared {
-            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled, seals, state)?),
+            server: Arc::new(self.server.build(self.revisions, self.sessions.enabled, seals, state, changes)?),
             config,
             sessions,
             legacy: LegacyLines::default(),
@@ -313,6 +313,16 @@ impl Mcp {
         };
         Err(BuildError::setting(text))
     }
+}
+
+/// What changes is told by all replicas, if there are some: through their store, which tells of its news from now on.
+fn changes(name: &str, sessions: &SessionRoom, lifespan: &Lifespan) -> Changes {
+    if !sessions.store.is_shared() {
+        return Changes::default();
+    }
+    sessions.watch();
+    let (store, signals) = (Arc::clone(&sessions.store), Arc::clone(&sessions.signals));
+    Changes::of_feed(Feed::new(name, store, signals, lifespan.clone()))
 }
 
 /// A key that only this process has.

@@ -10,7 +10,7 @@ const LONGEST: usize = 128;
 /// The name of a stream: what the ids of its events begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamName {
-    /// Which epoch of the store the numbers are of, or which process.
+    /// Which epoch of the store the numbers are of; on a session's own stream, which process, or which feed of all replicas.
     pub(crate) epoch: u64,
     /// 0 for the session's own stream, else random.
     pub(crate) stream: u128,
@@ -21,8 +21,8 @@ pub(crate) struct StreamName {
 pub(crate) struct EventId {
     pub(crate) of: StreamName,
     pub(crate) seq: u64,
-    /// On the session's own stream: which connection it began, telling only how far its client is. Whatever is told has the
-    /// number of a change, which is not given out twice.
+    /// On the session's own stream: of which connection it is, if it is not of a change, whose number is not given out twice.
+    /// So is what begins the connection, telling how far its client is, and what tells that everything may have changed.
     pub(crate) began: Option<u64>,
 }
 
@@ -32,7 +32,7 @@ impl StreamName {
         EventId { of: self, seq, began: None }
     }
 
-    /// The session's own stream, in a process.
+    /// The session's own stream, under the numbers of a process or of a feed.
     pub(crate) fn own(epoch: u64) -> Self {
         Self { epoch, stream: 0 }
     }

@@ -7,14 +7,13 @@ use http::Response;
 use super::pulse::Pulse;
 use crate::auth::Principal;
 use crate::protocol::params::Filter;
-use crate::server::changes::{Position, Watcher};
+use crate::server::changes::{Mark, Position, Watcher};
 use crate::transport::accept;
 use crate::transport::body::Body;
 use crate::transport::headers::Head;
 use crate::transport::incoming;
 use crate::transport::rejection::Rejection;
 use crate::transport::reply;
-use crate::transport::resume::event_id::StreamName;
 use crate::transport::resume::open::Asked;
 use crate::transport::resume::{self, Recording};
 use crate::transport::service::Shared;
@@ -42,11 +41,12 @@ pub(crate) async fn open(
     let since = match (recording, asked) {
         (Some(recording), Asked::Call(id)) => return resume(recording, Some(id)).await,
         (Some(recording), Asked::Unknown) => return resume(recording, None).await,
-        (_, Asked::Own(id)) if id.of.epoch == shared.server.changes.epoch() => Some(Position::After(id.seq)),
-        (_, Asked::Own(_)) => Some(Position::Lost),
+        (_, Asked::Own(id)) => Some(Mark { epoch: id.of.epoch, number: id.seq }),
         (_, Asked::New | Asked::Call(_) | Asked::Unknown) => None,
     };
     let entered = entered.map_or_else(|| listen::enter(shared), Ok)?;
+    // Its client may have been told on another replica of what has not come here yet.
+    shared.server.changes.catch_up().await.map_err(|error| Rejection::store(&error))?;
     // 2025-11-25, basic/lifecycle, «Operation»: of what the server has not declared nothing is told.
     let declared = shared.server.introduction.load().capabilities;
     let filter = Filter {
@@ -72,9 +72,8 @@ pub(crate) async fn open(
         watcher.set_subscriptions(session.record.subscriptions());
     }
     let pulse = Pulse::new(&shared.sessions, session.key);
-    let name = recording.map(|_| StreamName::own(shared.server.changes.epoch()));
-    let primer = recording.and_then(|recording| recording.primer);
-    let stream = ListenStream::new(shared, watcher, entered).of_session(SessionTie { seat, pulse, name, primer });
+    let (named, primer) = (recording.is_some(), recording.and_then(|recording| recording.primer));
+    let stream = ListenStream::new(shared, watcher, entered).of_session(SessionTie { seat, pulse, named, primer });
     let mut response = reply::stream(Body::listen(stream));
     resume::open::mark_own(&mut response, asked, lost);
     Ok(response)

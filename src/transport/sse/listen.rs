@@ -16,7 +16,7 @@ use crate::lifespan::StreamGuard;
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::params::Filter;
 use crate::protocol::subscriptions;
-use crate::server::changes::{Change, News, Watcher};
+use crate::server::changes::{Change, News, Position, Watcher};
 use crate::transport::rejection::Rejection;
 use crate::transport::resume::event_id::StreamName;
 use crate::transport::service::{OpenStream, Shared};
@@ -44,8 +44,8 @@ pub(crate) struct ListenStream {
 pub(crate) struct SessionTie {
     pub(crate) seat: StreamSeat,
     pub(crate) pulse: Pulse,
-    /// What its events are called, if it can be resumed.
-    pub(crate) name: Option<StreamName>,
+    /// Whether its events have ids, by which it can be resumed.
+    pub(crate) named: bool,
     /// What it begins with: its position, and when to come back to it.
     pub(crate) primer: Option<Duration>,
 }
@@ -147,23 +147,28 @@ impl ListenStream {
     /// The session's stream begins with its position, which is known once it is read: whose place it took has told its
     /// own by then.
     fn primer(&mut self) -> Option<Bytes> {
-        let SessionTie { name, primer, .. } = self.session.as_mut()?;
-        let (name, retry) = ((*name)?, primer.take()?);
+        let SessionTie { named, primer, .. } = self.session.as_mut()?;
+        let retry = primer.take().filter(|_| *named)?;
+        let (epoch, position) = self.watcher.stand();
         let mut out = BytesMut::new();
-        event::write_primer(&mut out, name.at(self.watcher.position(), self.watcher.id()), retry);
+        event::write_primer(&mut out, StreamName::own(epoch).at(position, self.watcher.id()), retry);
         Some(out.freeze())
     }
 
     fn tell(&self, news: &[News]) -> Bytes {
         let subscription = self.subscription.as_ref();
-        let name = self.session.as_ref().and_then(|session| session.name);
+        let named = self.session.as_ref().is_some_and(|session| session.named);
         let mut out = BytesMut::new();
-        for News { number, change } in news {
+        for News { number, epoch, everything, change } in news {
             let message = match change {
                 Change::List(list) => subscriptions::list_changed(*list, subscription),
                 Change::Resource(uri) => subscriptions::resource_updated(uri, subscription),
             };
-            let id = name.zip(*number).map(|(name, number)| name.event(number));
+            let name = StreamName::own(*epoch);
+            let id = number.filter(|_| named).map(|number| match everything {
+                false => name.event(number),
+                true => name.at(Position::After(number), self.watcher.id()),
+            });
             event::write(&mut out, id, &message);
         }
         out.freeze()
