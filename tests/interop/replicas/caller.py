@@ -405,3 +405,41 @@ def wait_until(condition, within, what):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within} s: {what}")
         time.sleep(0.02)
+
+
+class Listener(threading.Thread):
+    """Keeps the messages of a stream as they come, and knows whether it has ended."""
+
+    def __init__(self, reading):
+        super().__init__(daemon=True)
+        if reading.status != 200 or not reading.streams:
+            raise AssertionError(f"a stream was answered {reading.status} {reading.body()[:300]!r}")
+        self.reading = reading
+        self.events = []
+        self.over = False
+        reading.wait_up_to(None)
+        self.start()
+
+    def run(self):
+        try:
+            while (event := self.reading.event()) is not None:
+                self.events.append(event)
+        except BROKEN:
+            pass
+        self.over = True
+
+    def of(self, method):
+        return [event.message for event in list(self.events) if (event.message or {}).get("method") == method]
+
+    @property
+    def answer(self):
+        return next((event.message for event in list(self.events) if event.answers), None)
+
+    @property
+    def last(self):
+        return next((event.id for event in reversed(list(self.events)) if event.id), None)
+
+    def close(self):
+        self.reading.cut()
+        self.join()
+        self.reading.close()

@@ -67,11 +67,12 @@ class RedisServer:
             return connection.ask(*command)
 
     def logs(self):
-        """What is kept of each stream, by its name in the ids of events: numbers and messages, the oldest first."""
+        """What is kept of each stream, by its name in the ids of events: numbers and messages, the oldest first. The
+        name is what its key ends with."""
         logs = {}
         with Connection(self.port) as connection:
             for key in connection.keys("stream"):
-                name = key.rsplit(b":", 1)[-1].rstrip(b"}").decode().lower().zfill(32)
+                name = key[-32:].decode(errors="replace")
                 entries = connection.ask("XRANGE", key, "-", "+")
                 logs[name] = [(int(number.split(b"-")[0]), message_of(fields)) for number, fields in entries]
         return logs

@@ -22,7 +22,7 @@ HOSTS = ("axum", "actix-web")
 # Whom the replicas tell apart, see examples/everything. Who is none of them is nobody.
 USERS = ("ada", "bo")
 # For tests only. Each replica can open what another one has sealed.
-REQUEST_STATE_KEYS = "a key of 32 bytes and more, which is no secret"
+REQUEST_STATE_KEYS = "a key of 32 bytes and more that is no secret"
 
 
 class Stage:
