@@ -50,11 +50,17 @@ class Event:
 
 
 class Reading:
-    """A response that is read event by event. What broke off in the middle of an event is no event."""
+    """A response that is read event by event. What broke off in the middle of an event is no event.
+
+    `deadline`: until when it is read, whatever comes. `patience`: how long it may be without a byte, comments included.
+    After either it is a TimeoutError, and nothing more can be read.
+    """
 
     def __init__(self, front, headers, message=None, method="POST", timeout=TIMEOUT, slow=False):
         self.connection = front.connection(timeout)
         self.sent = time.monotonic()
+        self.deadline = None
+        self.patience = timeout
         self.slow = slow
         self.retry = None
         self.comments = 0
@@ -79,9 +85,6 @@ class Reading:
     def streams(self):
         return self.headers.get("content-type", "").startswith("text/event-stream")
 
-    def wait_up_to(self, seconds):
-        self.socket.settimeout(seconds)
-
     def event(self):
         """The next one; None at the end of a stream that was ended properly. What breaks off is one of BROKEN."""
         while True:
@@ -95,10 +98,17 @@ class Reading:
                     return self._made()
             if self.slow:
                 time.sleep(0.05)
+            self._prepare()
             piece = self.response.read1(4096 if self.slow else -1)
             if not piece:
                 return None
             self.unread += piece
+
+    def _prepare(self):
+        left = None if self.deadline is None else self.deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError("it is read no longer")
+        self.socket.settimeout(min((limit for limit in (left, self.patience) if limit is not None), default=None))
 
     def _made(self):
         fields = {}
@@ -113,38 +123,34 @@ class Reading:
 
     def until(self, wanted, within=TIMEOUT):
         """The first event for which `wanted(message)` is true."""
-        deadline = time.monotonic() + within
-        while time.monotonic() < deadline:
-            self.wait_up_to(max(0.01, deadline - time.monotonic()))
-            event = self.event()
-            if event is None:
-                raise AssertionError("the stream ended before the message that was waited for")
-            if event.message is not None and wanted(event.message):
-                return event
-        raise AssertionError(f"what was waited for did not come within {within} s")
+        self.deadline = time.monotonic() + within
+        try:
+            while (event := self.event()) is not None:
+                if event.message is not None and wanted(event.message):
+                    return event
+        except TimeoutError:
+            raise AssertionError(f"what was waited for did not come within {within} s") from None
+        raise AssertionError("the stream ended before the message that was waited for")
 
     def during(self, seconds):
         """The messages that come in a time; whether the stream ended in it, or broke off."""
-        deadline, messages = time.monotonic() + seconds, []
-        while (left := deadline - time.monotonic()) > 0:
-            self.wait_up_to(left)
-            try:
-                event = self.event()
-            except TimeoutError:
-                break
-            except BROKEN:
-                return messages, True
-            if event is None:
-                return messages, True
-            if event.message is not None:
-                messages.append(event.message)
-        return messages, False
+        self.deadline, messages = time.monotonic() + seconds, []
+        try:
+            while (event := self.event()) is not None:
+                if event.message is not None:
+                    messages.append(event.message)
+        except TimeoutError:
+            return messages, False
+        except BROKEN:
+            pass
+        return messages, True
 
     def body(self):
         return self.response.read()
 
     def cut(self):
-        """Ends the connection, whoever reads from it. (Not `SSLSocket.shutdown`, which pulls TLS from under a reader.)"""
+        """Ends the connection, whoever reads from it."""
+        # Not `SSLSocket.shutdown`, which would pull TLS from under the reader.
         try:
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
         except OSError:
@@ -207,7 +213,6 @@ class Comeback:
 
     def __init__(self, reading, missed):
         self.head = reading.headed - reading.sent
-        self.sent = reading.sent
         self.first = None
         # Whether something was said while the client was away, for all that is known.
         self.missed = missed
@@ -279,11 +284,13 @@ class Call(threading.Thread):
 
     def _read(self, reading):
         self.reading = reading
-        comeback = self.comebacks[-1] if self.comebacks and reading.sent == self.comebacks[-1].sent else None
+        comeback = self.comebacks[-1] if self.comebacks else None
+        # Who has come back waits as long as it takes.
+        reading.patience = None if comeback else self.patience
+        reading.deadline = self.deadline
         end = "broke"
         try:
             while not self.is_cut:
-                reading.wait_up_to(self._left())
                 event = reading.event()
                 if event is None:
                     end = "ended"
@@ -304,11 +311,6 @@ class Call(threading.Thread):
         self.ends.append("cut" if self.is_cut else end)
         if end == "broke" and not self.is_cut and self.broke_at is None:
             self.broke_at = time.monotonic()
-
-    def _left(self):
-        """How long to wait for the next piece. After it has come back, a client waits as long as it takes."""
-        left = max(0.01, self.deadline - time.monotonic())
-        return min(left, self.patience) if self.patience and not self.comebacks else left
 
     def _take(self, event):
         self.events.append(event)
@@ -417,7 +419,7 @@ class Listener(threading.Thread):
         self.reading = reading
         self.events = []
         self.over = False
-        reading.wait_up_to(None)
+        reading.patience = None
         self.start()
 
     def run(self):

@@ -27,7 +27,6 @@ class RedisServer:
         self.command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
         self.command += ["--appendonly", "yes" if durable else "no", "--appendfsync", "always"]
         self.process = None
-        self.paused = False
 
     def start(self):
         with open(self.folder / "redis.log", "ab") as log:
@@ -44,18 +43,16 @@ class RedisServer:
         raise Failure(f"redis-server does not serve: {self.said()}")
 
     def pause(self):
-        self.paused = True
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
-        self.paused = False
 
     def kill(self):
+        """SIGKILL, which ends what stands still, too."""
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.paused = False
 
     def said(self):
         log = self.folder / "redis.log"

@@ -2,15 +2,15 @@
 
     python3 tests/interop/replicas/restart.py target/debug/everything
 
-Three replicas of `everything`, in axum, actix-web and axum, share a redis-server behind nginx, which asks them in turns.
-50 sessions of 2025-11-25 make 100 calls a second, each two, whether the last one was slow or not: plain ones on a new
-connection each, or on one that is kept; calls that are streams; calls that ask their client, whose answers go wherever
-nginx sends them. Some have a GET stream, too. Meanwhile docs/deploy/restart, as it is, ends and starts one replica after
-the other.
+Three replicas of `everything`, in axum, actix-web and axum, share a redis-server behind nginx, which asks them in
+turns. 50 sessions of 2025-11-25 make 100 calls a second, each two, whether the last one was slow or not: plain ones on
+a new connection each, or on one that is kept; calls that are streams; calls that ask their client, whose answers go
+wherever nginx sends them. Some have a GET stream, too. Meanwhile docs/deploy/restart, as it is, ends and starts one
+replica after the other.
 
 Not one call may fail, and no session may end: 404 is a failure as any other is. A GET stream is ended by a replica that
-ends, and its client comes back with `Last-Event-ID`. What may be sent again is told in ../proxy/load.py: where nothing at
-all came back on a connection that had been used before. It is counted.
+ends, and its client comes back with `Last-Event-ID`. What may be sent again is told in ../proxy/load.py: where nothing
+at all came back on a connection that had been used before. It is counted.
 
 It needs redis-server, nginx, openssl and curl; of Python only the standard library.
 """
@@ -169,7 +169,7 @@ class Load:
                 self.readings[number] = reading
                 if reading.status != 200:
                     raise AssertionError(f"a GET stream was answered {reading.status} {reading.body()[:300]!r}")
-                reading.wait_up_to(None)
+                reading.patience = None
                 while (event := reading.event()) is not None:
                     last = event.id or last
                     self.told[number] += (event.message or {}).get("method") == RESOURCES_CHANGED
@@ -220,7 +220,8 @@ def check(checks, stage):
     checks.ok(load.resumed == 0, "no stream of a call was broken off", load.resumed)
     checks.ok(load.reopened > 0, f"GET streams came back {load.reopened} times, and tell of a change", load.reopened)
     most = KEPT * 2 * REPLICAS
-    checks.ok(load.again <= most, f"{load.again} calls on a kept connection got no byte, and were sent again", load.again)
+    again = f"{load.again} calls on a kept connection got no byte, and were sent again"
+    checks.ok(load.again <= most, again, load.again)
     statuses = {client.ask("ping").status for client in load.clients}
     checks.ok(statuses == {200}, f"all {len(load.clients)} sessions are still there", statuses)
     codes = [server.process.returncode for server in replicas.ended]

@@ -51,6 +51,8 @@ class Stage:
         }
 
     def __enter__(self):
+        # As Ctrl-C, so that nothing is left behind.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
         try:
             cafile = certificate(self.folder)
             self.tls = ssl.create_default_context(cafile=cafile)
@@ -71,15 +73,17 @@ class Stage:
 
     def __exit__(self, *error):
         self.failed |= bool(error and error[0])
-        with contextlib.suppress(ProcessLookupError):
-            if self.redis.paused:
-                self.redis.resume()
-        if self.nginx:
-            self.nginx.stop()
-        for server in filter(None, self.servers):
-            # SIGKILL ends what is stopped too.
-            server.kill()
-        self.redis.kill()
+        # The last one first, and each whatever comes of the others.
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._tidy)
+            stack.callback(self.redis.kill)
+            for server in filter(None, self.servers):
+                # SIGKILL ends what stands still, too.
+                stack.callback(server.kill)
+            if self.nginx:
+                stack.callback(self.nginx.stop)
+
+    def _tidy(self):
         if self.failed:
             self.keep()
         else:
