@@ -56,12 +56,11 @@ class Reading:
     After either it is a TimeoutError, and nothing more can be read.
     """
 
-    def __init__(self, front, headers, message=None, method="POST", timeout=TIMEOUT, slow=False):
+    def __init__(self, front, headers, message=None, method="POST", timeout=TIMEOUT):
         self.connection = front.connection(timeout)
         self.sent = time.monotonic()
         self.deadline = None
         self.patience = timeout
-        self.slow = slow
         self.retry = None
         self.comments = 0
         self.unread = b""
@@ -70,8 +69,6 @@ class Reading:
             self.connection.connect()
             # `getresponse` may take it from the connection.
             self.socket = self.connection.sock
-            if slow:
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.sent = time.monotonic()
             self.response = front.send(self.connection, method, message, headers)
         except BaseException:
@@ -96,10 +93,8 @@ class Reading:
                     self.lines.append(line)
                 elif self.lines:
                     return self._made()
-            if self.slow:
-                time.sleep(0.05)
             self._prepare()
-            piece = self.response.read1(4096 if self.slow else -1)
+            piece = self.response.read1()
             if not piece:
                 return None
             self.unread += piece
@@ -195,11 +190,11 @@ class Client:
         message = request("tools/call", {"name": tool, "arguments": arguments or {}}, id or self.next_id())
         return Reading(at or self.front, self.headers, message, timeout=timeout)
 
-    def get(self, last=None, at=None, headers=None, timeout=TIMEOUT, slow=False):
+    def get(self, last=None, at=None, headers=None, timeout=TIMEOUT):
         headers = {**(headers or self.headers), "Accept": "text/event-stream"}
         if last:
             headers["Last-Event-ID"] = last
-        return Reading(at or self.front, headers, None, "GET", timeout, slow)
+        return Reading(at or self.front, headers, None, "GET", timeout)
 
     def notify(self, method, params, at=None):
         return self.post({"jsonrpc": "2.0", "method": method, "params": params}, at)
@@ -231,7 +226,6 @@ class Call(threading.Thread):
         self.arguments = arguments
         self.first = first or client.front
         self.then = then or client.front
-        self.slow_at = None
         self.patience = patience
         self.began = time.monotonic()
         self.deadline = self.began + within
@@ -335,9 +329,7 @@ class Call(threading.Thread):
             time.sleep(self.retry)
             self.tries += 1
             try:
-                front = self.then
-                slow = self.slow_at is not None and front.port == self.slow_at
-                reading = self.client.get(last, front, timeout=self.patience or TIMEOUT, slow=slow)
+                reading = self.client.get(last, self.then, timeout=self.patience or TIMEOUT)
             except BROKEN:
                 continue
             if reading.status in AGAIN:
@@ -406,7 +398,7 @@ def wait_until(condition, within, what):
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within} s: {what}")
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 class Listener(threading.Thread):

@@ -66,11 +66,18 @@ class RedisServer:
     def logs(self):
         """What is kept of each stream, by its name in the ids of events: numbers and messages, the oldest first. The
         name is what its key ends with."""
+        return self._read_logs("XRANGE", "-", "+")
+
+    def newest(self):
+        """The same, but only what was said last of each."""
+        return self._read_logs("XREVRANGE", "+", "-", "COUNT", 1)
+
+    def _read_logs(self, command, *which):
         logs = {}
         with Connection(self.port) as connection:
             for key in connection.keys("stream"):
                 name = key[-32:].decode(errors="replace")
-                entries = connection.ask("XRANGE", key, "-", "+")
+                entries = connection.ask(command, key, *which)
                 logs[name] = [(int(number.split(b"-")[0]), message_of(fields)) for number, fields in entries]
         return logs
 
