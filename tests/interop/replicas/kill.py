@@ -120,7 +120,9 @@ class Judged:
         self.heads, self.firsts = [], []
         for number, call in enumerate(calls):
             self.heads += [comeback.head for comeback in call.comebacks]
-            self.firsts += [comeback.first for comeback in call.comebacks if comeback.missed and comeback.first]
+            if call.text:
+                # Of a call that runs on. Of one that does not, the first event may be the error, much later.
+                self.firsts += [comeback.first for comeback in call.comebacks if comeback.missed and comeback.first]
             if call.failure:
                 problems.append(f"call {number} failed: {call.failure}")
             elif call.events:
