@@ -13,6 +13,7 @@ mod reports;
 mod resources;
 mod schema;
 mod tools;
+mod users;
 
 use std::env;
 use std::error::Error;
@@ -40,7 +41,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let addr = variable("ADDR", "127.0.0.1:8001")?;
     let host: Host = variable("HOST", "axum")?.parse()?;
     let deployment = Deployment::from_env()?;
-    let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?, &deployment).await?;
+    let (origins, page_size, users) =
+        (variable("MCP_CORS_ORIGINS", "")?, variable("PAGE_SIZE", "")?, variable("USERS", "")?);
+    let mcp = mcp(&origins, &page_size, &users, &deployment).await?;
 
     if over == Over::Stdio {
         let report = mcp.serve_stdio().await?;
@@ -81,8 +84,13 @@ impl Over {
 }
 
 /// The MCP server. `origins` are web pages that may call it beside the Inspector's, separated by commas; `page_size` is
-/// how long a page of a list is, and empty for lists in one piece.
-async fn mcp(origins: &str, page_size: &str, deployment: &Deployment) -> Result<McpService, Box<dyn Error>> {
+/// how long a page of a list is, and empty for lists in one piece; `users` are told apart, see [`users`].
+async fn mcp(
+    origins: &str,
+    page_size: &str,
+    users: &str,
+    deployment: &Deployment,
+) -> Result<McpService, Box<dyn Error>> {
     let origins = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
     let mut mcp = Mcp::new("everything", env!("CARGO_PKG_VERSION"))
         .title("Everything")
@@ -108,7 +116,7 @@ async fn mcp(origins: &str, page_size: &str, deployment: &Deployment) -> Result<
     if !page_size.is_empty() {
         mcp = mcp.page_size(page_size.parse().map_err(|e| format!("PAGE_SIZE={page_size}: {e}"))?);
     }
-    Ok(deployment.configure(mcp).await?.build()?)
+    Ok(deployment.configure(users::configure(mcp, users)).await?.build()?)
 }
 
 #[cfg(test)]
@@ -118,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_served_can_be_built() {
         let names = async |origins, page_size| {
-            mcp(origins, page_size, &Deployment::default()).await.expect("a valid configuration").tools().keys()
+            mcp(origins, page_size, "", &Deployment::default()).await.expect("a valid configuration").tools().keys()
         };
         let all = names("", "").await;
         assert_eq!(all.first().map(String::as_str), Some("test_simple_text"));
@@ -137,7 +145,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_size_that_is_no_number_is_refused_by_name() {
-        let error = mcp("", "many", &Deployment::default()).await.expect_err("not a number").to_string();
+        let error = mcp("", "many", "", &Deployment::default()).await.expect_err("not a number").to_string();
         assert!(error.contains("PAGE_SIZE=many"), "{error}");
     }
 }

@@ -1,14 +1,19 @@
 //! Tools that tell something before they answer: progress, log messages, and what they need of the client.
 
+use std::process;
 use std::time::Duration;
 
 use mcp_mount::{Capability, Context, State, Tool, ToolError, tool, tools};
+use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::resources::Watched;
 
 /// How long a tool works between two reports.
 const WORK: Duration = Duration::from_millis(50);
+
+/// The most bytes that a message of `count_in_log` is made longer by.
+const MOST_PADDING: usize = 4_096;
 
 pub(crate) fn tools() -> Vec<Tool> {
     tools![
@@ -18,6 +23,7 @@ pub(crate) fn tools() -> Vec<Tool> {
         test_streaming_elicitation,
         test_missing_capability,
         count,
+        count_in_log,
         test_reconnection,
         await_touch,
     ]
@@ -76,6 +82,35 @@ async fn count(
     for number in 1..=n {
         sleep(Duration::from_millis(every_ms)).await;
         ctx.progress(f64::from(number)).total(f64::from(n)).message(format!("{number} of {n}")).await;
+    }
+    format!("counted to {n}")
+}
+
+/// What `count_in_log` logs.
+#[derive(Serialize)]
+struct Counted {
+    number: u32,
+    of: u32,
+    /// The id of the process that counts: behind a proxy, which replica it is.
+    process: u32,
+    padding: String,
+}
+
+/// Count to `n`, and log each number. Progress is limited in its rate, and these are not.
+#[tool(read_only)]
+async fn count_in_log(
+    /// How far to count.
+    n: u32,
+    /// How long each number takes, in milliseconds.
+    every_ms: u64,
+    /// How many bytes to make each message longer, up to 4,096.
+    padding: Option<usize>,
+    ctx: Context,
+) -> String {
+    let padding = "x".repeat(padding.unwrap_or(0).min(MOST_PADDING));
+    for number in 1..=n {
+        sleep(Duration::from_millis(every_ms)).await;
+        ctx.info(Counted { number, of: n, process: process::id(), padding: padding.clone() }).await;
     }
     format!("counted to {n}")
 }
