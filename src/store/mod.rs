@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+mod from_url;
 pub(crate) mod in_time;
 mod log;
 mod memory;
 pub(crate) mod signals;
 mod value;
 
+pub use from_url::{StoreUrlError, store_from_url};
 pub use log::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace, LogWatcher};
 pub(crate) use memory::LOG_BUDGET;
 pub use memory::Memory;
@@ -51,10 +53,10 @@ pub trait Store: Send + Sync + 'static {
     fn take(&self, key: Key) -> StoreFuture<'_, Option<Stored>>;
 
     /// Writes a new value, where at most [`Cap::max`] values of its [`Kind`] may be at a time, and of these at most
-    /// [`GroupCap::max`] in its group. At a cap the value that has not been written or touched for the longest time gives
-    /// way, if that time is at least [`Cap::idle`]: one of the group at the group's cap, else one of all. A value stays in
-    /// the group that it was reserved in until it is gone; one that was [put](Self::put) counts, and is in none. A value
-    /// that is there already is replaced, and its place with it.
+    /// [`GroupCap::max`] in its group. A value that is there stays as it is, and nothing gives way to it: [`Reserved::There`].
+    /// At a cap the value that has not been written or touched for the longest time gives way, if that time is at least
+    /// [`Cap::idle`]: one of the group at the group's cap, else one of all. A value stays in the group that it was reserved
+    /// in until it is gone; one that was [put](Self::put) counts, and is in none.
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved>;
 
     /// Appends to a log. How much all logs may take together is set where the store is made, as by

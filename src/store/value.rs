@@ -170,6 +170,8 @@ pub enum Reserved {
     Free,
     /// Written, in the place of this one.
     Evicted(Key),
+    /// Not written: there is a value of this key.
+    There,
     /// Not written: every value is in use. After this time, which is not zero, the first may give way or expire.
     Full(Duration),
 }

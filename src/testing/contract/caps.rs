@@ -135,16 +135,41 @@ pub async fn all_values_of_a_kind_count(fixture: &mut impl StoreFixture) {
     }
 }
 
-/// Who reserves what is there already takes over its place, and its place in the group.
-pub async fn a_value_that_is_there_takes_one_place(fixture: &mut impl StoreFixture) {
-    let store = subject(fixture).await;
-    let cap = Cap::new(3, Duration::MAX).in_group(7, 3);
-    for _ in 0..5 {
-        reserve(&store, 1, cap).await;
+/// What is there stays where it is reserved again, and nothing gives way to it, though all is full and idle.
+pub async fn a_value_that_is_there_stays(fixture: &mut impl StoreFixture) {
+    let (store, step) = (subject(fixture).await, fixture.step());
+    let cap = Cap::new(3, step).in_group(7, 2);
+    for id in [1, 2] {
+        reserve(&store, id, cap).await;
     }
-    reserve(&store, 2, cap).await;
-    reserve(&store, 3, cap).await;
-    wait(store.reserve(key(4), cap).await);
+    assert!(store.put(key(3), "w", Expect::Absent).await, "put: it is absent");
+    fixture.pass(step).await;
+    for id in [1, 3] {
+        let before = store.get(key(id)).await;
+        assert_eq!(store.reserve(key(id), cap).await, Reserved::There, "reserve: there is a value of this key");
+        assert_eq!(store.get(key(id)).await, before, "reserve: what is there stays as it is");
+    }
+    for id in [1, 2, 3] {
+        assert!(store.get(key(id)).await.is_some(), "reserve: nothing gives way to what is there");
+    }
+    let reserved = store.reserve(key(4), Cap::new(4, Duration::MAX).in_group(7, 3)).await;
+    assert_eq!(reserved, Reserved::Free, "reserve: a value that is there takes one place, of all and in its group");
+}
+
+/// Of many that reserve the same, one writes.
+pub async fn one_of_many_reserves_a_value(fixture: &mut impl StoreFixture) {
+    let store = subject(fixture).await;
+    let handles = [store.clone(), store.another(fixture).await];
+    let cap = Cap::new(2, Duration::MAX).in_group(7, 1);
+    let reserved = at_once(40, move |task| {
+        let store = handles[task % 2].clone();
+        async move { store.reserve(key(1), cap).await }
+    })
+    .await;
+    let count = |wanted| reserved.iter().filter(|reserved| **reserved == wanted).count();
+    assert_eq!(count(Reserved::Free), 1, "reserve: of many at once one writes: {reserved:?}");
+    assert_eq!(count(Reserved::There), 39, "reserve: the others find it there: {reserved:?}");
+    reserve(&store, 2, Cap::new(2, Duration::MAX)).await;
 }
 
 /// A group has a cap of its own, and no other group pays for it.

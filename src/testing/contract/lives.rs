@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::StoreFixture;
 use super::subject::{bytes, first, key, last, next, subject};
-use crate::stores::{Appended, Cap, Expect, LogKey, LogLimits};
+use crate::stores::{Appended, Cap, Expect, LogKey, LogLimits, Reserved};
 
 /// A value lives as long as it was put for.
 pub async fn a_value_expires(fixture: &mut impl StoreFixture) {
@@ -39,7 +39,7 @@ pub async fn a_touched_value_lives_from_then_on(fixture: &mut impl StoreFixture)
     assert_eq!(store.get(key(1)).await, None, "get: a value that was touched lives that long and no longer");
 }
 
-/// A write sets the life of a value anew.
+/// A write sets the life of a value anew, and one that is refused does not.
 pub async fn a_write_begins_a_new_life(fixture: &mut impl StoreFixture) {
     let (store, step) = (subject(fixture).await, fixture.step());
     for id in [1, 2] {
@@ -47,10 +47,13 @@ pub async fn a_write_begins_a_new_life(fixture: &mut impl StoreFixture) {
     }
     fixture.pass(step).await;
     assert!(store.put_for(key(1), bytes("b"), step * 2, Expect::Any).await, "put: any write happens");
-    store.reserve_for(key(2), step * 2, Cap::new(10, step)).await;
+    let reserved = store.reserve_for(key(2), step * 2, Cap::new(10, step)).await;
+    assert_eq!(reserved, Reserved::There, "reserve: what is there stays as it is");
     fixture.pass(step).await;
     assert_eq!(store.value(key(1)).await, Some(bytes("b")), "put: it lives from the last write");
-    assert!(store.get(key(2)).await.is_some(), "reserve: it lives from the last write");
+    assert_eq!(store.get(key(2)).await, None, "reserve: what is refused does not lengthen a life");
+    let reserved = store.reserve_for(key(2), step, Cap::new(10, step)).await;
+    assert_eq!(reserved, Reserved::Free, "reserve: what has expired is not there");
     fixture.pass(step).await;
     assert_eq!(store.get(key(1)).await, None, "put: for its time and no longer");
     assert_eq!(store.get(key(2)).await, None, "reserve: for its time and no longer");

@@ -122,7 +122,8 @@ macro_rules! __store_contract {
                 caps::a_live_value_never_gives_way
                 caps::what_is_gone_leaves_room
                 caps::all_values_of_a_kind_count
-                caps::a_value_that_is_there_takes_one_place
+                caps::a_value_that_is_there_stays
+                caps::one_of_many_reserves_a_value
                 caps::a_group_is_full_by_itself
                 caps::in_a_full_group_its_own_give_way
                 caps::a_value_stays_in_its_group

@@ -104,6 +104,7 @@ pub async fn each_write_has_a_version_of_its_own(fixture: &mut impl StoreFixture
         assert!(versions.extend_by(store.get(key(1)).await), "put: the same value has another version, round {round}");
         assert!(another.put(key(1), "v", Expect::Any).await, "put: any write happens");
         assert!(versions.extend_by(store.get(key(1)).await), "put: here and in another process, round {round}");
+        store.take(key(1)).await;
         store.reserve(key(1), Cap::new(10, step)).await;
         assert!(versions.extend_by(store.take(key(1)).await), "reserve: a write, too, round {round}");
         assert!(store.put_for(key(1), bytes("v"), step, Expect::Absent).await, "put: it was taken");

@@ -31,6 +31,7 @@ enum Fault {
     HasNoCap,
     EvictsWhatIsInUse,
     HasNoGroups,
+    ReservesOver,
     LosesWhatOthersHaveInUse,
     ReadsBackwards,
     ReadsAll,
@@ -123,6 +124,9 @@ impl Store for Broken {
             Fault::HasNoCap => cap.max = usize::MAX,
             Fault::EvictsWhatIsInUse => cap.idle = Duration::ZERO,
             Fault::HasNoGroups => cap.group = None,
+            Fault::ReservesOver => {
+                let _ = self.memory.take(key).now_or_never();
+            }
             _ => {}
         }
         self.memory.reserve(self.key(key), value, self.ttl(ttl), cap)
@@ -237,6 +241,7 @@ found_out! {
     more_than_the_cap_at_once: HasNoCap by caps::no_more_than_the_cap_at_once, "reserve: of forty at once";
     the_live_gave_way: EvictsWhatIsInUse by caps::a_live_value_never_gives_way, "reserve: ";
     groups_without_caps: HasNoGroups by caps::a_group_is_full_by_itself, "reserve: ";
+    what_was_there_is_replaced: ReservesOver by caps::a_value_that_is_there_stays, "reserve: there is a value";
     logs_that_go_on_gave_way: LosesWhatOthersHaveInUse by bounds::all_logs_share_the_budget, "append: ";
     entries_read_backwards: ReadsBackwards by logs::entries_are_numbered_by_one, "read: in the order of the numbers";
     more_than_a_page: ReadsAll by logs::a_log_is_read_by_pages, "read: ";
