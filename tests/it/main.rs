@@ -68,6 +68,7 @@ mod squeezed;
 mod stdio;
 mod stdio_cancellation;
 mod stdio_ends;
+mod store_contract;
 mod testing_app;
 mod testing_raw;
 mod testing_spec;
