@@ -57,6 +57,8 @@ pub use server::refusal::Refusal;
 pub use server::resource::{IntoResourceResult, Resource, resource_fn};
 pub use server::result::{IntoToolResult, Json, ToolError};
 pub use server::tool::{Tool, tool_fn};
+#[cfg(feature = "redis")]
+pub use store::Redis;
 pub use store::{Memory, Store};
 pub use transport::body::{Body, StreamCut};
 pub use transport::builder::Mcp;
@@ -73,6 +75,8 @@ pub mod stores {
         Appended, Cap, Expect, GroupCap, Key, Kind, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace,
         LogWatcher, Reserved, StoreError, StoreFuture, Stored,
     };
+    #[cfg(feature = "redis")]
+    pub use crate::store::{RedisBuilder, RedisError};
 }
 
 /// Makes a function a tool.
