@@ -61,6 +61,16 @@ where
     end.map_err(|error| error.try_into_panic().unwrap_or_else(|_| Box::new("its runtime has ended")))
 }
 
+/// Runs `work` in a task of its own on this runtime, until it ends or what is given is dropped.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+#[cfg(feature = "redis")]
+pub(crate) fn while_held(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(Handle::current().spawn(work))
+}
+
 /// Runs a future that blocks on a thread of its own. The thread goes on when nobody waits for it any more, and what the
 /// future gives is dropped then; whatever has to be held until the thread ends belongs into the future.
 ///

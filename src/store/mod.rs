@@ -18,6 +18,8 @@ mod from_url;
 pub(crate) mod in_time;
 mod log;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 pub(crate) mod signals;
 mod value;
 
@@ -25,6 +27,8 @@ pub use from_url::{StoreUrlError, store_from_url};
 pub use log::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace, LogWatcher};
 pub(crate) use memory::LOG_BUDGET;
 pub use memory::Memory;
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisBuilder, RedisError};
 pub use value::{Cap, Expect, GroupCap, Key, Kind, Reserved, Stored};
 
 /// Where values that outlive a request are kept.

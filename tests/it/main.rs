@@ -56,6 +56,14 @@ mod mounting_table;
 mod pages;
 #[cfg(unix)]
 mod processes;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_lines;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_logs;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_server;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_values;
 mod replays;
 mod rmcp;
 mod routes_mounted;
