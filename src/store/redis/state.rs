@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::connect::RedisError;
-use super::news;
+use super::news::{self, Said};
 use super::scripts::Scripts;
 use super::server::Server;
 use crate::store::log::Watchers;
@@ -132,8 +132,10 @@ impl State {
                 tracing::warn!(redis = self.address, "the connection to Redis is lost; it is begun anew");
             }
             live = self.reconnect(line).await;
-            if let Line::Commands = line {
-                self.commands.send_replace(Some(live.clone()));
+            match line {
+                Line::Commands => _ = self.commands.send_replace(Some(live.clone())),
+                // That there is another one may have been said meanwhile.
+                Line::News => self.forget_epoch(),
             }
             if self.down.fetch_and(!(line as u8), Ordering::AcqRel) == line as u8 {
                 tracing::info!(redis = self.address, "Redis is connected again");
@@ -291,6 +293,7 @@ impl State {
             appends @ 1.. if another => call.arg(appends),
             _ => call.arg(""),
         };
+        call.arg(&self.channel).arg(news::epoch(self.publisher));
         let epoch = call.invoke_async(connection).await?;
         if another {
             self.appends.store(0, Ordering::Release);
@@ -312,9 +315,12 @@ impl State {
 
     /// What this process has published it has told already.
     fn heard(&self, text: &[u8]) {
-        let Some((publisher, news)) = news::parse(text) else { return };
-        if publisher != self.publisher || lock(&self.uncertain).is_some_and(|until| Instant::now() < until) {
-            self.watchers.tell(news);
+        let Some((publisher, said)) = news::parse(text) else { return };
+        let is_news = publisher != self.publisher || lock(&self.uncertain).is_some_and(|until| Instant::now() < until);
+        match said {
+            Said::Of(news) if is_news => self.watchers.tell(news),
+            Said::Of(_) => {}
+            Said::Epoch => self.forget_epoch(),
         }
     }
 }
