@@ -59,6 +59,14 @@ struct Live {
     lost: CancellationToken,
 }
 
+/// The epoch, as long as it is sure.
+#[derive(Default)]
+struct Epoch {
+    known: Option<u64>,
+    /// How often it was forgotten: an answer that was asked for before is worth nothing.
+    forgotten: u64,
+}
+
 /// All but the tasks.
 pub(super) struct State {
     client: Client,
@@ -74,8 +82,7 @@ pub(super) struct State {
     pub(super) publisher: u64,
     commands: watch::Sender<Option<Live>>,
     pub(super) watchers: Watchers,
-    /// As long as it is sure.
-    epoch: Mutex<Option<u64>>,
+    epoch: Mutex<Epoch>,
     /// The server's run that was seen last, and how many appends were acknowledged in it.
     run: Mutex<String>,
     appends: AtomicU64,
@@ -268,7 +275,7 @@ impl State {
 
     /// The epoch, if it is known.
     pub(super) fn epoch(&self) -> Option<u64> {
-        *lock(&self.epoch)
+        lock(&self.epoch).known
     }
 
     /// Asks for the epoch.
@@ -281,11 +288,14 @@ impl State {
 
     /// Something may have been lost without the connection.
     pub(super) fn forget_epoch(&self) {
-        *lock(&self.epoch) = None;
+        let mut epoch = lock(&self.epoch);
+        epoch.known = None;
+        epoch.forgotten += 1;
     }
 
     /// Asks for the epoch, and lets it become another one if what this process has appended is not there any more.
     async fn look_at_epoch(&self, connection: &mut MultiplexedConnection, run: String) -> ::redis::RedisResult<u64> {
+        let forgotten = lock(&self.epoch).forgotten;
         let mut call = self.call(&self.scripts.epoch);
         call.arg(Uuid::new_v4().as_u64_pair().1).arg(&run);
         let another = !run.is_empty() && *lock(&self.run) != run;
@@ -299,7 +309,10 @@ impl State {
             self.appends.store(0, Ordering::Release);
             *lock(&self.run) = run;
         }
-        *lock(&self.epoch) = Some(epoch);
+        let mut kept = lock(&self.epoch);
+        if kept.forgotten == forgotten {
+            kept.known = Some(epoch);
+        }
         Ok(epoch)
     }
 
