@@ -59,7 +59,7 @@ pub use server::result::{IntoToolResult, Json, ToolError};
 pub use server::tool::{Tool, tool_fn};
 #[cfg(feature = "redis")]
 pub use store::Redis;
-pub use store::{Memory, Store};
+pub use store::{Memory, Store, store_from_url};
 pub use transport::body::{Body, StreamCut};
 pub use transport::builder::Mcp;
 pub use transport::config::Limits;
@@ -69,11 +69,11 @@ pub use transport::http_layer::{HttpService, RequestBody};
 pub use transport::service::McpService;
 pub use transport::session::Sessions;
 
-/// What a [`Store`] is asked for, and what it answers: for those who write one.
+/// What a [`Store`] is asked for, and what it answers: for those who write one. And why [`store_from_url`] found none.
 pub mod stores {
     pub use crate::store::{
         Appended, Cap, Expect, GroupCap, Key, Kind, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace,
-        LogWatcher, Reserved, StoreError, StoreFuture, Stored,
+        LogWatcher, Reserved, StoreError, StoreFuture, StoreUrlError, Stored,
     };
     #[cfg(feature = "redis")]
     pub use crate::store::{RedisBuilder, RedisError};

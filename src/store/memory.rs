@@ -271,7 +271,7 @@ mod tests {
         let [one, other, more] = [1, 2, 3].map(|id| Key::session(id, None));
         assert_eq!(store.reserve(one, value("v"), TTL, cap).await.unwrap(), Reserved::Free);
         assert!(store.put(one, value("w"), TTL, Expect::Any).await.unwrap());
-        assert_eq!(store.reserve(one, value("x"), TTL, cap).await.unwrap(), Reserved::Free, "in its own place");
+        assert_eq!(store.reserve(one, value("x"), TTL, cap).await.unwrap(), Reserved::There);
         assert_eq!(store.reserve(other, value("v"), TTL, Cap::new(2, IDLE)).await.unwrap(), Reserved::Free);
         assert!(
             matches!(store.reserve(more, value("v"), TTL, cap).await.unwrap(), Reserved::Full(_)),
@@ -283,6 +283,21 @@ mod tests {
             store.reserve(other, value("v"), TTL, Cap::new(3, IDLE).in_group(1, 2)).await.unwrap(),
             Reserved::Full(_)
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_there_stays_and_nothing_gives_way_to_a_second_one() {
+        let store = Memory::new();
+        let cap = Cap::new(2, IDLE).in_group(1, 1);
+        let [one, other] = [1, 2].map(|id| Key::session(id, None));
+        assert_eq!(store.reserve(one, value("first"), TTL, cap).await.unwrap(), Reserved::Free);
+        assert_eq!(store.reserve(other, value("v"), TTL, Cap::new(2, IDLE)).await.unwrap(), Reserved::Free);
+        tokio::time::advance(IDLE).await;
+        assert_eq!(store.reserve(one, value("second"), TTL, cap).await.unwrap(), Reserved::There);
+        assert_eq!(store.get(one, None).await.unwrap().unwrap().value, value("first"));
+        assert!(store.get(other, None).await.unwrap().is_some());
+        tokio::time::advance(IDLE).await;
+        assert_eq!(store.reserve(one, value("third"), TTL, cap).await.unwrap(), Reserved::Free, "it had expired");
     }
 
     #[tokio::test(start_paused = true)]

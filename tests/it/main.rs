@@ -57,6 +57,8 @@ mod pages;
 #[cfg(unix)]
 mod processes;
 #[cfg(all(unix, feature = "redis"))]
+mod redis_contract;
+#[cfg(all(unix, feature = "redis"))]
 mod redis_lines;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_logs;
@@ -76,6 +78,7 @@ mod squeezed;
 mod stdio;
 mod stdio_cancellation;
 mod stdio_ends;
+mod store_contract;
 mod testing_app;
 mod testing_raw;
 mod testing_spec;

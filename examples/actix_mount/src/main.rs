@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (bookmarks, logins) = (bookmarks::bookmarks_from_env()?, bookmarks::logins_from_env()?);
 
     let deployment = Deployment::from_env()?;
-    let mcp = deployment.configure(bookmarks::mcp(bookmarks.clone())).build()?;
+    let mcp = deployment.configure(bookmarks::mcp(bookmarks.clone())).await?.build()?;
     let (server, address) =
         serve(&addr, bookmarks, mcp.clone(), logins, &deployment).map_err(|e| format!("ADDR={addr}: {e}"))?;
     welcome::print(&mut io::stdout().lock(), &environment::url(address), &mcp.describe())?;

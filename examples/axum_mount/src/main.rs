@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let addr = environment::variable("ADDR", "127.0.0.1:8000")?;
     let (bookmarks, logins) = (bookmarks::bookmarks_from_env()?, bookmarks::logins_from_env()?);
 
-    let mcp = Deployment::from_env()?.configure(bookmarks::mcp(bookmarks.clone())).build()?;
+    let mcp = Deployment::from_env()?.configure(bookmarks::mcp(bookmarks.clone())).await?.build()?;
     let app = application(bookmarks, &mcp, logins);
 
     let listener = TcpListener::bind(&addr).await.map_err(|e| format!("ADDR={addr}: {e}"))?;

@@ -1,8 +1,10 @@
-//! What depends on where the application runs: how clients reach it, and how long it may take to end.
+//! What depends on where the application runs: how clients reach it, what replicas share, and how long it may take to end.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
-use mcp_mount::{Lifespan, Mcp};
+use mcp_mount::{Lifespan, Mcp, store_from_url};
 
 use crate::variable;
 
@@ -13,10 +15,24 @@ pub struct Deployment {
     base_url: Option<String>,
     /// `TRUSTED_PROXIES`: whose `X-Forwarded-*` and `Forwarded` are believed, separated by commas.
     trusted_proxies: Vec<String>,
+    /// `STORE`: the URL of what the replicas share.
+    store: Option<Secret>,
+    /// `REQUEST_STATE_KEYS`: separated by commas.
+    request_state_keys: Vec<Secret>,
     /// `LAME_DUCK`: seconds.
     lame_duck: Option<Duration>,
     /// `GRACE`: seconds.
     grace: Option<Duration>,
+}
+
+/// What must not be printed: a URL may have a password.
+#[derive(PartialEq, Eq)]
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 /// How long running calls have to finish where `GRACE` says nothing.
@@ -27,7 +43,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(2);
 
 impl Deployment {
-    /// Reads the four variables.
+    /// Reads the six variables.
     ///
     /// # Errors
     ///
@@ -37,13 +53,13 @@ impl Deployment {
     }
 
     fn read(value: impl Fn(&str) -> Result<String, String>) -> Result<Self, String> {
-        let base_url = value("BASE_URL")?;
-        let proxies = value("TRUSTED_PROXIES")?;
-        let proxies = proxies.split(',').map(str::trim).filter(|proxy| !proxy.is_empty());
+        let text = |name| value(name).map(|value| (!value.is_empty()).then_some(value));
         let duration = |name| seconds(name, &value(name)?);
         Ok(Self {
-            base_url: (!base_url.is_empty()).then_some(base_url),
-            trusted_proxies: proxies.map(str::to_owned).collect(),
+            base_url: text("BASE_URL")?,
+            trusted_proxies: list(&value("TRUSTED_PROXIES")?).collect(),
+            store: text("STORE")?.map(Secret),
+            request_state_keys: list(&value("REQUEST_STATE_KEYS")?).map(Secret).collect(),
             lame_duck: duration("LAME_DUCK")?,
             grace: duration("GRACE")?,
         })
@@ -63,20 +79,46 @@ impl Deployment {
         timeout.as_secs().saturating_add(u64::from(timeout.subsec_nanos() > 0))
     }
 
-    /// Tells the server of it. What was not set keeps the default.
-    pub fn configure(&self, mut mcp: Mcp) -> Mcp {
+    /// Tells the server of it, and connects its store. What was not set keeps the default.
+    ///
+    /// # Errors
+    ///
+    /// When there is no store at `STORE`. The error names it, without its password.
+    pub async fn configure(&self, mut mcp: Mcp) -> Result<Mcp, String> {
         if let Some(url) = &self.base_url {
             mcp = mcp.base_url(url);
         }
         if !self.trusted_proxies.is_empty() {
             mcp = mcp.trusted_proxies(&self.trusted_proxies);
         }
+        if let Some(Secret(url)) = &self.store {
+            mcp = mcp.store(store_from_url(url).await.map_err(|error| format!("STORE: {}", causes(&error)))?);
+        }
+        if !self.request_state_keys.is_empty() {
+            mcp = mcp.request_state_keys(self.request_state_keys.iter().map(|Secret(key)| key));
+        }
         let mut lifespan = Lifespan::new().grace(self.grace());
         if let Some(lame_duck) = self.lame_duck {
             lifespan = lifespan.lame_duck(lame_duck);
         }
-        mcp.lifespan(&lifespan)
+        Ok(mcp.lifespan(&lifespan))
     }
+}
+
+/// What stands between commas.
+fn list(text: &str) -> impl Iterator<Item = String> {
+    text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned)
+}
+
+/// An error with what caused it, in a line.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 /// A number of seconds, which may have a fraction.
@@ -117,12 +159,16 @@ mod tests {
         let read = read(&[
             ("BASE_URL", "https://example.com/api"),
             ("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,"),
+            ("STORE", "redis://localhost/0"),
+            ("REQUEST_STATE_KEYS", "new, old,"),
             ("LAME_DUCK", "2.5"),
             ("GRACE", "30"),
         ]);
         let expected = Deployment {
             base_url: Some("https://example.com/api".to_owned()),
             trusted_proxies: vec!["127.0.0.1".to_owned(), "10.0.0.0/8".to_owned()],
+            store: Some(Secret("redis://localhost/0".to_owned())),
+            request_state_keys: vec![Secret("new".to_owned()), Secret("old".to_owned())],
             lame_duck: Some(Duration::from_millis(2_500)),
             grace: Some(Duration::from_secs(30)),
         };
@@ -137,6 +183,10 @@ mod tests {
         }
     }
 
+    async fn configured(set: &[(&str, &str)], mcp: Mcp) -> Result<Mcp, String> {
+        read(set).expect("valid").configure(mcp).await
+    }
+
     /// How long the end takes of a server on which nothing runs but this call, which never ends.
     async fn end(set: &[(&str, &str)]) -> (Duration, DrainReport) {
         let running = Arc::new(Notify::new());
@@ -145,7 +195,8 @@ mod tests {
             runs.notify_one();
             pending::<()>()
         });
-        let mcp = read(set).expect("valid").configure(Mcp::new("demo", "1.0.0").tool(stuck)).build().expect("a server");
+        let mcp = configured(set, Mcp::new("demo", "1.0.0").tool(stuck)).await.expect("a store");
+        let mcp = mcp.build().expect("a server");
         let client = Client::new(mcp.clone()).patience(Duration::from_secs(60));
         let ending = async {
             running.notified().await;
@@ -171,7 +222,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lame_duck_is_not_ready_and_drains_when_it_is_over() {
-        let mcp = read(&[("LAME_DUCK", "5")]).expect("valid").configure(Mcp::new("demo", "1.0.0"));
+        let mcp = configured(&[("LAME_DUCK", "5")], Mcp::new("demo", "1.0.0")).await.expect("a store");
         let lifespan = mcp.build().expect("a server").lifespan();
         let begun = Instant::now();
         let states = async {
@@ -192,17 +243,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_server_is_told() {
-        let deployment = read(&[("BASE_URL", "https://bookmarks.example/api"), ("TRUSTED_PROXIES", "127.0.0.1")]);
-        let mcp = deployment.expect("valid").configure(Mcp::new("demo", "1.0.0")).build().expect("a server");
+    #[tokio::test]
+    async fn the_server_is_told() {
+        let set = [
+            ("BASE_URL", "https://bookmarks.example/api"),
+            ("TRUSTED_PROXIES", "127.0.0.1"),
+            ("STORE", "memory://"),
+            ("REQUEST_STATE_KEYS", "the new secret has its 32 bytes.., the old one has 32 bytes as well"),
+        ];
+        let mcp = configured(&set, Mcp::new("demo", "1.0.0")).await.expect("a store").build().expect("a server");
         let hosts = mcp.describe().hosts;
         assert!(hosts.iter().any(|host| host == "bookmarks.example"), "{hosts:?}");
 
-        for (name, value) in [("BASE_URL", "bookmarks"), ("TRUSTED_PROXIES", "everybody")] {
-            let mcp = read(&[(name, value)]).expect("text").configure(Mcp::new("demo", "1.0.0"));
+        for (name, value, named) in [
+            ("BASE_URL", "bookmarks", "base_url"),
+            ("TRUSTED_PROXIES", "everybody", "everybody"),
+            ("REQUEST_STATE_KEYS", "short", "request_state_keys"),
+        ] {
+            let mcp = configured(&[(name, value)], Mcp::new("demo", "1.0.0")).await.expect("text");
             let error = mcp.build().expect_err("never works").to_string();
-            assert!(error.contains(&name.to_lowercase()) && error.contains(value), "{error}");
+            assert!(error.contains(&name.to_lowercase()) && error.contains(named), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_none_is_refused_by_name() {
+        let store = |url| async move { configured(&[("STORE", url)], Mcp::new("demo", "1.0.0")).await };
+        let error = store("postgres://:secret@host").await.expect_err("no store");
+        assert!(error.starts_with("STORE: ") && error.contains("`postgres`"), "{error}");
+        let error = store("sqlite:///no/such/folder/file.db").await.expect_err("no folder");
+        assert!(error.starts_with("STORE: ") && error.contains("/no/such/folder"), "{error}");
+        // Nobody listens there.
+        let error = store("redis://:secret@127.0.0.1:1").await.expect_err("no server");
+        assert!(error.starts_with("STORE: ") && error.contains("127.0.0.1"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        let read = read(&[("STORE", "redis://:secret@host"), ("REQUEST_STATE_KEYS", "secret")]);
+        assert!(!format!("{read:?}").contains("secret"), "{read:?}");
     }
 }

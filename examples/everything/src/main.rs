@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let addr = variable("ADDR", "127.0.0.1:8001")?;
     let host: Host = variable("HOST", "axum")?.parse()?;
     let deployment = Deployment::from_env()?;
-    let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?, &deployment)?;
+    let mcp = mcp(&variable("MCP_CORS_ORIGINS", "")?, &variable("PAGE_SIZE", "")?, &deployment).await?;
 
     if over == Over::Stdio {
         let report = mcp.serve_stdio().await?;
@@ -82,7 +82,7 @@ impl Over {
 
 /// The MCP server. `origins` are web pages that may call it beside the Inspector's, separated by commas; `page_size` is
 /// how long a page of a list is, and empty for lists in one piece.
-fn mcp(origins: &str, page_size: &str, deployment: &Deployment) -> Result<McpService, Box<dyn Error>> {
+async fn mcp(origins: &str, page_size: &str, deployment: &Deployment) -> Result<McpService, Box<dyn Error>> {
     let origins = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
     let mut mcp = Mcp::new("everything", env!("CARGO_PKG_VERSION"))
         .title("Everything")
@@ -108,20 +108,21 @@ fn mcp(origins: &str, page_size: &str, deployment: &Deployment) -> Result<McpSer
     if !page_size.is_empty() {
         mcp = mcp.page_size(page_size.parse().map_err(|e| format!("PAGE_SIZE={page_size}: {e}"))?);
     }
-    Ok(deployment.configure(mcp).build()?)
+    Ok(deployment.configure(mcp).await?.build()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_served_can_be_built() {
-        let names = |origins, page_size| {
-            mcp(origins, page_size, &Deployment::default()).expect("a valid configuration").tools().keys()
+    #[tokio::test]
+    async fn what_is_served_can_be_built() {
+        let names = async |origins, page_size| {
+            mcp(origins, page_size, &Deployment::default()).await.expect("a valid configuration").tools().keys()
         };
-        assert_eq!(names("", "").first().map(String::as_str), Some("test_simple_text"));
-        assert_eq!(names(" http://localhost:1 ,", "5").len(), names("", "").len());
+        let all = names("", "").await;
+        assert_eq!(all.first().map(String::as_str), Some("test_simple_text"));
+        assert_eq!(names(" http://localhost:1 ,", "5").await.len(), all.len());
     }
 
     #[test]
@@ -134,9 +135,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_page_size_that_is_no_number_is_refused_by_name() {
-        let error = mcp("", "many", &Deployment::default()).expect_err("not a number").to_string();
+    #[tokio::test]
+    async fn a_page_size_that_is_no_number_is_refused_by_name() {
+        let error = mcp("", "many", &Deployment::default()).await.expect_err("not a number").to_string();
         assert!(error.contains("PAGE_SIZE=many"), "{error}");
     }
 }

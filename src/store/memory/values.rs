@@ -24,6 +24,8 @@ pub(super) struct Values {
     /// Until when (in ms since the store's origin) a search for room need not be repeated.
     full_until: AtomicU64,
     groups: Mutex<ById<Group>>,
+    /// Held while a value is reserved, so that a place that is taken for nothing is never in another one's way.
+    reserving: Mutex<()>,
 }
 
 pub(super) struct Entry {
@@ -59,6 +61,7 @@ impl Values {
             count: AtomicUsize::new(0),
             full_until: AtomicU64::new(0),
             groups: Mutex::default(),
+            reserving: Mutex::default(),
         }
     }
 
@@ -106,7 +109,9 @@ impl Values {
     }
 
     pub(super) fn take(&self, id: u128, now: u64) -> Option<Stored> {
-        let entry = self.shard(id).remove(&id)?;
+        // The lock is held until its place is free again: who finds nothing there finds room.
+        let mut shard = self.shard(id);
+        let entry = shard.remove(&id)?;
         self.forget_entry(Some(&entry));
         // There is room now, whatever an earlier search found.
         self.full_until.store(0, Ordering::Relaxed);
@@ -114,6 +119,11 @@ impl Values {
     }
 
     pub(super) fn reserve(&self, key: Key, mut entry: Entry, cap: Cap, now: u64) -> Reserved {
+        let _reserving = lock(&self.reserving);
+        // Before anything gives way to it.
+        if self.shard(key.id).get(&key.id).is_some_and(|there| there.expires > now) {
+            return Reserved::There;
+        }
         let mut evicted = None;
         if let Some(group) = cap.group {
             match self.join_group(group, cap.idle, now) {
@@ -127,8 +137,14 @@ impl Values {
             self.leave_group(entry.group);
             return reserved;
         }
-        let before = self.shard(key.id).insert(key.id, entry);
-        self.forget_entry(before.as_ref());
+        let mut shard = self.shard(key.id);
+        if shard.get(&key.id).is_some_and(|there| there.expires > now) {
+            // It was put there meanwhile: the place that was taken for it is free again.
+            self.forget_entry(Some(&entry));
+            return Reserved::There;
+        }
+        let expired = shard.insert(key.id, entry);
+        self.forget_entry(expired.as_ref());
         match evicted {
             Some(id) => Reserved::Evicted(Key { id, ..key }),
             None => reserved,

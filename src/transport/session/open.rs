@@ -9,7 +9,7 @@ use crate::auth::Principal;
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::params::Params;
 use crate::protocol::session::{InitializeParams, to_keep};
-use crate::store::{Cap, Key, Reserved};
+use crate::store::{Cap, Key, Reserved, StoreError};
 use crate::transport::accept::Accepts;
 use crate::transport::body::Body;
 use crate::transport::rejection::Rejection;
@@ -50,6 +50,10 @@ pub(crate) async fn initialize(
             // What gave way had nothing running: that would have touched it.
             Reserved::Free | Reserved::Evicted(_) => {}
             Reserved::Full(retry_after) => return Err(Rejection::too_many_sessions(retry_after)),
+            // Not by chance: the store does not do what it is asked.
+            Reserved::There => {
+                return Err(Rejection::store(&StoreError::new("a session of a new id is there already")));
+            }
         }
         let header = HeaderValue::try_from(format_id(session)).expect("hexadecimal digits are a header's value");
         response.headers_mut().insert(SESSION_ID, header);
