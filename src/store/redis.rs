@@ -282,6 +282,7 @@ fn reserved(key: Key, answer: Vec<Value>) -> Result<Reserved, StoreError> {
     let outcome = answer.next().map(String::from_redis_value).and_then(Result::ok);
     match (outcome.as_deref(), answer.next()) {
         (Some("free"), None) => Ok(Reserved::Free),
+        (Some("there"), None) => Ok(Reserved::There),
         (Some("full"), Some(Value::Int(wait))) => {
             Ok(Reserved::Full(Duration::from_millis(u64::try_from(wait).unwrap_or_default())))
         }

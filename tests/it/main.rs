@@ -57,6 +57,8 @@ mod pages;
 #[cfg(unix)]
 mod processes;
 #[cfg(all(unix, feature = "redis"))]
+mod redis_contract;
+#[cfg(all(unix, feature = "redis"))]
 mod redis_lines;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_logs;

@@ -139,7 +139,7 @@ async fn a_value_stays_in_its_group_and_a_refusal_takes_no_place() {
     let [one, other, more] = [1, 2, 3].map(key);
     assert_eq!(store.reserve(one, value("v"), TTL, cap).await.unwrap(), Reserved::Free);
     assert!(store.put(one, value("w"), TTL, Expect::Any).await.unwrap());
-    assert_eq!(store.reserve(one, value("x"), TTL, cap).await.unwrap(), Reserved::Free, "in its own place");
+    assert_eq!(store.reserve(one, value("x"), TTL, cap).await.unwrap(), Reserved::There);
     assert_eq!(store.reserve(other, value("v"), TTL, Cap::new(2, IDLE)).await.unwrap(), Reserved::Free);
     assert!(matches!(store.reserve(more, value("v"), TTL, cap).await.unwrap(), Reserved::Full(_)));
     store.take(other).await.unwrap();

@@ -8,7 +8,9 @@ end
 if not found then
   -- What has expired there leaves its group.
   remove(id)
-  sweep()
+  for _, of in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, SWEEP)) do
+    remove(of)
+  end
 end
 write(id, ARGV[6], found and found.g or '', ttl)
 return 1

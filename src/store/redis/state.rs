@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::connect::RedisError;
-use super::news;
+use super::news::{self, Said};
 use super::scripts::Scripts;
 use super::server::Server;
 use crate::store::log::Watchers;
@@ -59,6 +59,14 @@ struct Live {
     lost: CancellationToken,
 }
 
+/// The epoch, as long as it is sure.
+#[derive(Default)]
+struct Epoch {
+    known: Option<u64>,
+    /// How often it was forgotten: an answer that was asked for before is worth nothing.
+    forgotten: u64,
+}
+
 /// All but the tasks.
 pub(super) struct State {
     client: Client,
@@ -74,8 +82,7 @@ pub(super) struct State {
     pub(super) publisher: u64,
     commands: watch::Sender<Option<Live>>,
     pub(super) watchers: Watchers,
-    /// As long as it is sure.
-    epoch: Mutex<Option<u64>>,
+    epoch: Mutex<Epoch>,
     /// The server's run that was seen last, and how many appends were acknowledged in it.
     run: Mutex<String>,
     appends: AtomicU64,
@@ -132,8 +139,10 @@ impl State {
                 tracing::warn!(redis = self.address, "the connection to Redis is lost; it is begun anew");
             }
             live = self.reconnect(line).await;
-            if let Line::Commands = line {
-                self.commands.send_replace(Some(live.clone()));
+            match line {
+                Line::Commands => _ = self.commands.send_replace(Some(live.clone())),
+                // That there is another one may have been said meanwhile.
+                Line::News => self.forget_epoch(),
             }
             if self.down.fetch_and(!(line as u8), Ordering::AcqRel) == line as u8 {
                 tracing::info!(redis = self.address, "Redis is connected again");
@@ -266,7 +275,7 @@ impl State {
 
     /// The epoch, if it is known.
     pub(super) fn epoch(&self) -> Option<u64> {
-        *lock(&self.epoch)
+        lock(&self.epoch).known
     }
 
     /// Asks for the epoch.
@@ -279,11 +288,14 @@ impl State {
 
     /// Something may have been lost without the connection.
     pub(super) fn forget_epoch(&self) {
-        *lock(&self.epoch) = None;
+        let mut epoch = lock(&self.epoch);
+        epoch.known = None;
+        epoch.forgotten += 1;
     }
 
     /// Asks for the epoch, and lets it become another one if what this process has appended is not there any more.
     async fn look_at_epoch(&self, connection: &mut MultiplexedConnection, run: String) -> ::redis::RedisResult<u64> {
+        let forgotten = lock(&self.epoch).forgotten;
         let mut call = self.call(&self.scripts.epoch);
         call.arg(Uuid::new_v4().as_u64_pair().1).arg(&run);
         let another = !run.is_empty() && *lock(&self.run) != run;
@@ -291,12 +303,16 @@ impl State {
             appends @ 1.. if another => call.arg(appends),
             _ => call.arg(""),
         };
+        call.arg(&self.channel).arg(news::epoch(self.publisher));
         let epoch = call.invoke_async(connection).await?;
         if another {
             self.appends.store(0, Ordering::Release);
             *lock(&self.run) = run;
         }
-        *lock(&self.epoch) = Some(epoch);
+        let mut kept = lock(&self.epoch);
+        if kept.forgotten == forgotten {
+            kept.known = Some(epoch);
+        }
         Ok(epoch)
     }
 
@@ -312,9 +328,12 @@ impl State {
 
     /// What this process has published it has told already.
     fn heard(&self, text: &[u8]) {
-        let Some((publisher, news)) = news::parse(text) else { return };
-        if publisher != self.publisher || lock(&self.uncertain).is_some_and(|until| Instant::now() < until) {
-            self.watchers.tell(news);
+        let Some((publisher, said)) = news::parse(text) else { return };
+        let is_news = publisher != self.publisher || lock(&self.uncertain).is_some_and(|until| Instant::now() < until);
+        match said {
+            Said::Of(news) if is_news => self.watchers.tell(news),
+            Said::Of(_) => {}
+            Said::Epoch => self.forget_epoch(),
         }
     }
 }

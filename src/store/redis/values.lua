@@ -69,9 +69,3 @@ local function write(of, what, group, ttl)
   redis.call('HSET', value(of), 'v', what, 'n', version(), 'g', group)
   touch(of, group, ttl)
 end
-
-local function sweep()
-  for _, of in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, SWEEP)) do
-    remove(of)
-  end
-end
