@@ -61,6 +61,16 @@ where
     end.map_err(|error| error.try_into_panic().unwrap_or_else(|_| Box::new("its runtime has ended")))
 }
 
+/// Runs `work` in a task of its own on this runtime, until it ends or what is given is dropped.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+#[cfg(feature = "redis")]
+pub(crate) fn while_held(work: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(Handle::current().spawn(work))
+}
+
 /// Runs a future that blocks on a thread of its own. The thread goes on when nobody waits for it any more, and what the
 /// future gives is dropped then; whatever has to be held until the thread ends belongs into the future.
 ///
@@ -80,12 +90,24 @@ where
 {
     let runtime = Handle::try_current().map_err(io::Error::other)?;
     let future = future.in_current_span().with_current_subscriber();
-    let (done, outcome) = oneshot::channel();
     // Linux shows 15 bytes of a name.
-    let thread = thread::Builder::new().name("mcp-blocking".to_owned());
-    thread.spawn(move || {
-        // Nothing of a future that panicked is seen again, so it need not be unwind safe.
-        let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(future)));
+    thread("mcp-blocking", move || runtime.block_on(future))
+}
+
+/// Runs `work` on a thread of its own, which needs no runtime. The thread goes on when nobody waits for it.
+///
+/// # Errors
+///
+/// When the system gives no thread. What the returned future gives is the panic of `work`.
+pub(crate) fn thread<T, W>(name: &str, work: W) -> io::Result<impl Future<Output = Result<T, Panic>> + Send + use<T, W>>
+where
+    T: Send + 'static,
+    W: FnOnce() -> T + Send + 'static,
+{
+    let (done, outcome) = oneshot::channel();
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        // Nothing of what panicked is seen again, so it need not be unwind safe.
+        let result = catch_unwind(AssertUnwindSafe(work));
         drop(done.send(result));
     })?;
     Ok(async move { outcome.await.unwrap_or_else(|_| Err(Box::new("its thread ended before it"))) })

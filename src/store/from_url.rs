@@ -15,6 +15,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// | `sqlite:///absolute/path`, `sqlite:relative/path` | `Sqlite`, in this file | `sqlite` |
 /// | `redis://host`, `redis://:password@host:6379/0` | `Redis` | `redis` |
 /// | `rediss://..` | the same, over TLS | `redis-tls` |
+/// | `redis+unix:///path/to/socket` | the same, on this machine | `redis` |
 ///
 /// The path of a file is taken as it is written, without `%` escapes. `?prefix=app` at the end of Redis's URL is what the
 /// names of all keys begin with, for several services that share a Redis. A store that needs a connection is connected
@@ -34,14 +35,19 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// When the URL names no store, or one whose feature is off, or when the store cannot be opened. No text of the error has
 /// the URL's password.
+#[cfg_attr(not(feature = "redis"), expect(clippy::unused_async, reason = "there are stores to connect, with features"))]
 pub async fn store_from_url(url: &str) -> Result<Arc<dyn Store>, StoreUrlError> {
     match Place::parse(url)? {
         Place::Memory => Ok(Arc::new(Memory::new())),
-        Place::Sqlite(path) => open_sqlite(path).await,
+        // Until the store in a file is merged.
+        Place::Sqlite(_) => Err(StoreUrlError::FeatureOff { scheme: "sqlite", feature: "sqlite" }),
         Place::Redis { tls: true, .. } if !cfg!(feature = "redis-tls") => {
             Err(StoreUrlError::FeatureOff { scheme: "rediss", feature: "redis-tls" })
         }
-        Place::Redis { url, prefix, .. } => open_redis(url, prefix).await,
+        #[cfg(feature = "redis")]
+        Place::Redis { url, prefix, .. } => redis(&url, prefix).await,
+        #[cfg(not(feature = "redis"))]
+        Place::Redis { .. } => Err(StoreUrlError::FeatureOff { scheme: "redis", feature: "redis" }),
     }
 }
 
@@ -81,8 +87,7 @@ pub enum StoreUrlError {
     Open(#[source] BoxError),
 }
 
-const KNOWN: &str =
-    "it is one of memory://, sqlite:///absolute/path, sqlite:relative/path, redis://host and rediss://host";
+const KNOWN: &str = "it is one of memory://, sqlite:///absolute/path, sqlite:relative/path, redis://host, rediss://host and redis+unix:///path";
 
 /// What a URL names.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,7 +104,7 @@ impl Place {
             "memory" if matches!(rest, "" | "//") => Ok(Self::Memory),
             "memory" => Err(StoreUrlError::Malformed("memory:// has nothing after it: it is this process's memory")),
             "sqlite" => path(rest).map(|path| Self::Sqlite(path.into())).map_err(StoreUrlError::Malformed),
-            scheme @ ("redis" | "rediss") => {
+            scheme @ ("redis" | "rediss" | "redis+unix") => {
                 if !rest.starts_with("//") {
                     return Err(StoreUrlError::Malformed("a host comes after `//`, as in redis://localhost:6379/0"));
                 }
@@ -160,12 +165,97 @@ fn without_prefix(rest: &str) -> Result<(String, Option<String>), StoreUrlError>
     Ok((before.to_owned() + &query, prefix))
 }
 
-// Until the store in a file is merged.
-async fn open_sqlite(_: PathBuf) -> Result<Arc<dyn Store>, StoreUrlError> {
-    Err(StoreUrlError::FeatureOff { scheme: "sqlite", feature: "sqlite" })
+#[cfg(feature = "redis")]
+async fn redis(url: &str, prefix: Option<String>) -> Result<Arc<dyn Store>, StoreUrlError> {
+    let mut builder = super::Redis::builder(url);
+    if let Some(prefix) = prefix {
+        builder = builder.prefix(prefix);
+    }
+    let store = builder.connect().await.map_err(|error| StoreUrlError::Open(error.into()))?;
+    Ok(Arc::new(store))
 }
 
-// Until the store in Redis is merged.
-async fn open_redis(_: String, _: Option<String>) -> Result<Arc<dyn Store>, StoreUrlError> {
-    Err(StoreUrlError::FeatureOff { scheme: "redis", feature: "redis" })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> Result<Place, String> {
+        Place::parse(url).map_err(|error| error.to_string())
+    }
+
+    fn redis(url: &str, prefix: Option<&str>) -> Result<Place, String> {
+        Ok(Place::Redis { url: url.to_owned(), prefix: prefix.map(str::to_owned), tls: url.starts_with("rediss:") })
+    }
+
+    #[test]
+    fn a_url_names_a_place() {
+        for url in ["memory://", "memory:", "MEMORY://"] {
+            assert_eq!(parsed(url), Ok(Place::Memory), "{url}");
+        }
+        for (url, path) in [
+            ("sqlite:///var/lib/app/mcp.db", "/var/lib/app/mcp.db"),
+            ("sqlite:/var/lib/app/mcp.db", "/var/lib/app/mcp.db"),
+            ("sqlite:mcp.db", "mcp.db"),
+            ("sqlite:./data/of mine.db", "./data/of mine.db"),
+        ] {
+            assert_eq!(parsed(url), Ok(Place::Sqlite(path.into())), "{url}");
+        }
+        for url in ["redis://host", "rediss://:secret@host:6379/0", "redis+unix:///run/redis.sock?db=1"] {
+            assert_eq!(parsed(url), redis(url, None), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_not_for_redis() {
+        assert_eq!(parsed("redis://host/0?prefix=app"), redis("redis://host/0", Some("app")));
+        let with_more = "redis+unix:///run/redis.sock?db=1&prefix=prefix=1&pass=secret";
+        assert_eq!(parsed(with_more), redis("redis+unix:///run/redis.sock?db=1&pass=secret", Some("prefix=1")));
+        for url in ["redis://host?prefix=", "redis://host?prefix=a&prefix=b", "redis://host?prefix={a}"] {
+            assert!(parsed(url).is_err_and(|error| error.starts_with("prefix ")), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_place_is_refused_with_what_does() {
+        for url in ["", "memory", "://", "/var/lib/mcp.db", "user:secret@host", "se cret://host", "1://x"] {
+            let error = parsed(url).expect_err("no URL");
+            assert!(error.starts_with("this is no URL") && error.contains("redis://host"), "{url}: {error}");
+        }
+        let error = parsed("postgres://user:secret@host").expect_err("no store");
+        assert!(error.contains("`postgres`") && error.contains("sqlite:///") && !error.contains("secret"), "{error}");
+        for (url, text) in [
+            ("memory://localhost", "memory:// has nothing"),
+            ("sqlite:", "sqlite: has no file"),
+            ("sqlite://", "sqlite: has no file"),
+            ("sqlite:///", "sqlite: has no file"),
+            ("sqlite:///var/lib/", "sqlite: has no file"),
+            ("sqlite://mcp.db", "sqlite://name is a host"),
+            ("sqlite::memory:", "memory://"),
+            ("sqlite:mcp.db?mode=ro", "no options"),
+            ("sqlite:my%20mcp.db", "no % escapes"),
+            ("redis:host", "`//`"),
+        ] {
+            let error = parsed(url).expect_err("malformed");
+            assert!(error.contains(text), "{url}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_memory_is_a_store() {
+        let store = store_from_url("memory://").await.expect("it needs nothing");
+        assert!(!store.is_shared());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_compiled_in_is_refused_with_the_feature() {
+        let off = [
+            ("sqlite:mcp.db", "sqlite", cfg!(feature = "sqlite")),
+            ("redis://host", "redis", cfg!(feature = "redis")),
+            ("rediss://:secret@host", "redis-tls", cfg!(feature = "redis-tls")),
+        ];
+        for (url, name, _) in off.into_iter().filter(|(_, _, on)| !on) {
+            let error = store_from_url(url).await.err().expect("it is off");
+            assert!(matches!(error, StoreUrlError::FeatureOff { feature, .. } if feature == name), "{error}");
+        }
+    }
 }

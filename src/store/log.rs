@@ -45,7 +45,7 @@ impl fmt::Debug for LogKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogLimits {
-    /// The most entries of one log. The oldest give way.
+    /// The most entries of one log. The oldest give way, but for the newest. The limits of what was appended last hold.
     pub entries: usize,
     /// The most bytes of one log. The oldest entries give way, but for the newest, which may be larger.
     pub bytes: usize,

@@ -18,6 +18,8 @@ mod from_url;
 pub(crate) mod in_time;
 mod log;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 pub(crate) mod signals;
 mod value;
 
@@ -25,22 +27,30 @@ pub use from_url::{StoreUrlError, store_from_url};
 pub use log::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace, LogWatcher};
 pub(crate) use memory::LOG_BUDGET;
 pub use memory::Memory;
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisBuilder, RedisError};
 pub use value::{Cap, Expect, GroupCap, Key, Kind, Reserved, Stored};
 
 /// Where values that outlive a request are kept.
 ///
 /// [`Memory`] is the default, and its source the model. A store for several processes implements the same operations; each
-/// of them is atomic. [`Mcp::store`](crate::Mcp::store) takes it.
+/// of them is atomic. [`Mcp::store`](crate::Mcp::store) takes it. `testing::store_contract!`, which comes with the feature
+/// `testing`, holds a store to what is said here.
+///
+/// What has expired is not there, whether or not it takes space still; a time that is longer than a store can count is as
+/// long as it can count. What is refused changes nothing. An operation whose future is dropped happens or does not. A store
+/// is used from several runtimes, and goes on when one of them has ended.
 pub trait Store: Send + Sync + 'static {
     /// Whether other processes may use it, too. Default: yes.
     fn is_shared(&self) -> bool {
         true
     }
 
-    /// Reads a value. With `touch`, a value that is there lives that long from now on.
+    /// Reads a value. With `touch`, a value that is there lives that long from now on, which is no write: its version stays.
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>>;
 
-    /// Writes a value that expires after `ttl`, if what is there is what the caller `expect`s. Answers whether it wrote.
+    /// Writes a value that expires after `ttl`, if what is there is what the caller `expect`s. Answers whether it wrote. No
+    /// version of a key is used twice, whatever became of its value meanwhile.
     fn put(&self, key: Key, value: Bytes, ttl: Duration, expect: Expect) -> StoreFuture<'_, bool>;
 
     /// Reads a value and removes it.
@@ -48,37 +58,43 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes a new value, where at most [`Cap::max`] values of its [`Kind`] may be at a time, and of these at most
     /// [`GroupCap::max`] in its group. A value that is there stays as it is, and nothing gives way to it: [`Reserved::There`].
-    /// At a cap the value that has not been written or touched for the longest time gives
-    /// way, if that time is at least [`Cap::idle`]: one of the group at the group's cap, else one of all. A value stays in
-    /// the group that it was reserved in.
+    /// At a cap the value that has not been written or touched for the longest time gives way, if that time is at least
+    /// [`Cap::idle`]: one of the group at the group's cap, else one of all. A value stays in the group that it was reserved
+    /// in until it is gone; one that was [put](Self::put) counts, and is in none.
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved>;
 
     /// Appends to a log. How much all logs may take together is set where the store is made, as by
-    /// [`Memory::with_log_budget`]; one group must not be able to take all of it. What was answered with a number is kept
-    /// until the limits, the time or a lack of room end it: an entry that there is no room for is refused.
+    /// [`Memory::with_log_budget`]; one group must not be able to take more than half of it, nor have more than 1,024 logs.
+    /// What was answered with a number is kept until the limits, the time or a lack of room end it. For lack of room logs
+    /// that have ended give way, and the oldest entries of others; the newest entry of a log that has not ended never does.
+    /// An entry that there is no room for is refused, which may be remembered for a second.
     ///
-    /// Who does not learn the outcome appends the same entry again: with [`LogEntry::after`] it is appended once.
+    /// Numbers grow by one, whoever appends. Who does not learn the outcome appends the same entry again: with
+    /// [`LogEntry::after`] it is appended once.
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended>;
 
-    /// Reads at most `max` entries of a log, those that come after number `after`. `None` if there is no such log.
+    /// Reads at most `max` entries of a log, the oldest that are kept of those that come after number `after`. `None` if there
+    /// is no such log. It lives no longer for being read.
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>>;
 
     /// Lets a log live this long from now on. Answers whether it is there.
     fn keep(&self, log: LogKey, ttl: Duration) -> StoreFuture<'_, bool>;
 
     /// Tells `watcher` of each log that is appended to or forgotten from now on, and of each [word](Self::tell), here or in
-    /// another process. One watcher serves all readers of a process. What it is told of may come twice. When some of it may
-    /// have been lost, it is told [`LogNews::Missed`] as soon as it is told anything again.
+    /// another process; what it is told of can be read by then. One watcher serves all readers of a process. What it is told
+    /// of may come twice. When some of it may have been lost, it is told [`LogNews::Missed`] as soon as it is told anything
+    /// again. One that wants to know no more is let go when it is told the next time.
     fn watch(&self, watcher: LogWatcher);
 
     /// Has all watchers, here and in other processes, told a word about a log, which need not be there. Nothing is kept.
     fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()>;
 
     /// A number that is another one as soon as logs that were appended to may be gone before their time: a client that
-    /// comes back with the old one is told that something is missing.
+    /// comes back with the old one is told that something is missing. It is the same in all processes, and in each as long
+    /// as nothing is lost.
     fn epoch(&self) -> StoreFuture<'_, u64>;
 
-    /// Removes all logs of a group.
+    /// Removes all logs of a group. They may begin anew.
     fn forget(&self, group: u128) -> StoreFuture<'_, ()>;
 }
 

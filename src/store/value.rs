@@ -79,7 +79,7 @@ impl Kind {
 pub struct Stored {
     /// The value.
     pub value: Bytes,
-    /// Another number after each write.
+    /// Another number after each write, also when the value was gone meanwhile.
     pub version: u64,
 }
 
@@ -177,6 +177,6 @@ pub enum Reserved {
     Evicted(Key),
     /// Not written: there is a value of this key.
     There,
-    /// Not written: every value is in use. The first may give way after this time.
+    /// Not written: every value is in use. After this time, which is not zero, the first may give way or expire.
     Full(Duration),
 }

@@ -6,6 +6,8 @@ mod app;
 mod client;
 mod compose;
 mod connect;
+#[doc(hidden)]
+pub mod contract;
 mod error;
 mod headers;
 mod lists;
@@ -20,8 +22,11 @@ mod stream;
 mod topic;
 mod watch;
 
+#[doc(inline)]
+pub use crate::__store_contract as store_contract;
 pub use client::Client;
 pub use connect::Server;
+pub use contract::StoreFixture;
 pub use error::{Error, ErrorKind};
 pub use message::{Log, Message, Progress};
 pub use outcome::{Completions, PromptOutcome, ReadOutcome, ToolOutcome};

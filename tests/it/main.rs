@@ -56,6 +56,18 @@ mod mounting_table;
 mod pages;
 #[cfg(unix)]
 mod processes;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_contract;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_lines;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_logs;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_server;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_state;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_values;
 mod replays;
 mod rmcp;
 mod routes_mounted;
@@ -68,6 +80,7 @@ mod squeezed;
 mod stdio;
 mod stdio_cancellation;
 mod stdio_ends;
+mod store_contract;
 mod testing_app;
 mod testing_raw;
 mod testing_spec;

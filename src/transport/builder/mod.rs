@@ -141,14 +141,25 @@ impl Mcp {
         self
     }
 
-    /// Keeps sessions, and what their streams have said, elsewhere than in this process, so that they outlive it or are
-    /// shared by several. Default: [`Memory`].
+    /// Keeps sessions, what their streams have said, and what handlers [keep](crate::Context::state), elsewhere than in this
+    /// process, so that it outlives it or is shared by several. Default: [`Memory`].
     ///
-    /// Any of the processes that share it serves any session. A client's answer to a question, or its cancellation, is handed
-    /// on to the one where the call runs, and a session that ends on one of them ends on all.
+    /// Through a store that is [shared](Store::is_shared) any replica serves any client: a session's requests, its answers
+    /// to questions and its cancellations may arrive at another one than its call runs on, a stream can be taken up there,
+    /// and [`notify`](McpService::notify) reaches the clients of all of them. They have the same name and the same
+    /// [`request_state_keys`](Self::request_state_keys).
     ///
-    /// What is not in the store stays in the process: [`notify`](McpService::notify) reaches the clients that are connected
-    /// to this one.
+    /// [`store_from_url`](crate::store_from_url) makes the store that a deployment names:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mcp_mount::{Mcp, store_from_url};
+    ///
+    /// let url = std::env::var("STORE").unwrap_or_else(|_| "memory://".to_owned());
+    /// let mcp = Mcp::new("demo", "1.0.0").store(store_from_url(&url).await?).build()?;
+    /// # let _ = mcp; Ok(()) }
+    /// ```
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self

@@ -33,6 +33,7 @@ READY_WITHIN = 20
 # What `systemd-analyze security` may count at most: 2.0 of 10.
 EXPOSURE = 20
 UNIT = "mcp-mount@.service"
+SECRET = "what openssl rand -base64 32 prints"
 
 
 class Dockerfile:
@@ -160,12 +161,13 @@ def composed():
         if not shutil.which(command[0]) or subprocess.run([*command, "version"], capture_output=True).returncode != 0:
             continue
         command += ["-f", DEPLOY / "compose.yml", "config"]
-        ran = subprocess.run([*command, "--format", "json"], capture_output=True, text=True)
+        environment = {**os.environ, "REQUEST_STATE_KEYS": SECRET}
+        ran = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, env=environment)
         if ran.returncode == 0 and ran.stdout.startswith("{"):
             return json.loads(ran.stdout)
         # Compose 1 writes YAML whatever it is told. It is written in Debian's Python, so that has a module for it.
         convert = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
-        return json.loads(run("/usr/bin/python3", "-c", convert, input=run(*command)))
+        return json.loads(run("/usr/bin/python3", "-c", convert, input=run(*command, env=environment)))
     raise Failure("there is no Docker Compose: install docker-compose")
 
 
@@ -177,7 +179,8 @@ def seconds(text):
 
 def check_compose(checks, variables):
     services = composed()["services"]
-    proxy = services.pop("nginx")
+    proxy, redis = services.pop("nginx"), services.pop("redis")
+    checks.ok("ports" not in redis, "Redis is not published", redis)
     checks.ok(len(services) == 2, "compose.yml has nginx and two replicas", sorted(services))
     address_of = {name: service["networks"]["mcp"]["ipv4_address"] for name, service in services.items()}
     port = variables["ADDR"].rsplit(":", 1)[1]
@@ -190,6 +193,9 @@ def check_compose(checks, variables):
         environment = service["environment"]
         trusted = environment["TRUSTED_PROXIES"]
         checks.ok(trusted == proxy["networks"]["mcp"]["ipv4_address"], f"{name} believes nginx alone", trusted)
+        store, keys = environment["STORE"], environment["REQUEST_STATE_KEYS"]
+        checks.ok(re.fullmatch(r"redis://redis:6379/\d+", store), f"{name} keeps its sessions in Redis", store)
+        checks.ok(keys == SECRET, f"{name} has the key that the other one has", keys)
         checks.ok(environment["DATABASE"] == variables["DATABASE"], f"{name} has the image's database", environment)
         check_end(checks, name, environment, seconds(service["stop_grace_period"]))
     # Version 1 writes a mount as `source:target:mode`, version 2 as an object.

@@ -1,0 +1,14 @@
+-- Reads at most ARGV[5] entries that come after number ARGV[4].
+
+local log = redis.call('HMGET', meta(group, id), 'f', 'l', 'x', 'e', 'a')
+if not log[1] or tonumber(log[3]) <= now then
+  return false
+end
+local from, max = math.max(ARGV[4] + 1, log[1]), tonumber(ARGV[5])
+local page = { log[1], log[2], log[4] and 1 or 0, log[5], from }
+if max > 0 and from <= tonumber(log[2]) then
+  for _, entry in ipairs(redis.call('XRANGE', stream(group, id), string.format('%.0f', from), '+', 'COUNT', max)) do
+    page[#page + 1] = entry[2][2]
+  end
+end
+return page
