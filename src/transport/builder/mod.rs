@@ -143,9 +143,11 @@ impl Mcp {
     /// Keeps sessions, and what their streams have said, elsewhere than in this process, so that they outlive it or are
     /// shared by several. Default: [`Memory`].
     ///
-    /// What is not in the store stays in the process: [`notify`](McpService::notify) reaches the clients that are connected
-    /// to this one, and a client's answer to a question, or its cancellation, must arrive where the call runs. A load
-    /// balancer that sends a session's requests to one replica sees to that.
+    /// Servers of one name that share a store tell each other what has changed: [`notify`](McpService::notify) reaches the
+    /// clients of all of them.
+    ///
+    /// What is not in the store stays in the process: a client's answer to a question, or its cancellation, must arrive where
+    /// the call runs. A load balancer that sends a session's requests to one replica sees to that.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
