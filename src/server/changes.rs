@@ -41,8 +41,15 @@ use crate::store::{LogPage, StoreError};
 /// Tells clients of changes: from [`McpService::notify`](crate::McpService::notify) or
 /// [`Context::notify`](crate::Context::notify). A clone tells the same clients.
 ///
-/// It reaches the GET streams of sessions and the `subscriptions/listen` streams of 2026-07-28 that are open in this process
-/// and asked for it. Several changes of one thing that a client has not read yet are told once. It never waits.
+/// It reaches the GET streams of sessions and the `subscriptions/listen` streams of 2026-07-28 that are open and asked for
+/// it. Several changes of one thing that a client has not read yet are told once. It never waits.
+///
+/// With a [store](crate::Mcp::store) that several processes share, it reaches the streams of all servers with the same name
+/// there, those of this process included, as soon as the store has taken it. While the store fails, up to 1,000 changes or
+/// 64 KiB of URIs wait for it; if there are more, all streams are told that everything may have changed, and so they are if
+/// the store has lost what was told. A change of which it is not known whether the store has taken it may be told twice.
+/// What is told outside of a tokio runtime, before anything has been told or listened to inside of one, waits for the next
+/// request.
 ///
 /// ```
 /// # fn main() -> Result<(), mcp_mount::BuildError> {
@@ -67,7 +74,8 @@ impl Notify {
     }
 
     /// There are other tools. Adding and removing them by [`McpService::tools`](crate::McpService::tools) tells it by
-    /// itself.
+    /// itself: to the clients of all replicas that share a store, although it changes this process alone. Who lists the
+    /// tools of another finds them as they were.
     pub fn tools_list_changed(&self) {
         self.0.list_changed(ChangedList::Tools);
     }
@@ -86,7 +94,7 @@ impl Notify {
 }
 
 /// Everybody who wants to know.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Changes {
     inner: Mutex<Inner>,
     /// Through which all replicas are told, if the store is shared by some.
@@ -136,12 +144,6 @@ impl Inner {
     }
 }
 
-impl Default for Changes {
-    fn default() -> Self {
-        Self { inner: Mutex::default(), feed: None }
-    }
-}
-
 impl Changes {
     /// Changes that all replicas are told of.
     pub(crate) fn of_feed(feed: Feed) -> Self {
@@ -160,11 +162,16 @@ impl Changes {
         }
     }
 
-    /// Has what was told where there was no runtime go on its way. To be called where there is one.
+    /// Has what was told where there was no runtime go on its way, and what the others tell come here if the runtime where it
+    /// came to has ended. To be called where there is one.
     pub(crate) fn go_on(self: &Arc<Self>) {
         if let Some(feed) = &self.feed {
             feed.go_on(self);
         }
+    }
+
+    fn is_watched(&self) -> bool {
+        !lock(&self.inner).watches.is_empty()
     }
 
     /// Watches for what `filter` names from now on, until the watcher is dropped.

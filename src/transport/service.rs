@@ -83,7 +83,8 @@ impl McpService {
         Description::of(&self.shared)
     }
 
-    /// Tells clients of changes: those that are connected to this process.
+    /// Tells clients of changes: those that are connected to this process, and to those that share its
+    /// [store](crate::Mcp::store).
     #[must_use]
     pub fn notify(&self) -> Notify {
         self.shared.server.notify()

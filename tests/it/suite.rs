@@ -44,6 +44,8 @@ mod drops;
 mod extensions;
 mod extremes;
 mod feed;
+mod feed_faults;
+pub mod feeds;
 mod guard;
 mod handlers;
 mod header_annotations;

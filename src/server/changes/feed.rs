@@ -66,9 +66,9 @@ impl Feed {
         self.wake.notify_one();
     }
 
-    /// Sees to it that what waits is appended.
+    /// Sees to it that what waits is appended, and that who watches is told.
     pub(super) fn go_on(self: &Arc<Self>, changes: &Arc<Changes>) {
-        if !self.running.load(Ordering::Acquire) && !lock(&self.pending).queue.is_empty() {
+        if !self.running.load(Ordering::Acquire) && (changes.is_watched() || !lock(&self.pending).queue.is_empty()) {
             self.start(changes);
         }
     }

@@ -34,6 +34,9 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5
 /// The most that is appended before the feed is read again, and the most that is read at a time.
 const PIECE: usize = 100;
 
+/// How long is appended before the feed is read again, if the store is slow.
+const TURN: Duration = Duration::from_secs(1);
+
 /// The most pieces that are read in a row.
 const PIECES: usize = 100;
 
@@ -107,7 +110,11 @@ impl Task {
     }
 
     async fn append_queued(&mut self) -> Result<(), StoreError> {
+        let begun = Instant::now();
         for _ in 0..PIECE {
+            if begun.elapsed() >= TURN {
+                break;
+            }
             let Some(entry) = lock(&self.feed().pending).queue.next() else { break };
             if let Err(error) = self.append(&entry).await {
                 lock(&self.feed().pending).queue.put_back(entry);

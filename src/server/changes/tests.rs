@@ -155,3 +155,56 @@ fn what_was_told_before_the_seat_was_taken_is_not_told_again() {
     changes.resource_updated("a");
     assert_eq!(told(&again), ["a"], "who leaves late does not take the place along");
 }
+
+/// What was read of a log that keeps `first` to `last`.
+fn page(entries: &[(u64, &'static str)], first: u64, last: u64) -> LogPage {
+    let entries = entries.iter().map(|(number, entry)| (*number, (*entry).into())).collect();
+    LogPage::new(entries, first, last, false)
+}
+
+#[test]
+fn what_is_read_of_a_log_is_told_once_under_its_numbers() {
+    let changes = Arc::new(Changes::default());
+    let epoch = changes.known().epoch;
+    let watcher = changes.watch(filter(&["a", "b"]));
+    changes.take(epoch, &page(&[(1, ""), (2, "ua"), (3, "t")], 1, 3));
+    changes.take(epoch, &page(&[(2, "ua"), (3, "t"), (4, "ub")], 1, 4));
+    let news: Vec<_> = watcher.news().iter().map(|news| (news.number, short(&news.change))).collect();
+    assert_eq!(news, [(Some(2), "a".to_owned()), (Some(3), "Tools".to_owned()), (Some(4), "b".to_owned())]);
+    assert_eq!(told(&since(&changes, 2)), ["Tools", "b"]);
+}
+
+#[test]
+fn what_is_missing_of_a_log_is_everything() {
+    for (missing, number) in [
+        (page(&[(5, ""), (6, "")], 5, 6), 4),
+        (page(&[], 5, 4), 4),
+        (page(&[], 1, 2), 2),
+        (page(&[(4, "*")], 1, 4), 4),
+        (page(&[(4, "of a later version")], 1, 4), 4),
+    ] {
+        let changes = Arc::new(Changes::default());
+        let epoch = changes.known().epoch;
+        let watcher = changes.watch(filter(&["a"]));
+        changes.take(epoch, &page(&[(1, ""), (2, "ua"), (3, "")], 1, 3));
+        changes.take(epoch, &missing);
+        let news = watcher.news();
+        let last = news.last().map(|news| (news.number, news.everything));
+        assert_eq!((news.len(), last), (2, Some((Some(number), true))), "{missing:?}");
+        assert_eq!(since(&changes, 1).position(), Position::Lost, "{missing:?}");
+    }
+}
+
+#[test]
+fn another_log_has_other_numbers() {
+    let changes = Arc::new(Changes::default());
+    let (epoch, watcher) = (changes.known().epoch, changes.watch(filter(&["a"])));
+    changes.take(epoch, &page(&[(1, ""), (2, "ua")], 1, 2));
+    let before = mark(&changes, 2);
+    changes.take(epoch ^ 1, &page(&[(1, ""), (2, "ua"), (3, "")], 1, 3));
+    assert_eq!(watcher.stand(), (epoch ^ 1, Position::Lost));
+    let news: Vec<_> = watcher.news().iter().map(|news| (news.epoch, news.number, short(&news.change))).collect();
+    assert_eq!(news, [(epoch ^ 1, None, "Tools".to_owned()), (epoch ^ 1, Some(2), "a".to_owned())]);
+    let back = changes.watch_since(filter(&["a"]), Some(before), None);
+    assert_eq!(back.position(), Position::Lost, "the same number is another change");
+}
