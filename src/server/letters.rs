@@ -167,9 +167,9 @@ impl Awaited {
     /// The answer that it is. `None` for what no version of this server has written.
     pub(crate) async fn answer(&self) -> Option<Answered> {
         let letter = self.letter().await;
-        match letter.first()? {
-            &RESULT => Some(Ok(letter.slice(1..))),
-            &ERROR => Some(Err(letter.slice(1..))),
+        match *letter.first()? {
+            RESULT => Some(Ok(letter.slice(1..))),
+            ERROR => Some(Err(letter.slice(1..))),
             _ => None,
         }
     }
