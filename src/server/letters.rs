@@ -48,42 +48,34 @@ pub(crate) struct Inbox {
 }
 
 /// A message that nobody waits for here.
-pub(crate) struct Letter {
-    id: u128,
-    /// `None` for a cancellation.
-    answer: Option<Answered>,
+pub(crate) enum Letter {
+    /// The answer to the question with this id.
+    Answer(RequestId, Answered),
+    /// The cancellation of the call with this id.
+    Cancellation(RequestId),
 }
 
 /// What became of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// It is there, or one like it is.
+    /// It is there, or one like it is, or it is of no use to anybody.
     Left,
     /// The store has no room.
     NoRoom,
 }
 
 impl Letter {
-    /// The answer to a question, `None` for an id that no question ever had.
-    pub(crate) fn answer(id: &RequestId, answer: Answered) -> Option<Self> {
-        Some(Self { id: question(id)?, answer: Some(answer) })
-    }
-
-    /// The cancellation of a call.
-    pub(crate) fn cancellation(id: &RequestId) -> Self {
-        Self { id: cancellation(id), answer: None }
-    }
-
-    fn value(&self) -> Bytes {
-        let (kind, json) = match &self.answer {
-            Some(Ok(result)) => (RESULT, result),
-            Some(Err(error)) => (ERROR, error),
-            None => return Bytes::new(),
+    /// What it is kept as. `None` for an answer that no question of ours can have.
+    fn kept(self) -> Option<(u128, Bytes)> {
+        let (id, kind, json) = match self {
+            Self::Answer(id, Ok(result)) => (question(&id)?, RESULT, result),
+            Self::Answer(id, Err(error)) => (question(&id)?, ERROR, error),
+            Self::Cancellation(id) => return Some((cancellation(&id), Bytes::new())),
         };
         let mut value = BytesMut::with_capacity(1 + json.len());
         value.put_u8(kind);
-        value.put_slice(json);
-        value.freeze()
+        value.put_slice(&json);
+        Some((id, value.freeze()))
     }
 }
 
@@ -98,12 +90,12 @@ impl Inbox {
         session ^ INBOX
     }
 
-    /// Leaves a letter.
+    /// Leaves a letter. One that nobody can ever look for is dropped.
     pub(crate) async fn leave(&self, letter: Letter) -> Result<Sent, StoreError> {
-        let value = letter.value();
+        let Some((id, value)) = letter.kept() else { return Ok(Sent::Left) };
         let limits = LogLimits::new(1, value.len().max(1), KEPT);
         let entry = LogEntry::new(value, LogPlace::Only);
-        Ok(match self.store.append(LogKey::new(self.group, letter.id), entry, limits).await? {
+        Ok(match self.store.append(LogKey::new(self.group, id), entry, limits).await? {
             Appended::Full => Sent::NoRoom,
             // Of two the first counts, as it does where both find who waits.
             Appended::Seq(_) | Appended::Closed | Appended::Misplaced(_) => Sent::Left,
@@ -167,9 +159,9 @@ impl Awaited {
     /// The answer that it is. `None` for what no version of this server has written.
     pub(crate) async fn answer(&self) -> Option<Answered> {
         let letter = self.letter().await;
-        match letter.first()? {
-            &RESULT => Some(Ok(letter.slice(1..))),
-            &ERROR => Some(Err(letter.slice(1..))),
+        match *letter.first()? {
+            RESULT => Some(Ok(letter.slice(1..))),
+            ERROR => Some(Err(letter.slice(1..))),
             _ => None,
         }
     }

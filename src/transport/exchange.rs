@@ -119,13 +119,11 @@ impl StartCall {
         };
         let running =
             Running::start(call, &server.layers, self.revision, shared.config.tool_timeout, self.trace.as_ref());
+        let session = self.session.map(|key| Tie { key, on_line: self.on_line, pulse: None, letter: None });
         let work = Work {
             running,
-            session: self.session,
-            on_line: self.on_line,
-            pulse: None,
+            session,
             cancel: None,
-            letter: None,
             waits: false,
             retried: self.retried,
             revision: self.revision,
@@ -230,12 +228,7 @@ impl Drop for Seat {
 /// A running call that ends with the text of its answer.
 pub(crate) struct Work {
     running: Running,
-    /// The session that the call keeps alive while it runs.
-    session: Option<Key>,
-    on_line: bool,
-    pulse: Option<Pulse>,
-    /// Its cancellation, should it come to another replica.
-    letter: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    session: Option<Tie>,
     /// What else than its session ends it, until it waits.
     cancel: Option<CancelHandle>,
     /// Whether it has been polled in vain.
@@ -247,6 +240,16 @@ pub(crate) struct Work {
     seat: Seat,
 }
 
+/// What ties a running call to its session.
+struct Tie {
+    key: Key,
+    on_line: bool,
+    /// The call keeps the session alive while it runs.
+    pulse: Option<Pulse>,
+    /// The call's cancellation, should it come to another replica.
+    letter: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
 impl Work {
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Finished> {
         match self.running.poll(cx, &self.seat.shared.lifespan) {
@@ -256,8 +259,8 @@ impl Work {
                     self.waits = true;
                     self.wait(cx);
                 }
-                if let Some(key) = self.session {
-                    let pulse = self.pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, key));
+                if let Some(Tie { key, pulse, .. }) = &mut self.session {
+                    let pulse = pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, *key));
                     // The session was ended elsewhere, or while this call was on its way to its place.
                     if past_budget(cx, |cx| pulse.poll(cx)).is_ready() {
                         return Poll::Ready(self.finish(&Outcome::Cancelled));
@@ -276,9 +279,9 @@ impl Work {
 
     /// What comes of a cancellation on another replica is the same as here.
     fn poll_letter(&mut self, cx: &mut TaskContext<'_>) {
-        let Some(letter) = &mut self.letter else { return };
-        if past_budget(cx, |cx| letter.as_mut().poll(cx)).is_ready() {
-            self.letter = None;
+        let Some(Tie { letter, .. }) = &mut self.session else { return };
+        if letter.as_mut().is_some_and(|letter| past_budget(cx, |cx| letter.as_mut().poll(cx)).is_ready()) {
+            *letter = None;
             if let Some(key) = self.seat.key() {
                 self.seat.shared.sessions.live.cancel_call(&key);
             }
@@ -286,11 +289,11 @@ impl Work {
     }
 
     fn wait(&mut self, cx: &TaskContext<'_>) {
-        if let Some(session) = self.session
-            && let Some(inbox) = self.seat.shared.sessions.inbox(session, self.on_line)
+        if let Some(Tie { key, on_line, letter, .. }) = &mut self.session
+            && let Some(inbox) = self.seat.shared.sessions.inbox(*key, *on_line)
         {
             let awaited = inbox.expect_cancellation(&self.seat.id);
-            self.letter = Some(Box::pin(async move { drop(awaited.letter().await) }));
+            *letter = Some(Box::pin(async move { drop(awaited.letter().await) }));
         }
         let (cancel, key) = (self.cancel.take(), self.seat.key());
         if cancel.is_none() && key.is_none() {

@@ -171,13 +171,13 @@ fn deliver(shared: &Shared, session: &Session, message: &Message<'_>, kind: &Kin
         let keep = |json: &str| body.slice_ref(json.as_bytes());
         let answer = answer.map(keep).map_err(keep);
         let delivered = shared.server.answers.deliver(session.id, &id, &answer);
-        return if delivered { None } else { Letter::answer(&id, answer) };
+        return (!delivered).then_some(Letter::Answer(id, answer));
     }
     match Notification::parse(message.method()) {
         Notification::Cancelled => {
             let key = CallKey { session: session.id, id: message.params().request_id.to_request_id()? };
             let cancelled = shared.sessions.live.cancel_call(&key);
-            (!cancelled).then(|| Letter::cancellation(&key.id))
+            (!cancelled).then_some(Letter::Cancellation(key.id))
         }
         // That the client came back has kept its session alive already.
         Notification::Initialized | Notification::Other => None,

@@ -20,7 +20,7 @@ use mcp_mount::{
 
 use crate::{
     rig::{Session, owned, patient, server_with},
-    support::pass,
+    support::{pass, secs},
 };
 
 #[derive(Clone)]
@@ -46,6 +46,8 @@ pub enum Fault {
     Full,
     /// Each operation takes some milliseconds, before it is done and after, another number each time.
     Slow,
+    /// Who writes learns of it a second later.
+    LateWrites,
 }
 
 impl Controlled {
@@ -101,10 +103,16 @@ impl Controlled {
             Fault::Slow => StoreFuture::Boxed(Box::pin(async move {
                 pass(Duration::from_millis(turn * 7 % 5)).await;
                 let outcome = operation().await;
-                pass(Duration::from_millis(turn * 11 % 7)).await;
+                // Longer, so that outcomes come in another order than they came about.
+                pass(Duration::from_millis(turn * 11 % 29)).await;
                 outcome
             })),
-            Fault::None | Fault::Silent | Fault::Full => operation(),
+            Fault::LateWrites if name == "put" => StoreFuture::Boxed(Box::pin(async move {
+                let outcome = operation().await;
+                pass(secs(1)).await;
+                outcome
+            })),
+            Fault::None | Fault::Silent | Fault::Full | Fault::LateWrites => operation(),
         }
     }
 }

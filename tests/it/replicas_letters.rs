@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     asking::everything,
+    legacy_client,
     reply::{Live, Reply},
     rig::{Probe, Session, session},
     suite::controlled::{Controlled, Fault},
@@ -294,6 +295,27 @@ async fn a_cancellation_may_overtake_its_call() {
     let began = Instant::now();
     assert_eq!(soon("the answer", session.post(call("stuck", json!({}))).to(&a)).await.code(), -32603);
     assert!(began.elapsed() <= secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_on_a_line_has_one_process_at_its_other_end() {
+    let store = Controlled::new();
+    let mcp = legacy_client::with(|mcp| mcp.store(store.clone()));
+    let nobodys = [
+        roots(&json!("0123456789ab4def8123456789abcdef"), "file:///x"),
+        notification("notifications/cancelled", json!({"requestId": 9})),
+    ];
+    let client = legacy_client::Client::open(&mcp).await;
+    store.counts();
+    for message in &nobodys {
+        client.say(message.clone()).await;
+    }
+    assert_eq!(store.counts().get("append"), None);
+    let session = session(&mcp).await;
+    for message in &nobodys {
+        accepted(&session.post(message.clone()).to(&mcp).await);
+    }
+    assert_eq!(store.counts()["append"], 2, "over HTTP they may be for another replica");
 }
 
 #[tokio::test(start_paused = true)]

@@ -156,15 +156,15 @@ async fn a_new_stream_ends_the_one_on_the_other_replica() {
 
 #[tokio::test(start_paused = true)]
 async fn of_many_streams_at_once_one_is_left() {
-    for fault in [Fault::None, Fault::Slow] {
-        many_streams(fault).await;
+    let store = Controlled::new();
+    let replicas = changing_replicas(&store);
+    for fault in [Fault::None, Fault::Slow, Fault::Slow, Fault::Slow, Fault::Slow] {
+        store.set(fault);
+        many_streams(&replicas, fault).await;
     }
 }
 
-async fn many_streams(fault: Fault) {
-    let store = Controlled::new();
-    store.set(fault);
-    let replicas = changing_replicas(&store);
+async fn many_streams(replicas: &[McpService; 2], fault: Fault) {
     let session = session(&replicas[0]).await;
     let opening: Vec<_> = (0..50)
         .map(|number| {
@@ -184,10 +184,31 @@ async fn many_streams(fault: Fault) {
         }
     }
     assert_eq!(open.len(), 1, "{fault:?}");
-    for replica in &replicas {
+    for replica in replicas {
         replica.notify().tools_list_changed();
     }
     assert!(!told(&mut open[0]).await.is_empty(), "and it is told what changes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_comes_late_does_not_end_a_newer_one() {
+    let store = Controlled::new();
+    let [a, _] = changing_replicas(&store);
+    let session = session(&a).await;
+    store.set(Fault::LateWrites);
+    let late = tokio::spawn({
+        let session = session.clone();
+        async move { session.stream().await }
+    });
+    pass(std::time::Duration::from_millis(1)).await;
+    store.set(Fault::None);
+    let mut newer = opened(&session, &a).await;
+    let mut late = soon("the late one", late).await.expect("no panic");
+    assert!(late.ends_within(secs(0)).await);
+    newer.listen(secs(20)).await;
+    assert!(!newer.ended);
+    a.notify().tools_list_changed();
+    assert_eq!(told(&mut newer).await, ["tools"]);
 }
 
 #[tokio::test(start_paused = true)]
