@@ -12,6 +12,7 @@ use super::forwarded::Proxies;
 use super::guard::{Guard, Hosts, Origins};
 use super::http_layer::HttpLayers;
 use super::public::{Public, PublicUrl};
+use super::replicas::Replicas;
 use super::resume::readers::Readers;
 use super::route::Routes;
 use super::service::{McpService, Mounted, Permits, Shared};
@@ -240,12 +241,14 @@ impl Mcp {
             None => own_keys(self.store.as_deref().filter(|_| self.revisions.contains(Revision::V2026_07_28))),
         };
         let seals = Arc::new(Seals::new(keys, &self.server.implementation.name, config.ask_timeout));
+        let store: Arc<dyn Store> = match self.store {
+            Some(store) => Arc::new(InTime::new(store)),
+            None => Arc::new(Memory::with_log_budget(self.limits.log_budget)),
+        };
         let sessions = SessionRoom {
             settings: self.sessions,
-            store: match self.store {
-                Some(store) => Arc::new(InTime::new(store)),
-                None => Arc::new(Memory::with_log_budget(self.limits.log_budget)),
-            },
+            replicas: store.is_shared().then(|| Arc::new(Replicas::new(Arc::clone(&store)))),
+            store,
             live: Arc::new(LiveSessions::new()),
             readers: Arc::new(Readers::new()),
             signals: Arc::default(),
