@@ -314,6 +314,11 @@ impl Work {
         seat
     }
 
+    /// What it was asked with.
+    pub(crate) fn request(&self) -> &RequestId {
+        &self.seat.id
+    }
+
     /// Gives the call up, since its client is gone.
     pub(crate) fn abandon(&mut self) -> Finished {
         self.finish(&Outcome::Cancelled)

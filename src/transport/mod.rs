@@ -41,6 +41,7 @@ pub(crate) mod post;
 pub(crate) mod public;
 pub(crate) mod read;
 pub(crate) mod rejection;
+pub(crate) mod replicas;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod resume;

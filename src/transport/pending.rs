@@ -78,6 +78,7 @@ impl<'a> PendingCall<'a> {
     pub(crate) async fn answer(mut self) -> Response<Body> {
         match poll_fn(|cx| self.poll_first(cx)).await {
             First::Answer(Finished { message: answer, missing_capability }) => {
+                let request = self.request();
                 self.work = None;
                 let said = self.queue.take().map(|queue| {
                     let said = queue.take();
@@ -90,7 +91,7 @@ impl<'a> PendingCall<'a> {
                     Some(said) if !said.is_empty() => {
                         let messages = said.into_iter().chain([answer]);
                         // Boxed, since every plain call's future would have room for it.
-                        Box::pin(whole(self.shared, self.recording, messages)).await
+                        Box::pin(whole(self.shared, self.recording, request, messages)).await
                     }
                     _ => reply::message(answer, self.accepts),
                 }
@@ -122,7 +123,7 @@ impl<'a> PendingCall<'a> {
     fn stream(&mut self) -> Response<Body> {
         let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
         let sessions = &self.shared.sessions;
-        let recorder = self.recording.map(|recording| Recorder::new(self.shared, recording));
+        let recorder = self.recording.map(|recording| Recorder::new(self.shared, recording, self.request()));
         let recorded = recorder.as_ref().map(|recorder| {
             queue.record();
             let listing = sessions.readers.list_call(recorder.log(), &queue);
@@ -134,6 +135,14 @@ impl<'a> PendingCall<'a> {
         }
         let keep_alive = KeepAlive::new(self.shared.config.keep_alive);
         reply::stream(Body::call(CallStream::new(queue, keep_alive, recorded)))
+    }
+}
+
+impl PendingCall<'_> {
+    /// The id that others, too, may have to end the call's stream with.
+    fn request(&self) -> Option<RequestId> {
+        let recorded = self.recording.is_some() && self.shared.sessions.replicas.is_some();
+        self.work.as_ref().filter(|_| recorded).map(|work| work.request().clone())
     }
 }
 
@@ -155,10 +164,11 @@ impl Drop for PendingCall<'_> {
 async fn whole(
     shared: &Arc<Shared>,
     recording: Option<Recording>,
+    request: Option<RequestId>,
     messages: impl Iterator<Item = Bytes>,
 ) -> Response<Body> {
     match recording {
-        Some(recording) => reply::stream(Body::full(Recorder::new(shared, recording).whole(messages).await)),
+        Some(recording) => reply::stream(Body::full(Recorder::new(shared, recording, request).whole(messages).await)),
         None => reply::events(messages),
     }
 }

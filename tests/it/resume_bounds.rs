@@ -180,7 +180,8 @@ async fn without_its_store_a_stream_is_as_good_as_it_can_be() {
         assert!(heard.iter().all(|event| event.id.is_none() && event.retry.is_none()), "{heard:?}");
         let said: Vec<_> = heard.iter().map(|event| short(&event.json())).collect();
         assert_eq!((said.len(), said[2].as_str()), (3, "done"), "{script}: {said:?}");
-        assert_eq!(store.appended(), 1, "one failure is enough");
+        // As long as a store that is restarted may take, and not for each message anew.
+        assert!((15..30).contains(&store.appended()), "it is tried for ten seconds");
     }
     store.0.fails.store(false, SeqCst);
     let mut stream = session.talk("mwmwm").open(&mcp).await;

@@ -12,6 +12,7 @@ use super::forwarded::Proxies;
 use super::guard::{Guard, Hosts, Origins};
 use super::http_layer::HttpLayers;
 use super::public::{Public, PublicUrl};
+use super::replicas::Replicas;
 use super::resume::readers::Readers;
 use super::route::Routes;
 use super::service::{McpService, Mounted, Permits, Shared};
@@ -264,6 +265,7 @@ impl Mcp {
         let state = StateRoom::new(Arc::clone(&store), name, self.limits.state_limits());
         let sessions = SessionRoom {
             settings: self.sessions,
+            replicas: store.is_shared().then(|| Arc::new(Replicas::new(Arc::clone(&store)))),
             store,
             live: Arc::new(LiveSessions::new()),
             readers: Arc::new(Readers::new()),

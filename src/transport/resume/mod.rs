@@ -1,18 +1,24 @@
 //! Streams that a client can come back to (2025-11-25, basic/transports, «Resumability and Redelivery»).
 //!
 //! ```text
-//! event_id   what an event is called: the store's epoch, the stream, the number
-//! recorder   keeps what a call says, on its way to the connection
-//! readers    who reads what: one connection a stream
-//! open       a GET with Last-Event-ID
-//! replay     the body that answers it
+//! event_id     what an event is called: the store's epoch, the stream, the number
+//! about        what is known of a stream: its writer and its request
+//! recorder     keeps what a call says, on its way to the connection
+//! persistence  asks a store again that fails, so that an entry is there once
+//! readers      who reads what: one connection a stream
+//! open         a GET with Last-Event-ID
+//! replay       the body that answers it
+//! elsewhere    a stream whose call runs in another process
 //! ```
 //!
 //! Only a session's streams are recorded, and of its calls only those that speak before they answer. What is kept belongs
 //! to the session: its logs' group has the session's id and its owner in it.
 
+mod about;
+mod elsewhere;
 pub(crate) mod event_id;
 pub(crate) mod open;
+mod persistence;
 pub(crate) mod readers;
 pub(crate) mod recorder;
 pub(crate) mod replay;

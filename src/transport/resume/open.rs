@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Response};
 use uuid::Uuid;
 
 use super::Recording;
+use super::elsewhere::Elsewhere;
 use super::event_id::{EventId, StreamName};
 use super::replay::{Replay, ResumedStream, Source};
 use crate::store::{LogKey, StoreError};
@@ -70,10 +71,11 @@ pub(crate) async fn resume(
     let pulse = Pulse::new(room, session.key);
     let (stream, predecessor) = match found {
         Found::ReadOut => return Err(Rejection::stream_read_out()),
-        Found::Log(log, id) => {
-            let entered = listen::enter_ending(shared)?;
-            let source = Source::Log(Box::new(Replay::new(shared, log, id.of, id.seq)));
-            let stream = ResumedStream::new(shared, source, room.readers.take_over(log), pulse, entered);
+        Found::Log(log, id, elsewhere) => {
+            // A call that runs elsewhere is not waited for by a process that ends: its stream goes on in a third.
+            let entered = if elsewhere.is_some() { listen::enter(shared)? } else { listen::enter_ending(shared)? };
+            let source = Source::Log(Box::new(Replay::new(shared, log, id.of, id.seq, elsewhere)));
+            let stream = ResumedStream::new(shared, source, room.take_over(log).await, pulse, entered);
             (stream, shown(id))
         }
         Found::Nothing => {
@@ -96,8 +98,8 @@ pub(crate) async fn resume(
 
 /// What is known of a stream.
 enum Found {
-    /// Its log, and after which event it goes on.
-    Log(LogKey, EventId),
+    /// Its log, after which event it goes on, and who else writes it.
+    Log(LogKey, EventId, Option<Box<Elsewhere>>),
     /// It has come to its end, and the client has read it all.
     ReadOut,
     Nothing,
@@ -115,7 +117,10 @@ async fn find(shared: &Shared, recording: Recording, epoch: u64, asked: Option<E
         Some(page) if page.closed && seq == page.last => Found::ReadOut,
         // Who came back for an answer that is gone would find an end without it, and come back for ever.
         Some(page) if page.closed && page.first > page.last => Found::Nothing,
-        Some(page) => Found::Log(log, of.event(seq.max(page.first - 1))),
+        Some(page) => {
+            let elsewhere = if page.closed { None } else { Elsewhere::of(shared, log, &page.about) };
+            Found::Log(log, of.event(seq.max(page.first - 1)), elsewhere)
+        }
         None => Found::Nothing,
     })
 }

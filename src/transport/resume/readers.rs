@@ -1,5 +1,8 @@
 //! Who reads which stream in this process: each is read in one place («Multiple Connections»), so that who comes back for a
 //! stream takes it over.
+//!
+//! Of streams that are read in other processes the store has words told. The last who took a stream over keeps it: a reader
+//! heeds the words that come behind its own.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -8,12 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use futures_util::task::AtomicWaker;
+use uuid::Uuid;
 
 use crate::server::outbound::Outbound;
 use crate::store::{LogKey, LogNews, RandomId};
+use crate::transport::session::SessionRoom;
 
 /// A power of two, so that a shard is picked by the low bits of a session's id.
 const SHARDS: usize = 64;
+
+/// The word that ends the connection of a later reader, and not its stream. The other words are the readers' own.
+const CLOSE: u64 = 1;
 
 /// How many streams of a session may wait for what never comes. The oldest gives way.
 const LOST_OF_A_SESSION: usize = 16;
@@ -45,6 +53,10 @@ enum Reader {
 /// What a later connection is told.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
+    /// The word by which others learn that this one reads now. 0 if nobody is told.
+    word: u64,
+    /// Whether its word has been told here.
+    told: AtomicBool,
     ended: AtomicBool,
     closing: AtomicBool,
     touched: AtomicBool,
@@ -52,6 +64,20 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
+    /// The signal of a reader that others are told of.
+    fn with_word() -> Self {
+        Self { word: Uuid::new_v4().as_u64_pair().1.max(CLOSE + 1), ..Self::default() }
+    }
+
+    /// Heeds what others tell from now on: its own word has been told, or never will be.
+    fn heed(&self) {
+        self.told.store(true, Ordering::Release);
+    }
+
+    fn heeds(&self) -> bool {
+        self.told.load(Ordering::Acquire)
+    }
+
     /// Has `cx` woken by what comes; to be called before anything else is looked at.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         self.waker.register(cx.waker());
@@ -107,7 +133,7 @@ impl Readers {
 
     /// Takes over a stream: whoever read it has to leave.
     pub(crate) fn take_over(self: &Arc<Self>, log: LogKey) -> (Listing, Arc<Signal>) {
-        let signal = Arc::<Signal>::default();
+        let signal = Arc::new(Signal::with_word());
         (self.list(log.group, Some(log.id), Reader::Resumed(Arc::clone(&signal))), signal)
     }
 
@@ -141,7 +167,38 @@ impl Readers {
     pub(crate) fn tell(&self, news: LogNews) {
         match news {
             LogNews::Touched(log) => self.touched(log),
-            LogNews::Told(..) | LogNews::Missed => {}
+            // What is told of a session, or of what is no stream, is for others.
+            LogNews::Told(LogKey { id: 0, .. }, _) | LogNews::Told(_, 0) => {}
+            LogNews::Told(log, word) => self.told(log, word),
+            LogNews::Missed => self.missed(),
+        }
+    }
+
+    fn told(&self, log: LogKey, word: u64) {
+        match self.reader(log) {
+            Some(Reader::Call(queue)) if word != CLOSE => queue.hand_over(),
+            Some(Reader::Resumed(signal)) if signal.word == word => signal.heed(),
+            Some(Reader::Resumed(signal)) if signal.heeds() => match word {
+                CLOSE => signal.raise(&signal.closing),
+                _ => signal.raise(&signal.ended),
+            },
+            // Its own recorder closes a call's.
+            Some(_) | None => {}
+        }
+    }
+
+    /// Has all look who read.
+    fn missed(&self) {
+        for shard in self.shards.iter() {
+            let listed = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let readers: Vec<_> = listed.values().flatten().map(|one| one.reader.clone()).collect();
+            drop(listed);
+            for reader in readers {
+                if let Reader::Resumed(signal) = reader {
+                    signal.heed();
+                    signal.raise(&signal.touched);
+                }
+            }
         }
     }
 
@@ -159,12 +216,16 @@ impl Readers {
     }
 
     fn resumed(&self, log: LogKey) -> Option<Arc<Signal>> {
+        match self.reader(log)? {
+            Reader::Call(_) => None,
+            Reader::Resumed(signal) => Some(signal),
+        }
+    }
+
+    fn reader(&self, log: LogKey) -> Option<Reader> {
         let shard = self.shard(log.group);
         let listed = shard.get(&log.group)?.iter().find(|one| one.stream == Some(log.id))?;
-        match &listed.reader {
-            Reader::Call(_) => None,
-            Reader::Resumed(signal) => Some(Arc::clone(signal)),
-        }
+        Some(listed.reader.clone())
     }
 
     /// Ends what reads the streams of a session that has ended, but for the replies of its calls, which have ends of their
@@ -179,6 +240,29 @@ impl Readers {
         let index = group as usize % SHARDS;
         // No code that can panic runs under the lock, so what a poisoned one holds is whole.
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SessionRoom {
+    /// Takes over a stream, wherever it has been read so far.
+    pub(crate) async fn take_over(&self, log: LogKey) -> (Listing, Arc<Signal>) {
+        let (listing, signal) = self.readers.take_over(log);
+        if self.store.is_shared()
+            && let Err(error) = self.store.tell(log, signal.word).await
+        {
+            tracing::debug!(%error, "other replicas could not be told that a stream is read here");
+            signal.heed();
+        }
+        (listing, signal)
+    }
+
+    /// Ends the connection that a stream is read by in another process, and not the stream.
+    pub(crate) async fn close_elsewhere(&self, log: LogKey) {
+        if self.store.is_shared()
+            && let Err(error) = self.store.tell(log, CLOSE).await
+        {
+            tracing::debug!(%error, "other replicas could not be told to close a stream");
+        }
     }
 }
 
@@ -221,6 +305,27 @@ mod tests {
         assert!(later.take_touched(), "who left before does not take the place along");
         drop((second, _neighbour));
         assert!(readers.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
+    }
+
+    #[test]
+    fn the_last_who_takes_over_keeps_a_stream_in_all_processes() {
+        let processes = [Arc::new(Readers::new()), Arc::new(Readers::new())];
+        let tell = |news| processes.iter().for_each(|readers| readers.tell(news));
+        let log = LogKey::new(1, 2);
+        // Both take over before either is told of: the words come in one order everywhere.
+        let [(_one, first), (_two, last)] = [processes[0].take_over(log), processes[1].take_over(log)];
+        for word in [first.word, last.word] {
+            tell(LogNews::Told(log, word));
+        }
+        assert_eq!([first.has_ended(), last.has_ended()], [true, false]);
+        for (log, word) in [(LogKey::new(1, 0), 7), (log, 0), (LogKey::new(1, 3), 7), (LogKey::new(2, 2), 7)] {
+            tell(LogNews::Told(log, word));
+        }
+        assert!(!last.has_ended() && !last.is_closing() && !last.take_touched(), "others' words");
+        tell(LogNews::Told(log, CLOSE));
+        assert!(last.is_closing() && !last.has_ended());
+        tell(LogNews::Missed);
+        assert!(last.take_touched(), "it looks");
     }
 
     #[test]

@@ -1,33 +1,44 @@
 //! Keeps what a call says, before its connection says it: so nothing that a client was sent is missing when it comes back.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::Recording;
+use super::about::{About, not_kept};
 use super::event_id::{EventId, StreamName};
+use super::persistence::{Owed, Persistence, Refused};
+use crate::protocol::jsonrpc::RequestId;
 use crate::server::outbound::Outbound;
 use crate::server::outbound::recorded::Said;
-use crate::store::{Appended, LogEntry, LogKey, LogPlace, StoreError, StoreFuture};
+use crate::store::{LogEntry, LogKey, LogPlace, Store};
 use crate::transport::service::Shared;
 use crate::transport::sse::event;
 
-/// How long a store may take for all that is said at a time, so that one that is slow or hangs does not withhold it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a store may take for all that is said at a time, so that one that is slow, hangs or is down does not withhold
+/// it: long enough for one that is restarted.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The only writer of a stream's log.
+/// How long after its call what is owed to a stream is tried.
+const OWED: Duration = Duration::from_secs(60);
+
+/// The only writer of a stream's log, but for its end when this process seems to have stopped.
 pub(crate) struct Recorder {
     shared: Arc<Shared>,
     recording: Recording,
+    /// `None` where nobody else may have to end the stream: in memory.
+    request: Option<RequestId>,
     log: LogKey,
     name: Naming,
     state: State,
     /// Until when the store may take for what it was given last.
     patience: Instant,
+    /// What has to be done about a log that could not be written on.
+    owed: Option<Owed>,
 }
 
 /// The name of a stream, which is complete before it has an event: the reply begins without waiting for the store.
@@ -48,23 +59,26 @@ impl Naming {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     New,
-    Begun,
+    /// With the number of the newest entry.
+    Begun(u64),
     /// The log takes no more. What comes has no ids, so that nobody comes back for a log with a hole.
     Broken,
 }
 
 impl Recorder {
-    /// A recorder for a new stream.
-    pub(crate) fn new(shared: &Arc<Shared>, recording: Recording) -> Self {
+    /// A recorder for the new stream of a request.
+    pub(crate) fn new(shared: &Arc<Shared>, recording: Recording, request: Option<RequestId>) -> Self {
         // Not 0, which is the session's own stream.
         let stream = Uuid::new_v4().as_u128();
         Self {
             shared: Arc::clone(shared),
             recording,
+            request,
             log: LogKey::new(recording.group, stream),
             name: Naming { stream, epoch: Arc::default() },
             state: State::New,
             patience: Instant::now() + PATIENCE,
+            owed: None,
         }
     }
 
@@ -91,6 +105,7 @@ impl Recorder {
             let seq = self.append(message.clone(), messages.peek().is_none()).await;
             event::write(&mut out, seq.and_then(|seq| self.name.event(seq)), &message);
         }
+        self.leave();
         out.freeze()
     }
 
@@ -118,51 +133,69 @@ impl Recorder {
                 queue.give_back(seq, message, answer);
             }
             if answered {
+                self.leave();
                 return;
             }
             if close {
-                self.close(queue);
+                self.close(queue).await;
             }
         }
     }
 
-    /// Waits for what is said next, and keeps the log alive meanwhile.
+    /// Waits for what is said next, and keeps the log alive meanwhile, and this process in the eyes of others.
     async fn said(&mut self, queue: &Outbound) -> Said {
         let ttl = self.shared.config.log.ttl;
         loop {
-            if let Ok(said) = timeout(ttl / 2, poll_fn(|cx| queue.poll_said(cx))).await {
+            let shared = &self.shared;
+            let alive = async {
+                match &shared.sessions.replicas {
+                    Some(replicas) => replicas.stay_alive(&shared.lifespan).await,
+                    None => pending().await,
+                }
+            };
+            let waited = tokio::select! {
+                biased;
+                waited = timeout(ttl / 2, poll_fn(|cx| queue.poll_said(cx))) => waited,
+                () = pay(&mut self.owed) => continue,
+                () = alive => continue,
+            };
+            if let Ok(said) = waited {
                 return said;
             }
-            if self.state == State::Begun {
-                match timeout(PATIENCE, self.shared.sessions.store.keep(self.log, ttl)).await {
-                    Ok(Ok(true)) => {}
-                    Ok(Ok(false)) => {
+            if let State::Begun(_) = self.state {
+                match self.shared.sessions.store.keep(self.log, ttl).await {
+                    Ok(true) => {}
+                    Ok(false) => {
                         self.state = State::Broken;
                         queue.cannot_be_resumed();
                     }
-                    Ok(Err(error)) => tracing::debug!(%error, "a stream's log could not be kept alive"),
-                    Err(_) => tracing::debug!("a stream's log could not be kept alive in time"),
+                    Err(error) => tracing::debug!(%error, "a stream's log could not be kept alive"),
                 }
             }
         }
     }
 
     /// Ends the connection, if the client can come back for the rest.
-    fn close(&self, queue: &Outbound) {
-        if self.state != State::Begun {
+    async fn close(&mut self, queue: &Outbound) {
+        let Shared { lifespan, sessions, .. } = &*self.shared;
+        if !matches!(self.state, State::Begun(_)) {
             tracing::debug!("the stream is not closed: it could not be recorded");
-        } else if self.shared.lifespan.is_draining() {
+        } else if lifespan.is_draining() {
             tracing::debug!("the stream is not closed: in a shutdown its client could not come back");
         } else {
             queue.close_connection();
-            self.shared.sessions.readers.close(self.log);
+            sessions.readers.close(self.log);
+            sessions.close_elsewhere(self.log).await;
         }
     }
 
     /// Learns what the stream's events are called.
     async fn begin(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        match self.in_time(shared.sessions.store.epoch()).await {
+        let Shared { lifespan, sessions, .. } = &*self.shared;
+        if let Some(replicas) = &sessions.replicas {
+            replicas.come_alive(lifespan).await;
+        }
+        match self.persistence().epoch().await {
             Some(epoch) => {
                 self.name.epoch.get_or_init(|| epoch);
             }
@@ -170,46 +203,69 @@ impl Recorder {
         }
     }
 
-    /// What comes of an operation of the store, if it comes in time.
-    async fn in_time<T: Unpin>(&self, operation: StoreFuture<'_, T>) -> Option<T> {
-        match timeout_at(self.patience, operation).await {
-            Ok(outcome) => outcome.inspect_err(cannot_record).ok(),
-            Err(_) => {
-                tracing::warn!(
-                    waited_ms = PATIENCE.as_millis(),
-                    "a stream could not be recorded in time: its client cannot come back for what it misses"
-                );
+    fn persistence(&self) -> Persistence<'_> {
+        let store: &dyn Store = &*self.shared.sessions.store;
+        Persistence { store, log: self.log, limits: self.shared.config.log, until: self.patience }
+    }
+
+    /// Appends a message. Answers its number, if it was kept.
+    async fn append(&mut self, message: Bytes, answer: bool) -> Option<u64> {
+        let entry = match (self.state, answer) {
+            (State::Broken, _) => return None,
+            (State::New, _) => {
+                let place = if answer { LogPlace::Only } else { LogPlace::First };
+                LogEntry::new(message, place).about(self.about())
+            }
+            (State::Begun(last), false) => LogEntry::new(message, LogPlace::Next).after(last),
+            (State::Begun(last), true) => LogEntry::new(message, LogPlace::Last).after(last),
+        };
+        match self.persistence().append(entry).await {
+            Ok(seq) => {
+                self.state = State::Begun(seq);
+                Some(seq)
+            }
+            Err(refused) => {
+                self.give_up(refused);
                 None
             }
         }
     }
 
-    /// Appends a message. Answers its number, if it was kept.
-    async fn append(&mut self, message: Bytes, answer: bool) -> Option<u64> {
-        if self.state == State::Broken {
-            return None;
-        }
-        let place = match (self.state, answer) {
-            (State::New, false) => LogPlace::First,
-            (State::New, true) => LogPlace::Only,
-            (_, false) => LogPlace::Next,
-            (_, true) => LogPlace::Last,
-        };
-        let entry = LogEntry::new(message, place);
-        match self.in_time(self.shared.sessions.store.append(self.log, entry, self.shared.config.log)).await {
-            Some(Appended::Seq(seq)) => {
-                self.state = State::Begun;
-                return Some(seq);
-            }
-            Some(refused) => tracing::debug!(?refused, "a stream is not recorded any more"),
-            None => {}
+    /// Who else may have to end the log finds out how.
+    fn about(&self) -> Bytes {
+        let replicas = self.shared.sessions.replicas.as_ref();
+        replicas
+            .map_or_else(Bytes::new, |replicas| About { writer: replicas.id(), request: self.request.clone() }.encode())
+    }
+
+    /// Nothing more is recorded. A log that is open, and whose client may come back for it, has to be ended.
+    fn give_up(&mut self, refused: Refused) {
+        tracing::debug!(?refused, "a stream is not recorded any more");
+        if let (State::Begun(last), Refused::NotInTime | Refused::Misplaced) = (self.state, refused) {
+            let store = Arc::clone(&self.shared.sessions.store);
+            let end = LogEntry::new(not_kept(self.request.as_ref()), LogPlace::Last).after(last);
+            self.owed = Some(Box::pin(super::persistence::end(store, self.log, end, self.shared.config.log)));
         }
         self.state = State::Broken;
-        None
+    }
+
+    /// The call is over: what is owed does not hold it up.
+    fn leave(self) {
+        if let Some(owed) = self.owed {
+            self.shared.lifespan.adopt(async {
+                if timeout(OWED, owed).await.is_err() {
+                    tracing::debug!("a stream that could not be recorded is left without an end");
+                }
+            });
+        }
     }
 }
 
-fn cannot_record(error: &StoreError) {
-    let error = crate::error::Causes(error);
-    tracing::warn!(%error, "a stream could not be recorded: its client cannot come back for what it misses");
+/// Does what is owed, once; never resolves if nothing is.
+async fn pay(owed: &mut Option<Owed>) {
+    match owed {
+        Some(paying) => paying.await,
+        None => pending().await,
+    }
+    *owed = None;
 }

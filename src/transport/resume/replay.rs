@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::elsewhere::Elsewhere;
 use super::event_id::StreamName;
 use super::readers::{Listing, Signal};
 use crate::store::{LogKey, LogPage, Store, StoreError};
@@ -22,6 +23,9 @@ use crate::transport::sse::listen::Entered;
 
 /// How many entries are read at a time.
 const PAGE: usize = 64;
+
+/// How soon a log is read again that could not be.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// How long after a shutdown's deadline the answer of a call that was cut may take to be there.
 const LAST_WORD: Duration = Duration::from_millis(500);
@@ -37,7 +41,7 @@ pub(crate) struct ResumedStream {
     entered: Option<Entered>,
     first: Option<Bytes>,
     retry: Duration,
-    /// The drain for a stream that nothing comes of, the deadline for the others.
+    /// The deadline for a stream that ends here, the drain for the others.
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
     last_word: Option<Pin<Box<Sleep>>>,
 }
@@ -60,8 +64,19 @@ pub(crate) struct Replay {
     reading: Option<Reading>,
     /// Whether there may be more to read.
     fresh: bool,
+    /// When it is read again, if it could not be.
+    again: Option<Pin<Box<Sleep>>>,
+    /// Who writes it, if it is another process.
+    elsewhere: Option<Box<Elsewhere>>,
     /// Whether all has been read there will ever be.
     done: bool,
+}
+
+impl Source {
+    /// Whether what comes of it comes before this process ends: the call runs here, or is over.
+    fn ends_here(&self) -> bool {
+        matches!(self, Self::Log(replay) if replay.elsewhere.is_none())
+    }
 }
 
 type Reading = Pin<Box<dyn Future<Output = Result<Option<LogPage>, StoreError>> + Send>>;
@@ -76,9 +91,15 @@ enum Piece {
 
 impl Replay {
     /// Goes on behind entry `after`, where a page has been read already.
-    pub(crate) fn new(shared: &Shared, log: LogKey, name: StreamName, after: u64) -> Self {
+    pub(crate) fn new(
+        shared: &Shared,
+        log: LogKey,
+        name: StreamName,
+        after: u64,
+        elsewhere: Option<Box<Elsewhere>>,
+    ) -> Self {
         let store = Arc::clone(&shared.sessions.store);
-        Self { store, log, name, after, reading: None, fresh: true, done: false }
+        Self { store, log, name, after, reading: None, fresh: true, again: None, elsewhere, done: false }
     }
 
     /// Reads on, as far as there is something to read.
@@ -89,8 +110,9 @@ impl Replay {
             }
             if self.reading.is_none() {
                 if !std::mem::take(&mut self.fresh) {
-                    return Poll::Pending;
+                    ready!(self.poll_fresh(cx));
                 }
+                self.again = None;
                 let (store, log, after) = (Arc::clone(&self.store), self.log, self.after);
                 self.reading = Some(Box::pin(async move { store.read(log, after, PAGE).await }));
             }
@@ -106,9 +128,20 @@ impl Replay {
                     }
                 }
                 Ok(None) => return Poll::Ready(Piece::End),
-                // It is read again with the next beat.
-                Err(error) => tracing::debug!(%error, "a stream's log could not be read"),
+                Err(error) => {
+                    tracing::debug!(%error, "a stream's log could not be read");
+                    self.again = Some(Box::pin(sleep_until(Instant::now() + AGAIN)));
+                }
             }
+        }
+    }
+
+    /// Resolves when there may be more to read, which nobody tells: the store may answer again, or its writer has stopped.
+    fn poll_fresh(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match (&mut self.again, &mut self.elsewhere) {
+            (Some(again), _) => again.as_mut().poll(cx),
+            (None, Some(elsewhere)) => elsewhere.poll(cx, self.after),
+            (None, None) => Poll::Pending,
         }
     }
 
@@ -136,10 +169,7 @@ impl ResumedStream {
         entered: Entered,
     ) -> Self {
         let lifespan = &shared.lifespan;
-        let shutdown = match source {
-            Source::Lost => lifespan.drain_begun(),
-            Source::Log(_) => lifespan.cut(),
-        };
+        let shutdown = if source.ends_here() { lifespan.cut() } else { lifespan.drain_begun() };
         Self {
             source,
             signal,
@@ -183,7 +213,7 @@ impl ResumedStream {
         }
         let closed = self.signal.is_closing() && !self.is_reading();
         if closed || self.poll_shutdown(cx).is_ready() {
-            let says = closed || matches!(self.source, Source::Lost);
+            let says = closed || !self.source.ends_here();
             let last = says.then(|| Ok(event::retry(self.retry)));
             return self.end(last);
         }
@@ -209,7 +239,7 @@ impl ResumedStream {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.last_word.is_none() {
             ready!(self.shutdown.as_mut().poll(cx));
-            if matches!(self.source, Source::Lost) {
+            if !self.source.ends_here() {
                 return Poll::Ready(());
             }
         }

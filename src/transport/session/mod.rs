@@ -19,6 +19,7 @@ use self::live::LiveSessions;
 use self::record::{Record, TooManySubscriptions};
 use super::headers::Field;
 use super::rejection::Rejection;
+use super::replicas::Replicas;
 use super::resume::readers::Readers;
 use crate::auth::Principal;
 use crate::protocol::notifications::LogLevel;
@@ -166,6 +167,8 @@ pub(crate) struct SessionRoom {
     pub(crate) signals: Arc<Signals>,
     pub(crate) live: Arc<LiveSessions>,
     pub(crate) readers: Arc<Readers>,
+    /// The other processes. `None` if there are none: the store is not shared.
+    pub(crate) replicas: Option<Arc<Replicas>>,
     pub(crate) watching: Once,
     /// How often open streams and running calls touch their session.
     pub(crate) beat: Duration,
