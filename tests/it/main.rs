@@ -65,6 +65,8 @@ mod redis_logs;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_server;
 #[cfg(all(unix, feature = "redis"))]
+mod redis_tls;
+#[cfg(all(unix, feature = "redis"))]
 mod redis_values;
 mod replays;
 mod rmcp;

@@ -58,7 +58,9 @@ impl RedisServer {
         command.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--enable-debug-command", "yes"]);
         command.args(&self.options).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().unwrap_or_else(|error| {
-            panic!("redis-server cannot be started ({error}): install it, with `apt-get install redis-server` on Debian")
+            panic!(
+                "redis-server cannot be started ({error}): install it, with `apt-get install redis-server` on Debian"
+            )
         });
         self.process = Some(process);
         for _ in 0..TRIES {
@@ -71,6 +73,12 @@ impl RedisServer {
             thread::sleep(PAUSE);
         }
         false
+    }
+
+    /// As [`up`](Self::up), with more options from now on.
+    pub fn up_with(&mut self, options: &[&str]) -> bool {
+        self.options.extend(options.iter().map(ToString::to_string));
+        self.up()
     }
 
     /// Kills it, as a machine that goes down does.
