@@ -67,6 +67,8 @@ mod redis_server;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_state;
 #[cfg(all(unix, feature = "redis"))]
+mod redis_tls;
+#[cfg(all(unix, feature = "redis"))]
 mod redis_values;
 mod replays;
 mod rmcp;
