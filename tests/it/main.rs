@@ -66,6 +66,7 @@ mod redis_logs;
 mod redis_server;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_state;
+mod redis_tls;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_values;
 mod replays;

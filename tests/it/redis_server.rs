@@ -75,6 +75,12 @@ impl RedisServer {
         false
     }
 
+    /// As [`up`](Self::up), with more options from now on.
+    pub fn up_with(&mut self, options: &[&str]) -> bool {
+        self.options.extend(options.iter().map(ToString::to_string));
+        self.up()
+    }
+
     /// Kills it, as a machine that goes down does.
     pub fn down(&mut self) {
         if let Some(mut process) = self.process.take() {
