@@ -57,6 +57,8 @@ pub use server::refusal::Refusal;
 pub use server::resource::{IntoResourceResult, Resource, resource_fn};
 pub use server::result::{IntoToolResult, Json, ToolError};
 pub use server::tool::{Tool, tool_fn};
+#[cfg(feature = "sqlite")]
+pub use store::Sqlite;
 pub use store::{Memory, Store, store_from_url};
 pub use transport::body::{Body, StreamCut};
 pub use transport::builder::Mcp;
@@ -73,6 +75,8 @@ pub mod stores {
         Appended, Cap, Expect, GroupCap, Key, Kind, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace,
         LogWatcher, Reserved, StoreError, StoreFuture, StoreUrlError, Stored,
     };
+    #[cfg(feature = "sqlite")]
+    pub use crate::store::{SqliteBuilder, SqliteError};
 }
 
 /// Makes a function a tool.

@@ -19,12 +19,16 @@ pub(crate) mod in_time;
 mod log;
 mod memory;
 pub(crate) mod signals;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod value;
 
 pub use from_url::{StoreUrlError, store_from_url};
 pub use log::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogPlace, LogWatcher};
 pub(crate) use memory::LOG_BUDGET;
 pub use memory::Memory;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Sqlite, SqliteBuilder, SqliteError};
 pub use value::{Cap, Expect, GroupCap, Key, Kind, Reserved, Stored};
 
 /// Where values that outlive a request are kept.

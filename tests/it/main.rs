@@ -64,6 +64,8 @@ mod session_threads;
 mod shutdown_hooks;
 mod signals;
 mod small_writes;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod squeezed;
 mod stdio;
 mod stdio_cancellation;
