@@ -60,6 +60,8 @@ pub use server::result::{IntoToolResult, Json, ToolError};
 pub use server::tool::{Tool, tool_fn};
 #[cfg(feature = "redis")]
 pub use store::Redis;
+#[cfg(feature = "sqlite")]
+pub use store::Sqlite;
 pub use store::{Memory, Store, store_from_url};
 pub use transport::body::{Body, StreamCut};
 pub use transport::builder::Mcp;
@@ -78,6 +80,8 @@ pub mod stores {
     };
     #[cfg(feature = "redis")]
     pub use crate::store::{RedisBuilder, RedisError};
+    #[cfg(feature = "sqlite")]
+    pub use crate::store::{SqliteBuilder, SqliteError};
 }
 
 /// Makes a function a tool.

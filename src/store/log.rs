@@ -234,6 +234,11 @@ impl Watchers {
         self.lock().push(watcher);
     }
 
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Watchers are foreign code: called without the lock.
     pub(crate) fn tell(&self, news: LogNews) {
         let watchers = self.lock().clone();

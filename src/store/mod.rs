@@ -21,6 +21,8 @@ mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 pub(crate) mod signals;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod value;
 
 pub use from_url::{StoreUrlError, store_from_url};
@@ -29,6 +31,8 @@ pub(crate) use memory::LOG_BUDGET;
 pub use memory::Memory;
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder, RedisError};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Sqlite, SqliteBuilder, SqliteError};
 pub use value::{Cap, Expect, GroupCap, Key, Kind, Reserved, Stored};
 
 /// Where values that outlive a request are kept.

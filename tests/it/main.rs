@@ -66,6 +66,7 @@ mod redis_logs;
 mod redis_server;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_state;
+#[cfg(all(unix, feature = "redis"))]
 mod redis_tls;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_values;
@@ -77,6 +78,8 @@ mod session_threads;
 mod shutdown_hooks;
 mod signals;
 mod small_writes;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod squeezed;
 mod stdio;
 mod stdio_cancellation;

@@ -1,0 +1,179 @@
+//! The file: made, opened, and known for what it is.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use uuid::Uuid;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a file that is locked by somebody else is waited for. Less than what an operation may take.
+pub(super) const LOCKED: Duration = Duration::from_secs(3);
+
+/// "mcpm": what tells the file from those of other applications.
+const APPLICATION: i64 = 0x6d63_706d;
+
+/// Which tables there are.
+const SCHEMA: i64 = 1;
+
+/// What all tables together need of prepared statements.
+const STATEMENTS: usize = 64;
+
+/// To how many bytes SQLite cuts the file of its latest writes, once they are in the file itself.
+const JOURNAL: i64 = 8 << 20;
+
+/// Ids are big-endian. Times are milliseconds since 1970. Of an entry only its number and its bytes are kept.
+const TABLES: &str = "
+    CREATE TABLE store (
+        epoch INTEGER NOT NULL,
+        boot TEXT NOT NULL,
+        -- What has been counted: writes of values, logs that ended, and what all logs cost.
+        versions INTEGER NOT NULL,
+        ends INTEGER NOT NULL,
+        cost INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE value (
+        kind TEXT NOT NULL,
+        id BLOB NOT NULL,
+        version INTEGER NOT NULL,
+        touched INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        member_of BLOB,
+        value BLOB NOT NULL,
+        UNIQUE (kind, id)
+    ) STRICT;
+    CREATE INDEX value_touched ON value (kind, touched);
+    CREATE INDEX value_expires ON value (kind, expires);
+    CREATE INDEX value_group ON value (kind, member_of, touched) WHERE member_of IS NOT NULL;
+
+    CREATE TABLE log (
+        log INTEGER PRIMARY KEY,
+        member_of BLOB NOT NULL,
+        id BLOB NOT NULL,
+        -- The number of the oldest entry, and of the next one.
+        first INTEGER NOT NULL,
+        next INTEGER NOT NULL,
+        -- The bytes of all entries that are kept, and of the newest.
+        bytes INTEGER NOT NULL,
+        newest INTEGER NOT NULL,
+        ended INTEGER,
+        expires INTEGER NOT NULL,
+        about BLOB NOT NULL,
+        UNIQUE (member_of, id)
+    ) STRICT;
+    CREATE INDEX log_expires ON log (expires);
+
+    CREATE TABLE entry (
+        log INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        value BLOB NOT NULL,
+        PRIMARY KEY (log, number)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The newest rows are kept, so that numbers grow. No word: the log was appended to or forgotten.
+    CREATE TABLE news (
+        number INTEGER PRIMARY KEY,
+        publisher INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        member_of BLOB NOT NULL,
+        id BLOB NOT NULL,
+        word INTEGER
+    ) STRICT;
+";
+
+/// Opens the store in a file, or makes it. Answers its epoch, too.
+pub(super) fn open(path: &Path) -> Result<(Connection, u64), BoxError> {
+    make(path)?;
+    // Left behind by a process that did not close the file, or there because another has it open.
+    let unfinished = journal(path).metadata().is_ok_and(|file| file.len() > 0);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(LOCKED)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    known(&connection)?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(
+            format!("needs a write-ahead log, which this file system does not give (journal_mode={mode})").into()
+        );
+    }
+    // A process that ends loses nothing so; a machine without power may.
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL)?;
+    let epoch = begin(&mut connection, unfinished)?;
+    Ok((connection, epoch))
+}
+
+/// Makes an empty file for nobody else to read, unless it is there. What SQLite puts beside it has the same mode.
+fn make(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
+/// # Errors
+///
+/// When the file is another application's, or of a version that is not known here.
+fn known(connection: &Connection) -> Result<(), BoxError> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let tables: i64 = connection.query_row("SELECT COUNT(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    let (application, schema) = (number("application_id")?, number("user_version")?);
+    if application != APPLICATION && (tables > 0 || application != 0) {
+        return Err("is a database of another application; give the store a file of its own".into());
+    }
+    if schema > SCHEMA {
+        return Err(
+            format!("was written by a later version of mcp-mount (schema {schema}; this one knows {SCHEMA})").into()
+        );
+    }
+    Ok(())
+}
+
+/// Makes the tables, if they are not there, and picks the epoch.
+fn begin(connection: &mut Connection, unfinished: bool) -> Result<u64, BoxError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Somebody else may have made them meanwhile.
+    known(&transaction)?;
+    let schema: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let boot = boot();
+    let random = Uuid::new_v4().as_u64_pair().1.cast_signed();
+    if schema == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.execute("INSERT INTO store VALUES (?1, ?2, 0, 0, 0)", (random, &boot))?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", SCHEMA)?;
+    }
+    // Who closes the file last leaves nothing unfinished. If that is how the machine went down, what was written last may
+    // have been lost, and numbers with it that clients know.
+    let known_boot: String = transaction.query_row("SELECT boot FROM store", (), |row| row.get(0))?;
+    let lost = unfinished && (boot.is_empty() || known_boot != boot);
+    if lost || known_boot != boot {
+        let new = "UPDATE store SET boot = ?1, epoch = iif(?2, ?3, epoch)";
+        transaction.execute(new, (&boot, lost, random))?;
+    }
+    let epoch: i64 = transaction.query_row("SELECT epoch FROM store", (), |row| row.get(0))?;
+    transaction.commit()?;
+    Ok(epoch.cast_unsigned())
+}
+
+/// What is another one after each start of the machine, where that is known.
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// The file of the latest writes.
+fn journal(path: &Path) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push("-wal");
+    path.into()
+}
