@@ -35,10 +35,6 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// When the URL names no store, or one whose feature is off, or when the store cannot be opened. No text of the error has
 /// the URL's password.
-#[cfg_attr(
-    not(any(feature = "redis", feature = "sqlite")),
-    expect(clippy::unused_async, reason = "there are stores to connect, with features")
-)]
 pub async fn store_from_url(url: &str) -> Result<Arc<dyn Store>, StoreUrlError> {
     match Place::parse(url)? {
         Place::Memory => Ok(Arc::new(Memory::new())),
