@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::ask::Asks;
 use super::call::CallFacts;
 use super::changes::Notify;
+use super::dispatch::Server;
 use super::outbound::Outbound;
 use super::principal_state::StateRoom;
 use super::progress::Progress;
@@ -72,9 +73,9 @@ impl Context {
         uri: Option<String>,
         facts: CallFacts,
         outbound: Option<Arc<Outbound>>,
-        notify: Notify,
-        state: Arc<StateRoom>,
+        server: &Server,
     ) -> Self {
+        let (notify, state) = (server.notify(), Arc::clone(&server.state));
         let (missing, asks, ended) = (OnceLock::new(), Asks::default(), CancellationToken::new());
         Self { shared: Arc::new(Shared { target, uri, facts, outbound, notify, state, missing, asks, ended }) }
     }

@@ -35,11 +35,15 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// When the URL names no store, or one whose feature is off, or when the store cannot be opened. No text of the error has
 /// the URL's password.
-#[cfg_attr(not(feature = "redis"), expect(clippy::unused_async, reason = "there are stores to connect, with features"))]
 pub async fn store_from_url(url: &str) -> Result<Arc<dyn Store>, StoreUrlError> {
     match Place::parse(url)? {
         Place::Memory => Ok(Arc::new(Memory::new())),
-        // Until the store in a file is merged.
+        #[cfg(feature = "sqlite")]
+        Place::Sqlite(path) => match super::Sqlite::open(path).await {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(StoreUrlError::Open(error.into())),
+        },
+        #[cfg(not(feature = "sqlite"))]
         Place::Sqlite(_) => Err(StoreUrlError::FeatureOff { scheme: "sqlite", feature: "sqlite" }),
         Place::Redis { tls: true, .. } if !cfg!(feature = "redis-tls") => {
             Err(StoreUrlError::FeatureOff { scheme: "rediss", feature: "redis-tls" })

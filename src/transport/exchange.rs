@@ -77,14 +77,7 @@ impl StartCall {
                 Arguments::Named(named) => named.uri.clone(),
                 Arguments::Json(_) => None,
             };
-            Context::new(
-                Arc::clone(&self.target),
-                uri,
-                *facts,
-                queue.clone(),
-                server.notify(),
-                Arc::clone(&server.state),
-            )
+            Context::new(Arc::clone(&self.target), uri, *facts, queue.clone(), server)
         });
         let endpoint_url = match needs.endpoint_url.then(|| shared.config.endpoint_url(request)).transpose() {
             Ok(url) => url.flatten(),
