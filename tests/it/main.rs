@@ -26,6 +26,8 @@ mod homes {
 mod suite;
 
 use homes::bare as home;
+#[cfg(all(unix, feature = "redis"))]
+use suite::redis_server;
 use suite::{
     asking, connection, differences, eras, http_layers, layered, legacy_client, logs, page, reply, rig, support, table,
     target, told,
@@ -62,8 +64,6 @@ mod redis_contract;
 mod redis_lines;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_logs;
-#[cfg(all(unix, feature = "redis"))]
-mod redis_server;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_state;
 #[cfg(all(unix, feature = "redis"))]

@@ -41,6 +41,8 @@ mod small_writes;
 mod squeezed;
 
 use homes::actix as home;
+#[cfg(all(unix, feature = "redis"))]
+use suite::redis_server;
 use suite::{
     asking, connection, differences, eras, layered, legacy_client, logs, page, reply, rig, support, table, target, told,
 };

@@ -23,6 +23,8 @@ mod homes {
 mod suite;
 
 use homes::axum as home;
+#[cfg(all(unix, feature = "redis"))]
+use suite::redis_server;
 use suite::{
     asking, connection, differences, eras, layered, legacy_client, logs, page, reply, rig, support, table, target, told,
 };

@@ -82,7 +82,7 @@ pub fn rig_with(configure: impl FnOnce(Mcp) -> Mcp) -> Rig {
             })
             .description("Its arguments as JSON text"),
         );
-    let mcp = configure(mcp).build().expect("the rig builds");
+    let mcp = configure(kept(mcp)).build().expect("the rig builds");
     Rig { mcp, runs }
 }
 
@@ -110,7 +110,15 @@ pub fn server(tools: impl IntoIterator<Item = Tool>) -> McpService {
 
 pub fn server_with(tools: impl IntoIterator<Item = Tool>, configure: impl FnOnce(Mcp) -> Mcp) -> McpService {
     let mcp = tools.into_iter().fold(Mcp::new("rig", "1.2.3"), Mcp::tool);
-    configure(mcp).build().expect("the server builds")
+    configure(kept(mcp)).build().expect("the server builds")
+}
+
+/// In the store that the suite is run with, if it is run with another than memory.
+fn kept(mcp: Mcp) -> Mcp {
+    match crate::suite::timely::chosen() {
+        Some(store) => mcp.store(store),
+        None => mcp,
+    }
 }
 
 /// The owner of a request is the `User` on it.

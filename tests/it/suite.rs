@@ -13,12 +13,15 @@ pub mod legacy_client;
 pub mod lines;
 pub mod log_stores;
 pub mod page;
+#[cfg(all(unix, feature = "redis"))]
+pub mod redis_server;
 pub mod replicated;
 pub mod reply;
 pub mod rig;
 pub mod support;
 pub mod table;
 pub mod target;
+pub mod timely;
 pub mod told;
 
 pub mod asking;

@@ -4,6 +4,8 @@
 //! The tests live on a paused clock, and these stores do not. So time passes for the store as it does for the test, and
 //! while the store is at work the test's clock stands still: tokio does not move it while blocking work is going on.
 
+#![allow(clippy::disallowed_types, reason = "how much time really passed is the point")]
+
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant as RealInstant};
 
@@ -33,7 +35,7 @@ type Pass = Box<dyn Fn(Duration) + Send + Sync>;
 async fn open(name: &str) -> Option<Timely> {
     match name {
         "memory" => None,
-        #[cfg(feature = "redis")]
+        #[cfg(all(unix, feature = "redis"))]
         "redis" => {
             let server = crate::redis_server::RedisServer::start();
             let store = Arc::new(mcp_mount::Redis::connect(&server.url()).await.unwrap());
@@ -42,12 +44,34 @@ async fn open(name: &str) -> Option<Timely> {
         }
         #[cfg(feature = "sqlite")]
         "sqlite" => {
-            let directory = tempfile::tempdir().unwrap();
-            let store = Arc::new(mcp_mount::Sqlite::open(directory.path().join("store.sqlite")).unwrap());
+            let folder = Folder::new();
+            let store = Arc::new(mcp_mount::Sqlite::open(folder.0.join("store.sqlite")).await.unwrap());
             let pass = Arc::clone(&store);
-            Some(Timely::new(store, Box::new(move |by| pass.advance(by)), Box::new(directory)))
+            Some(Timely::new(store, Box::new(move |by| pass.advance(by)), Box::new(folder)))
         }
         other => panic!("MCP_TEST_STORE={other}: expected memory, redis or sqlite, with the feature of that name"),
+    }
+}
+
+/// A folder that is gone with its owner.
+#[cfg(feature = "sqlite")]
+struct Folder(std::path::PathBuf);
+
+#[cfg(feature = "sqlite")]
+impl Folder {
+    fn new() -> Self {
+        static NUMBER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("mcp-mount-timely-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -89,12 +113,12 @@ impl Timely {
         }
     }
 
-    fn do_apart<T: Send + 'static>(
+    fn do_apart<T>(
         &self,
         operation: impl FnOnce(&dyn Store) -> StoreFuture<'_, T> + Send + 'static,
     ) -> StoreFuture<'_, T>
     where
-        for<'a> StoreFuture<'a, T>: Future<Output = Result<T, mcp_mount::stores::StoreError>>,
+        T: Send + Unpin + 'static,
     {
         StoreFuture::Boxed(Box::pin(async move {
             self.keep_time();
