@@ -434,7 +434,9 @@ async fn a_caller_has_a_number_of_values_and_none_gives_way() {
     pass(secs(50)).await;
     alice.set("two", json!(2)).await;
     let text = alice.refused("set", "three", json!(3)).await;
-    assert!(text.starts_with("full for 50 s: ") && text.contains("`three`"), "{text}");
+    // A store whose own clock goes on meanwhile is a moment ahead.
+    let until = text.starts_with("full for 50 s: ") || text.starts_with("full for 49 s: ");
+    assert!(until && text.contains("`three`"), "{text}");
     assert!(text.contains("`Limits::state_keys`") && text.contains("`Limits::state_entries`"), "{text}");
     assert!(alice.refused("push", "three", json!(3)).await.starts_with("full"));
     alice.set("one", json!("changed")).await;

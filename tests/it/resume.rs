@@ -142,6 +142,8 @@ async fn it_belongs_to_its_session() {
     let all = events(&mut alice.talk("mmm").open(&mcp).await).await;
     let mut running = alice.talk("mwm").open(&mcp).await;
     let ids: Vec<_> = all.iter().chain([&next(&mut running).await]).filter_map(|event| event.id.clone()).collect();
+    // Whatever comes in a piece of its own is read: who does not read for 30 s is cut off.
+    running.listen(secs(1)).await;
     for user in [Some("alice"), Some("bob"), None] {
         let other = Session::open(&mcp, LATEST_SESSION, user).await;
         let unknown = seen(other.resume(&format!("0123456789abcdef-{}-1", "1".repeat(32))).await).await;
