@@ -48,6 +48,15 @@ pub enum Fault {
     Slow,
     /// Who writes learns of it a second later.
     LateWrites,
+    /// Who reads a log learns a second later what was there.
+    LateReads,
+}
+
+impl Fault {
+    /// Whether the outcome of this operation is told late.
+    fn delays(self, operation: &str) -> bool {
+        matches!((self, operation), (Self::LateWrites, "put") | (Self::LateReads, "read"))
+    }
 }
 
 impl Controlled {
@@ -107,12 +116,12 @@ impl Controlled {
                 pass(Duration::from_millis(turn * 11 % 29)).await;
                 outcome
             })),
-            Fault::LateWrites if name == "put" => StoreFuture::Boxed(Box::pin(async move {
+            late if late.delays(name) => StoreFuture::Boxed(Box::pin(async move {
                 let outcome = operation().await;
                 pass(secs(1)).await;
                 outcome
             })),
-            Fault::None | Fault::Silent | Fault::Full | Fault::LateWrites => operation(),
+            Fault::None | Fault::Silent | Fault::Full | Fault::LateWrites | Fault::LateReads => operation(),
         }
     }
 }

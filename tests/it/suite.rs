@@ -98,6 +98,7 @@ mod resume_close;
 mod resume_ends;
 mod resume_faults;
 mod resume_own;
+mod resume_slow;
 mod resume_unknown;
 pub mod resuming;
 mod routes;

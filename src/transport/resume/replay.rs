@@ -154,8 +154,10 @@ impl Replay {
                 event::write(&mut out, Some(self.name.event(*seq)), message);
             }
         }
-        self.fresh = self.after < page.last;
-        self.done = page.closed && !self.fresh;
+        let behind = self.after < page.last;
+        // What has been touched while this page was on its way is touched still.
+        self.fresh |= behind;
+        self.done = page.closed && !behind;
         out.freeze()
     }
 }
