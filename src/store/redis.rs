@@ -52,7 +52,7 @@ const MOST: u64 = 1 << 53;
 /// # Ok(()) }
 /// ```
 ///
-/// It needs Redis 6.2 or later, or what speaks as it does, with scripts, streams and publications. All that it keeps has names
+/// It needs Redis 6.2 or later (it is tested with 7.0), or what speaks as it does, with scripts and publications. All that it keeps has names
 /// that begin with [the prefix](RedisBuilder::prefix) in braces, `{mcp-mount}`, and is therefore on one node of a cluster.
 /// It does not look for that node: in a cluster of several, connect to the one that has the slot of the prefix, or
 /// through a proxy. A client is a cheap clone, which shares the connections.
