@@ -63,7 +63,6 @@ mod redis_lines;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_logs;
 #[cfg(all(unix, feature = "redis"))]
-#[cfg(all(unix, feature = "redis"))]
 mod redis_server;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_tls;
