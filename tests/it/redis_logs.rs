@@ -81,7 +81,7 @@ impl Logs {
             for (log, cost) in logs {
                 let of = |field: &str| self.number(&["HGET", &format!("{{mcp-mount}}:m:{group}:{log}"), field]);
                 let entries = of("l") + 1 - of("f");
-                assert_eq!(entries, self.number(&["XLEN", &format!("{{mcp-mount}}:l:{group}:{log}")]));
+                assert_eq!(entries, self.number(&["LLEN", &format!("{{mcp-mount}}:l:{group}:{log}")]));
                 assert_eq!(cost, of("b") + of("s") + 64 * (entries + 1));
             }
         }

@@ -19,10 +19,10 @@ local LOGS = 64
 -- How many logs that have expired each append sweeps: more than it makes.
 local SWEEP = 4
 
--- How many groups a search for room looks at, and how long (in ms) one that found none is trusted.
+-- How many logs a search for room looks at, about, and how long (in ms) one that did not find enough is trusted.
 local LOOK, TRUST = 1000, 1000
 
--- Until when no room is looked for, since a search found none.
+-- Until when no room is looked for, since a search did not find enough.
 local FULL_UNTIL = NAME .. ':lf'
 
 -- The outcomes.
@@ -37,6 +37,8 @@ local function load_log(of, log)
   return {
     id = log,
     group = of,
+    -- Where the list begins, while some of it is dropped.
+    start = tonumber(found[1]),
     first = tonumber(found[1]),
     last = tonumber(found[2]),
     bytes = tonumber(found[3]),
@@ -59,9 +61,9 @@ local function drop_oldest(log, want)
     local ahead = math.ceil(want / (log.bytes / count + OVERHEAD))
     ahead = math.max(1, math.min(ahead, count, 128))
     log.sizes, log.at = {}, 1
-    local from = string.format('%.0f', log.first)
-    for _, entry in ipairs(redis.call('XRANGE', stream(log.group, log.id), from, '+', 'COUNT', ahead)) do
-      log.sizes[#log.sizes + 1] = #entry[2][2]
+    local from = log.first - log.start
+    for _, entry in ipairs(redis.call('LRANGE', entries(log.group, log.id), from, from + ahead - 1)) do
+      log.sizes[#log.sizes + 1] = #entry
     end
   end
   -- An entry that is not there, which cannot be, costs nothing.
@@ -134,13 +136,14 @@ end
 -- Has the largest groups give way until `want` is free: each in turn a quarter of what it has, those first that have at
 -- least half of what the largest has, then others. Answers how much is free.
 local function make_room(want, own)
-  local free, level, known, more = 0, nil, {}, true
+  local free, level, known, looked, more = 0, nil, {}, 0, true
   local function load_more()
     local page = more and redis.call('ZREVRANGE', groups, #known, #known + 15) or {}
     for _, of in ipairs(page) do
-      known[#known + 1] = looked_at[of] or load_group(of, of == group and own or nil)
+      known[#known + 1] = load_group(of, of == group and own or nil)
+      looked = looked + #known[#known]
     end
-    more = #page == 16 and #known < LOOK
+    more = #page == 16 and looked < LOOK
     return #page > 0
   end
   load_more()
@@ -190,7 +193,7 @@ local function carry_out(of, logs, own)
   end
   for _, log in ipairs(logs) do
     if log.dropped and log ~= own then
-      redis.call('XTRIM', stream(of, log.id), 'MINID', '=', string.format('%.0f', log.first))
+      redis.call('LTRIM', entries(of, log.id), log.first - log.start, -1)
       redis.call('HSET', meta(of, log.id), 'f', log.first, 'b', log.bytes)
       redis.call('HSET', members(of), log.id, cost(log))
       charge(of, cost(log) - log.charged)
@@ -234,7 +237,7 @@ if begins then
   if not place_for_one_more() then
     return { FULL }
   end
-  own = { id = id, group = group, first = 1, last = 0, bytes = 0, about = #about, charged = 0, new = true }
+  own = { id = id, group = group, start = 1, first = 1, last = 0, bytes = 0, about = #about, charged = 0, new = true }
 else
   if not there or own.ended then
     return { CLOSED }
@@ -262,8 +265,9 @@ if group_cost + grows > group_bound or all + grows > budget then
   local missing = all - budget
   if missing > 0 and now >= tonumber(redis.call('GET', FULL_UNTIL) or 0) then
     -- A little more than has to, so that not each append has to look.
-    local free = make_room(missing + math.floor(budget / 64), own)
-    if free < missing then
+    local wanted = missing + math.floor(budget / 64)
+    local free = make_room(wanted, own)
+    if free < wanted then
       redis.call('SET', FULL_UNTIL, now + TRUST, 'PX', TRUST + MARGIN)
     end
     all = all - free
@@ -279,12 +283,12 @@ if group_cost + grows > group_bound or all + grows > budget then
 end
 
 -- First what needs memory: if Redis has none, nothing has been done.
-redis.call('XADD', stream(group, id), string.format('%.0f-0', own.last), 'v', value)
+redis.call('RPUSH', entries(group, id), value)
 for of, logs in pairs(looked_at) do
   carry_out(of, logs, own)
 end
 if own.dropped then
-  redis.call('XTRIM', stream(group, id), 'MINID', '=', string.format('%.0f', own.first))
+  redis.call('LTRIM', entries(group, id), own.first - own.start, -1)
 end
 redis.call('HSET', meta(group, id), 'f', own.first, 'l', own.last, 'b', own.bytes, 'z', own.newest)
 if own.new then

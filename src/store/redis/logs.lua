@@ -1,4 +1,5 @@
--- Logs. Each is a stream of its entries, with their numbers, and a hash:
+-- Logs. Each is a list of its entries, whose numbers grow by one, and a hash. (A stream would have the numbers in it, and
+-- takes 4 KiB before there is anything in it, where most logs have a few entries only.) The hash:
 --   f, l   the number of the oldest entry that is kept, and of the newest
 --   b, z   the bytes of all that are kept, and of the newest
 --   x      when it expires
@@ -14,7 +15,7 @@ local OVERHEAD = 64
 
 local expiring, groups, total = NAME .. ':lx', NAME .. ':lg', NAME .. ':lc'
 
-local function stream(of, log)
+local function entries(of, log)
   return NAME .. ':l:' .. of .. ':' .. log
 end
 
@@ -30,7 +31,7 @@ end
 local function live(of, log, ttl)
   redis.call('HSET', meta(of, log), 'x', now + ttl)
   redis.call('PEXPIRE', meta(of, log), ttl + MARGIN)
-  redis.call('PEXPIRE', stream(of, log), ttl + MARGIN)
+  redis.call('PEXPIRE', entries(of, log), ttl + MARGIN)
   redis.call('ZADD', expiring, now + ttl, of .. ':' .. log)
   outlive(members(of), ttl)
   -- These live on together, and longer than any group, which `outlive` lets live for twice its own time.
@@ -53,7 +54,7 @@ end
 
 local function remove_log(of, log)
   local cost = redis.call('HGET', members(of), log)
-  redis.call('UNLINK', stream(of, log), meta(of, log))
+  redis.call('UNLINK', entries(of, log), meta(of, log))
   redis.call('ZREM', expiring, of .. ':' .. log)
   if cost then
     redis.call('HDEL', members(of), log)

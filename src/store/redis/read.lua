@@ -7,8 +7,9 @@ end
 local from, max = math.max(ARGV[4] + 1, log[1]), tonumber(ARGV[5])
 local page = { log[1], log[2], log[4] and 1 or 0, log[5], from }
 if max > 0 and from <= tonumber(log[2]) then
-  for _, entry in ipairs(redis.call('XRANGE', stream(group, id), string.format('%.0f', from), '+', 'COUNT', max)) do
-    page[#page + 1] = entry[2][2]
+  local at = from - log[1]
+  for _, entry in ipairs(redis.call('LRANGE', entries(group, id), at, at + max - 1)) do
+    page[#page + 1] = entry
   end
 end
 return page

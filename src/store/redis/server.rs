@@ -1,6 +1,6 @@
 //! What a Redis server says of itself.
 
-/// The first version that has all that the scripts use: `XTRIM` by `MINID`.
+/// The oldest version that will do. The protocol's revision that is spoken, RESP3, is older by one.
 const OLDEST: (u32, u32) = (6, 2);
 
 /// What matters of it.
