@@ -51,7 +51,7 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX value_touched ON value (kind, touched);
     CREATE INDEX value_expires ON value (kind, expires);
-    CREATE INDEX value_group ON value (kind, member_of, touched) WHERE member_of IS NOT NULL;
+    CREATE INDEX value_group ON value (kind, member_of, touched, expires) WHERE member_of IS NOT NULL;
 
     CREATE TABLE log (
         log INTEGER PRIMARY KEY,

@@ -41,6 +41,7 @@ pub(super) struct Thread {
     turns: Arc<Semaphore>,
     watchers: Arc<Watchers>,
     path: Arc<Path>,
+    #[cfg(feature = "testing")]
     shift: Arc<AtomicU64>,
 }
 
@@ -62,7 +63,12 @@ impl Thread {
         // It is not waited for: it ends by itself.
         drop(thread.map_err(|error| SqliteError::new(&path, error))?);
         let epoch = open.await.unwrap_or_else(|_| Err(SqliteError::new(&path, ENDED)))?;
-        Ok((Self { jobs, turns: Arc::new(Semaphore::new(WAITING)), watchers, path, shift }, epoch))
+        let turns = Arc::new(Semaphore::new(WAITING));
+        #[cfg(feature = "testing")]
+        let thread = Self { jobs, turns, watchers, path, shift };
+        #[cfg(not(feature = "testing"))]
+        let thread = Self { jobs, turns, watchers, path };
+        Ok((thread, epoch))
     }
 
     pub(super) fn read<T: Send + Unpin + 'static>(
