@@ -179,7 +179,13 @@ async fn what_the_machine_may_have_lost_is_signalled() {
     let epoch = open(&directory.file()).await.epoch().await.unwrap();
     other.execute("UPDATE store SET boot = 'before'", ()).unwrap();
     drop((store, other));
-    closed(&directory.file()).await;
+    // Of those who close the file at the same time none may be the last, who leaves nothing beside it.
+    while directory.file().with_extension("db-wal").exists() {
+        let last = Connection::open(directory.file()).unwrap();
+        last.query_row("SELECT epoch FROM store", (), |row| row.get::<_, i64>(0)).unwrap();
+        drop(last);
+        sleep(Duration::from_millis(5)).await;
+    }
     assert_eq!(open(&directory.file()).await.epoch().await.unwrap(), epoch, "the file was closed before");
 }
 
@@ -210,7 +216,10 @@ async fn processes_tell_each_other() {
     // Long enough for what came twice.
     sleep(Duration::from_millis(300)).await;
     let told = told.lock().unwrap().clone();
-    assert_eq!(told, [LogNews::Told(log(3), 8), LogNews::Touched(log(1)), LogNews::Told(log(2), 7)]);
+    for news in [LogNews::Told(log(3), 8), LogNews::Touched(log(1)), LogNews::Told(log(2), 7)] {
+        assert!(told.contains(&news), "{told:?}");
+    }
+    assert_eq!(told.len(), 3, "nothing twice, and nothing from before: {told:?}");
 }
 
 #[tokio::test]

@@ -1,18 +1,19 @@
-//! The open file, as the thread has it: one operation is one transaction.
+//! The open file, as the thread has it: an operation is done as a whole or not at all.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Error, ErrorCode, Result, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
 use super::error::SqliteError;
 use super::file::{self, LOCKED};
 use super::news::News;
 use super::room;
-use crate::store::{LogNews, StoreError};
+use crate::store::LogNews;
 
 /// How long a file is waited for that was locked for too long just before.
 const STILL_LOCKED: Duration = Duration::from_millis(100);
@@ -26,6 +27,15 @@ pub(super) enum Done<T> {
     Keep(T),
     /// Nothing was written, or nothing of it is to stay.
     Undo(T),
+}
+
+/// An operation that writes.
+pub(super) trait Operation: Send {
+    /// Does it, if anybody waits for it still. Answers whether what it has written is to be kept.
+    fn run(&mut self, work: &mut Work<'_>) -> bool;
+
+    /// Answers who waits for it, once what it has written is there, or that it is not.
+    fn finish(self: Box<Self>, failed: Option<Error>);
 }
 
 /// What an operation works with.
@@ -61,65 +71,66 @@ impl Database {
         budget: usize,
         shift: Arc<AtomicU64>,
         news: News,
-    ) -> Result<(Self, u64), SqliteError> {
+    ) -> std::result::Result<(Self, u64), SqliteError> {
         let (connection, epoch) = file::open(&path).map_err(|error| SqliteError::new(&path, error))?;
         let (full_until, sweep_at, patience) = (0, 0, LOCKED);
         Ok((Self { connection, path, budget, shift, full_until, sweep_at, patience, news }, epoch))
     }
 
     /// Reads, all at one moment.
-    pub(super) fn read<T>(&mut self, work: impl FnOnce(&Work<'_>) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        self.transact(TransactionBehavior::Deferred, |work_of| work(work_of).map(Done::Undo))
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&Work<'_>) -> Result<T>) -> Result<T> {
+        let now = self.now();
+        // Readers wait for nobody who writes.
+        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Deferred)?;
+        let full_until = &mut self.full_until;
+        work(&Work { connection: &transaction, now, budget: self.budget, full_until, news: Vec::new() })
     }
 
-    /// Writes, all or nothing, and tells.
-    pub(super) fn write<T>(
-        &mut self,
-        work: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<Done<T>>,
-    ) -> Result<T, StoreError> {
-        self.transact(TransactionBehavior::Immediate, work)
-    }
-
-    fn transact<T>(
-        &mut self,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<Done<T>>,
-    ) -> Result<T, StoreError> {
-        let writes = matches!(behavior, TransactionBehavior::Immediate);
-        let outcome = self.try_transact(behavior, work);
+    /// Writes what has come together, each operation all or nothing; and the file is written to once.
+    pub(super) fn write(&mut self, mut operations: Vec<Box<dyn Operation>>) {
+        let outcome = self.try_write(&mut operations);
         let locked = matches!(&outcome, Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
-        // What waits behind this one has waited with it. Readers wait for nobody, and say nothing about a lock.
+        // What waits behind these has waited with them.
         let patience = if locked { STILL_LOCKED } else { LOCKED };
-        if writes && patience != self.patience && self.connection.busy_timeout(patience).is_ok() {
+        if patience != self.patience && self.connection.busy_timeout(patience).is_ok() {
             self.patience = patience;
         }
-        outcome.map_err(|error| StoreError::new(SqliteError::new(&self.path, error)))
+        for operation in operations {
+            operation.finish(outcome.as_ref().err().map(same));
+        }
     }
 
-    fn try_transact<T>(
-        &mut self,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<Done<T>>,
-    ) -> rusqlite::Result<T> {
-        let now = wall_clock().saturating_add_unsigned(self.shift.load(Ordering::Relaxed));
-        let writes = matches!(behavior, TransactionBehavior::Immediate);
-        let transaction = Transaction::new(&mut self.connection, behavior)?;
+    fn try_write(&mut self, operations: &mut [Box<dyn Operation>]) -> Result<()> {
+        let now = self.now();
+        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
         let full_until = &mut self.full_until;
-        let mut scope = Work { connection: &transaction, now, budget: self.budget, full_until, news: Vec::new() };
-        let done = match work(&mut scope)? {
-            Done::Undo(done) => return Ok(done),
-            Done::Keep(done) => done,
-        };
+        let mut work = Work { connection: &transaction, now, budget: self.budget, full_until, news: Vec::new() };
+        for operation in operations {
+            let told = work.news.len();
+            transaction.prepare_cached("SAVEPOINT operation")?.execute(())?;
+            if !operation.run(&mut work) {
+                work.news.truncate(told);
+                // Fails where SQLite has undone all of the transaction, as for lack of room.
+                transaction.prepare_cached("ROLLBACK TO operation")?.execute(())?;
+            }
+            transaction.prepare_cached("RELEASE operation")?.execute(())?;
+        }
         // Also if the clock was set back meanwhile.
-        if writes && !(1..=SWEEP_MS).contains(&(self.sweep_at - now)) {
-            let all = room::sweep(&mut scope)?;
+        if !(1..=SWEEP_MS).contains(&(self.sweep_at - now)) {
+            let all = room::sweep(&mut work)?;
             self.sweep_at = if all { now.saturating_add(SWEEP_MS) } else { now };
         }
-        let news = scope.news;
+        let news = work.news;
         self.news.publish(&transaction, &news)?;
         transaction.commit()?;
-        self.news.tell(&news);
-        Ok(done)
+        // Watchers are foreign code.
+        drop(catch_unwind(AssertUnwindSafe(|| self.news.tell(&news))));
+        Ok(())
+    }
+
+    /// ms since 1970, as far as this handle is concerned.
+    fn now(&self) -> i64 {
+        wall_clock().saturating_add_unsigned(self.shift.load(Ordering::Relaxed))
     }
 
     /// Tells what other processes have done.
@@ -130,6 +141,14 @@ impl Database {
     /// Begins to tell what other processes do.
     pub(super) fn watch(&mut self, since: i64) {
         self.news.watch(&self.connection, since);
+    }
+}
+
+/// The same error once more, for another operation.
+fn same(error: &Error) -> Error {
+    match error {
+        Error::SqliteFailure(code, text) => Error::SqliteFailure(*code, text.clone()),
+        error => Error::ToSqlConversionFailure(error.to_string().into()),
     }
 }
 

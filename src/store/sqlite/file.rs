@@ -23,7 +23,10 @@ const SCHEMA: i64 = 1;
 const STATEMENTS: usize = 64;
 
 /// To how many bytes SQLite cuts the file of its latest writes, once they are in the file itself.
-const JOURNAL: i64 = 8 << 20;
+const JOURNAL: i64 = 20 << 20;
+
+/// After how many pages of latest writes they are put into the file itself, which waits for the disk.
+const CHECKPOINT: i64 = 4_000;
 
 /// Ids are big-endian. Times are milliseconds since 1970. Of an entry only its number and its bytes are kept.
 const TABLES: &str = "
@@ -48,7 +51,7 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX value_touched ON value (kind, touched);
     CREATE INDEX value_expires ON value (kind, expires);
-    CREATE INDEX value_group ON value (kind, member_of, touched) WHERE member_of IS NOT NULL;
+    CREATE INDEX value_group ON value (kind, member_of, touched, expires) WHERE member_of IS NOT NULL;
 
     CREATE TABLE log (
         log INTEGER PRIMARY KEY,
@@ -67,12 +70,13 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX log_expires ON log (expires);
 
+    -- Not WITHOUT ROWID, which would put each entry of more than a quarter of a page on a page of its own.
     CREATE TABLE entry (
         log INTEGER NOT NULL,
         number INTEGER NOT NULL,
         value BLOB NOT NULL,
-        PRIMARY KEY (log, number)
-    ) STRICT, WITHOUT ROWID;
+        UNIQUE (log, number)
+    ) STRICT;
 
     -- The newest rows are kept, so that numbers grow. No word: the log was appended to or forgotten.
     CREATE TABLE news (
@@ -103,6 +107,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, u64), BoxError> {
     }
     // A process that ends loses nothing so; a machine without power may.
     connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
     connection.pragma_update(None, "journal_size_limit", JOURNAL)?;
     let epoch = begin(&mut connection, unfinished)?;
     Ok((connection, epoch))

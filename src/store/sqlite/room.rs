@@ -19,6 +19,9 @@ pub(super) const OVERHEAD: usize = 64;
 /// How long a search for room that found none is trusted, in ms.
 const FULL_MS: i64 = 1_000;
 
+/// How much gives way at a time where all logs cost too much: enough that this is rare, and not so much that others wait.
+const AT_A_TIME: usize = 256 << 10;
+
 /// How much that has expired is removed at a time, of values and of logs.
 const SWEPT: usize = 32;
 
@@ -65,14 +68,21 @@ impl Log {
 
     /// Drops the oldest entries but for the newest, until `enough` has been saved.
     pub(super) fn drop_oldest(&mut self, work: &Work<'_>, enough: impl Fn(&Self) -> bool) -> Result<()> {
-        let sql = "DELETE FROM entry WHERE log = ?1 AND number = ?2 RETURNING length(value)";
+        if self.entries() <= 1 || enough(self) {
+            return Ok(());
+        }
+        let sql = "SELECT length(value) FROM entry WHERE log = ?1 AND number >= ?2 ORDER BY number";
         let mut statement = work.connection.prepare_cached(sql)?;
+        let mut sizes = statement.query((self.log, self.first))?;
         while self.entries() > 1 && !enough(self) {
-            let bytes: usize = statement.query_row((self.log, self.first), |row| row.get(0))?;
+            // One that is not there saves nothing.
+            let bytes: usize = sizes.next()?.map_or(Ok(0), |row| row.get(0))?;
             self.first += 1;
             self.bytes = self.bytes.saturating_sub(bytes);
-            self.changed = true;
         }
+        self.changed = true;
+        let sql = "DELETE FROM entry WHERE log = ?1 AND number < ?2";
+        work.connection.prepare_cached(sql)?.execute((self.log, self.first))?;
         Ok(())
     }
 
@@ -174,8 +184,9 @@ pub(super) fn make_room(work: &mut Work<'_>, budget: usize) -> Result<()> {
     let groups =
         statement.query_map([OVERHEAD], |row| Ok((row.get::<_, usize>(0)?, row.get(1).map(u128::from_be_bytes)?)))?;
     let mut groups: BinaryHeap<_> = groups.collect::<Result<_>>()?;
-    let enough = budget - budget / 8;
+    let enough = budget - (budget / 8).min(AT_A_TIME);
     let mut all = total(work)?;
+    let before_all = all;
     while all > enough {
         let Some((before, id)) = groups.pop() else {
             *work.full_until = work.now + FULL_MS;
@@ -186,13 +197,12 @@ pub(super) fn make_room(work: &mut Work<'_>, budget: usize) -> Result<()> {
         shrink(work, &mut logs, before - before / 8, None)?;
         logs.iter().filter(|log| log.changed).try_for_each(|log| log.write(work))?;
         let after = cost(&logs);
-        count(work, before, after)?;
         all = all.saturating_sub(before.saturating_sub(after));
         if after < before && after > 0 {
             groups.push((after, id));
         }
     }
-    Ok(())
+    count(work, before_all, all)
 }
 
 /// Removes some of what has expired. Answers whether that was all.

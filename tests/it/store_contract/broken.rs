@@ -39,6 +39,7 @@ enum Fault {
     BeginsInTheMiddle,
     BeginsTwice,
     NeverEnds,
+    AppendsWhatHasEnded,
     LosesWhatIsKnown,
     HasNoLimits,
     HasNoBudget,
@@ -139,6 +140,9 @@ impl Store for Broken {
             (Fault::BeginsInTheMiddle, _) if there.is_none() => entry.place = LogPlace::First,
             (Fault::BeginsTwice, LogPlace::First) if there.is_some() => entry.place = LogPlace::Next,
             (Fault::NeverEnds, LogPlace::Last) => entry.place = LogPlace::Next,
+            (Fault::AppendsWhatHasEnded, LogPlace::Next | LogPlace::Last) => {
+                (entry.place, entry.after) = (LogPlace::Next, None);
+            }
             (Fault::LosesWhatIsKnown, _) => entry.about = Bytes::new(),
             (Fault::HasNoLimits, _) => (limits.entries, limits.bytes) = (usize::MAX, usize::MAX),
             // As a store would that drops whole logs, wherever they are.
@@ -250,7 +254,7 @@ found_out! {
     logs_begun_in_the_middle: BeginsInTheMiddle by places::a_log_begins_with_a_first_entry, "append: ";
     logs_begun_twice: BeginsTwice by places::a_log_begins_once, "append: the log is there already";
     logs_without_an_end: NeverEnds by places::nothing_is_appended_to_a_log_that_has_ended, "append: the log has ended";
-    logs_ended_twice: AppendsAnywhere by places::one_of_many_ends_a_log, "append: ";
+    logs_ended_twice: AppendsWhatHasEnded by places::one_of_many_ends_a_log, "append: ";
     logs_of_nobody: LosesWhatIsKnown by logs::what_is_known_of_a_log_is_kept, "read: what the first entry said";
     logs_without_limits: HasNoLimits by bounds::the_newest_entries_are_kept, "append: the newest three are kept";
     logs_without_a_budget: HasNoBudget by bounds::all_logs_share_the_budget, "though logs may take";
