@@ -143,7 +143,7 @@ async fn what_expires_does_so_while_the_file_is_closed() {
 
 #[tokio::test]
 async fn processes_may_make_the_file_at_once() {
-    for _ in 0..5 {
+    for _ in 0..20 {
         let directory = Directory::new();
         let path = directory.file();
         let stores = futures::future::join_all((0..4).map(|_| open(&path))).await;

@@ -3,15 +3,20 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a file that is locked by somebody else is waited for. Less than what an operation may take.
 pub(super) const LOCKED: Duration = Duration::from_secs(3);
+
+/// How long to wait before a file that is locked is opened again.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// "mcpm": what tells the file from those of other applications.
 const APPLICATION: i64 = 0x6d63_706d;
@@ -91,6 +96,22 @@ const TABLES: &str = "
 
 /// Opens the store in a file, or makes it. Answers its epoch, too.
 pub(super) fn open(path: &Path) -> Result<(Connection, u64), BoxError> {
+    let began = Instant::now();
+    loop {
+        match try_open(path) {
+            // SQLite itself does not wait where several open a file for the first time.
+            Err(error) if is_locked(&error) && began.elapsed() < LOCKED => thread::sleep(AGAIN),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn is_locked(error: &BoxError) -> bool {
+    let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn try_open(path: &Path) -> Result<(Connection, u64), BoxError> {
     make(path)?;
     // Left behind by a process that did not close the file, or there because another has it open.
     let unfinished = journal(path).metadata().is_ok_and(|file| file.len() > 0);
