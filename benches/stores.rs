@@ -19,7 +19,7 @@ use self::redis_server::RedisServer;
 
 #[allow(dead_code, reason = "what other benchmarks and tests use")]
 mod calls;
-#[allow(dead_code, reason = "what the tests use")]
+#[allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "what the tests use, as the tests write it")]
 #[path = "../tests/it/redis_server.rs"]
 mod redis_server;
 
@@ -133,4 +133,148 @@ fn median(mut all: Vec<f64>) -> f64 {
 fn percentile(all: &mut [f64], part: f64) -> f64 {
     all.sort_by(f64::total_cmp);
     all[((all.len() - 1) as f64 * part) as usize]
+}
+
+/// A store, and what has to be there as long as it is.
+struct Kept {
+    name: &'static str,
+    /// The store, as each of two replicas has it.
+    handles: [Arc<dyn Store>; 2],
+}
+
+async fn stores(redis: &RedisServer, file: &std::path::Path) -> [Kept; 3] {
+    let memory: Arc<dyn Store> = Arc::new(Memory::with_log_budget(1 << 30));
+    let sqlite = async || Sqlite::builder(file).log_budget(1 << 30).open().await.expect("a file");
+    let shared = async || Redis::builder(&redis.url()).log_budget(1 << 30).connect().await.expect("a server");
+    [
+        Kept { name: "memory", handles: [Arc::clone(&memory), memory] },
+        Kept { name: "SQLite", handles: [Arc::new(sqlite().await), Arc::new(sqlite().await)] },
+        Kept { name: "Redis", handles: [Arc::new(shared().await), Arc::new(shared().await)] },
+    ]
+}
+
+/// How many calls a second, one at a time or many, in rounds that take turns. Prints the ratio to memory's time.
+async fn calls(stores: &[Kept], at_once: usize, each: usize, rounds: usize) {
+    let mut sessions = Vec::new();
+    for store in stores {
+        let service = replica(&store.handles[0]);
+        sessions.push(join_all((0..at_once).map(|_| Session::open(&service))).await);
+    }
+    let mut times = vec![Vec::new(); stores.len()];
+    for _ in 0..rounds {
+        for (store, sessions) in sessions.iter_mut().enumerate() {
+            let began = Instant::now();
+            join_all(sessions.iter_mut().map(async |session| {
+                let mode = session.mode();
+                for _ in 0..each {
+                    session.call(&mode).await;
+                }
+            }))
+            .await;
+            times[store].push(began.elapsed().as_secs_f64() / (at_once * each) as f64);
+        }
+    }
+    let times: Vec<_> = times.into_iter().map(median).collect();
+    for (store, time) in stores.iter().zip(&times) {
+        let (rate, ratio) = (1.0 / time, time / times[0]);
+        println!(
+            "{:>8}: call in a session, {at_once:>2} at a time: {rate:>8.0}/s, {ratio:>5.1} times memory's",
+            store.name
+        );
+    }
+}
+
+/// How many events a second calls say through a store, one call or many.
+async fn events(stores: &[Kept], at_once: usize, each: u32) {
+    for store in stores {
+        let service = replica(&store.handles[0]);
+        let mut sessions = join_all((0..at_once).map(|_| Session::open(&service))).await;
+        let began = Instant::now();
+        let heard = join_all(sessions.iter_mut().map(async |session| {
+            let mut body = session.count(each, 0).await;
+            let mut heard = 0;
+            while let Some(frame) = frame(&mut body).await {
+                heard += frame.windows(6).filter(|part| part == b"data: ").count();
+            }
+            heard
+        }))
+        .await;
+        let rate = (at_once * each as usize) as f64 / began.elapsed().as_secs_f64();
+        assert!(heard.iter().all(|heard| *heard > each as usize), "each event, and the answer");
+        println!("{:>8}: events of 100 bytes, {at_once:>2} calls at a time: {rate:>8.0}/s", store.name);
+    }
+}
+
+/// How long it takes until who comes back elsewhere has what it missed, and then each new event.
+async fn resuming(stores: &[Kept], rounds: usize, missed: u32) {
+    for store in stores {
+        let [here, there] = [0, 1].map(|replica_of| replica(&store.handles[replica_of]));
+        let (mut whole, mut first) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let mut session = Session::open(&here).await;
+            let mut body = session.count(missed, 0).await;
+            let id = last_id(&frame(&mut body).await.expect("a beginning")).expect("an id");
+            while frame(&mut body).await.is_some() {}
+            let began = Instant::now();
+            let mut resumed = session.resume(&there, &id).await;
+            frame(&mut resumed).await.expect("what it missed");
+            first.push(began.elapsed().as_secs_f64() * 1e3);
+            while frame(&mut resumed).await.is_some() {}
+            whole.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        let [p50, p95] = [0.5, 0.95].map(|part| percentile(&mut first, part));
+        let all = percentile(&mut whole, 0.5);
+        println!(
+            "{:>8}: resumed at another replica: first events after {p50:.2} ms ({p95:.2} ms in 95 of 100), {missed} after {all:.2} ms",
+            store.name
+        );
+    }
+}
+
+/// What a stored event takes, beside its hundred bytes.
+async fn memory_per_event(redis: &RedisServer, file: &std::path::Path, stores: &[Kept], calls: usize, each: u32) {
+    let used = || -> u64 {
+        let info: String = redis.ask(&["INFO", "memory"]);
+        let line = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("Redis says it");
+        line.trim().parse().expect("a number")
+    };
+    let size = || -> u64 {
+        let wal = file.with_extension("sqlite-wal");
+        [file, &wal].iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum()
+    };
+    for store in &stores[1..] {
+        let service = replica(&store.handles[0]);
+        let before = if store.name == "Redis" { used() } else { size() };
+        let sessions = join_all((0..calls).map(|_| Session::open(&service))).await;
+        for mut session in sessions {
+            let mut body = session.count(each, 0).await;
+            while frame(&mut body).await.is_some() {}
+        }
+        let after = if store.name == "Redis" { used() } else { size() };
+        let per_event = (after - before) as f64 / (calls as f64 * f64::from(each));
+        println!("{:>8}: {per_event:.0} bytes per stored event of 100 bytes of text, {each} in a call", store.name);
+    }
+}
+
+fn main() {
+    let few = only_once();
+    let redis = RedisServer::start();
+    let folder = std::env::temp_dir().join(format!("mcp-mount-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("store.sqlite");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let stores = stores(&redis, &file).await;
+        calls(&stores, 1, if few { 5 } else { 2_000 }, if few { 1 } else { 7 }).await;
+        calls(&stores, 32, if few { 2 } else { 300 }, if few { 1 } else { 7 }).await;
+        events(&stores, 1, if few { 10 } else { 10_000 }).await;
+        events(&stores, 32, if few { 10 } else { 1_000 }).await;
+        resuming(&stores, if few { 1 } else { 100 }, if few { 10 } else { 200 }).await;
+        let (calls, each) = if few { (2, 10) } else { (200, 200) };
+        memory_per_event(&redis, &file, &stores, calls, each).await;
+        memory_per_event(&redis, &file, &stores, if few { 2 } else { 2_000 }, 5).await;
+    });
+    drop(runtime);
+    let _ = std::fs::remove_dir_all(&folder);
 }

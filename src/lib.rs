@@ -232,6 +232,9 @@ mod pages {
     #[doc = include_str!("../docs/lifespan.md")]
     struct StartAndEnd;
 
+    #[doc = include_str!("../docs/scaling.md")]
+    struct Scaling;
+
     #[doc = include_str!("../docs/limits.md")]
     struct LimitsAndCosts;
 }

@@ -26,6 +26,7 @@ use super::reply;
 use super::request::RequestHead;
 use super::service::Shared;
 use super::session::Session;
+use super::unanswered;
 use crate::auth::Principal;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
@@ -118,7 +119,7 @@ impl Reader<'_> {
             }
             Ok(kind) => {
                 let incoming = self.wanted.incoming(self.session.clone(), &message)?;
-                let settled = post::without_answer(self.shared, self.head, &incoming, &message, &kind, &body)?;
+                let settled = unanswered::hand_on(self.shared, self.head, &incoming, &message, &kind, &body)?;
                 if let Settled::Later(later) = settled {
                     later.await?;
                 }

@@ -52,6 +52,7 @@ pub(crate) mod sse;
 pub(crate) mod sse_legacy;
 pub(crate) mod stateless;
 pub(crate) mod stdio;
+mod unanswered;
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};

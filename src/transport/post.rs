@@ -20,23 +20,22 @@ use super::rejection::{self, Rejection};
 use super::reply;
 use super::service::Shared;
 use super::session::Session;
-use super::session::live::CallKey;
 use super::session::open;
 use super::session::record::Record;
 use super::sse::listen::{self, ListenStream};
 use super::stateless;
+use super::unanswered;
 use crate::auth::Principal;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
 use crate::protocol::jsonrpc::{Kind, Malformed, Message, RequestId};
-use crate::protocol::method::{Method, Notification};
+use crate::protocol::method::Method;
 use crate::protocol::params::{self, Filter};
 use crate::protocol::stateless::parse_log_level;
 use crate::protocol::trace_context::TraceParent;
 use crate::server::call::{Arguments, CallFacts, Named};
 use crate::server::dispatch::Answer;
-use crate::server::letters::{Letter, Sent};
 use crate::server::run::has_span;
 use crate::server::target::{Kind as TargetKind, Target};
 
@@ -90,7 +89,9 @@ pub(crate) async fn receive<'a>(
     };
     let settled = settled.and_then(|incoming| match id {
         Some(id) => Request { shared, head, accepts, body, message: &message, id }.settle(incoming, principal, share),
-        None => without_answer(shared, head, &incoming, &message, &kind, body).map(|settled| settled.holding(share)),
+        None => {
+            unanswered::hand_on(shared, head, &incoming, &message, &kind, body).map(|settled| settled.holding(share))
+        }
     });
     match settled {
         Ok(Settled::Received(received)) => Ok(Posted::Message(received)),
@@ -133,54 +134,6 @@ impl<'a> Settled<'a> {
                 later.await
             })),
         }
-    }
-}
-
-pub(super) fn without_answer<'a>(
-    shared: &Shared,
-    head: &Head<'_>,
-    incoming: &Incoming,
-    message: &Message<'_>,
-    kind: &Kind,
-    body: &Bytes,
-) -> Result<Settled<'a>, Box<Rejection>> {
-    if *kind == Kind::Response && !incoming.takes_responses {
-        let text = "2026-07-28 has no responses from clients; answers go with the request again";
-        return Err(Rejection::invalid(text));
-    }
-    let accepted = || Received::Reply(reply::accepted());
-    if let Some(session) = &incoming.session
-        && let Some(letter) = deliver(shared, session, message, kind, body)
-        && let Some(inbox) = shared.sessions.inbox(session.key, head.on_line)
-    {
-        return Ok(Settled::Later(Box::pin(async move {
-            match inbox.leave(letter).await {
-                Ok(Sent::Left) => Ok(accepted()),
-                Ok(Sent::NoRoom) => Err(Rejection::no_room_for_message()),
-                Err(error) => Err(Rejection::store(&error)),
-            }
-        })));
-    }
-    Ok(Settled::Received(accepted()))
-}
-
-/// Hands a message to who waits for it. It is a letter if nobody does here.
-fn deliver(shared: &Shared, session: &Session, message: &Message<'_>, kind: &Kind, body: &Bytes) -> Option<Letter> {
-    if *kind == Kind::Response {
-        let (id, answer) = message.response()?;
-        let keep = |json: &str| body.slice_ref(json.as_bytes());
-        let answer = answer.map(keep).map_err(keep);
-        let delivered = shared.server.answers.deliver(session.id, &id, &answer);
-        return (!delivered).then_some(Letter::Answer(id, answer));
-    }
-    match Notification::parse(message.method()) {
-        Notification::Cancelled => {
-            let key = CallKey { session: session.id, id: message.params().request_id.to_request_id()? };
-            let cancelled = shared.sessions.live.cancel_call(&key);
-            (!cancelled).then_some(Letter::Cancellation(key.id))
-        }
-        // That the client came back has kept its session alive already.
-        Notification::Initialized | Notification::Other => None,
     }
 }
 
