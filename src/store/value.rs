@@ -26,6 +26,11 @@ impl Key {
     pub(crate) fn session(id: u128, principal: Option<&str>) -> Self {
         Self { kind: Kind::Session, id: id ^ principal.map_or(0, fingerprint) }
     }
+
+    /// What tells the sessions of servers with different names apart that share a store.
+    pub(crate) fn realm(server: &str) -> u128 {
+        fingerprint(&format!("server {server}"))
+    }
 }
 
 impl fmt::Debug for Key {
@@ -161,9 +166,9 @@ impl Cap {
         Self { group: (id != 0).then_some(GroupCap { id, max }), ..self }
     }
 
-    /// And at most `max` of them of this principal. Those without one have no group.
-    pub(crate) fn of_principal(self, principal: Option<&str>, max: usize) -> Self {
-        self.in_group(principal.map_or(0, |principal| fingerprint(principal).max(1)), max)
+    /// And at most `max` of them of this principal, at this server. Those without one have no group.
+    pub(crate) fn of_principal(self, realm: u128, principal: Option<&str>, max: usize) -> Self {
+        self.in_group(principal.map_or(0, |principal| (fingerprint(principal) ^ realm).max(1)), max)
     }
 }
 

@@ -247,3 +247,19 @@ async fn a_stream_costs_one_write_and_one_word() {
     let initialized = initialize(LATEST_SESSION).to(&a).await;
     assert_eq!((initialized.status.as_u16(), store.counts().len()), (200, 1), "a session is reserved, and no more");
 }
+
+#[tokio::test(start_paused = true)]
+async fn servers_of_different_names_have_sessions_of_their_own() {
+    let store = Controlled::new();
+    let named = |name: &str| {
+        let mcp = mcp_mount::Mcp::new(name, "1.0.0").store(store.clone());
+        let mcp = mcp.sessions(Sessions::new().max_per_principal(1));
+        crate::rig::owned(mcp.request_state_keys(["a secret of more than thirty-two bytes"])).build().expect("a server")
+    };
+    let (shop, another, bank) = (named("shop"), named("shop"), named("bank"));
+    let session = Session::open(&shop, LATEST_SESSION, Some("alice")).await;
+    assert!(session.at(&another).is_alive().await, "a replica of the same");
+    assert!(!session.at(&bank).is_alive().await, "another server");
+    Session::open(&bank, LATEST_SESSION, Some("alice")).await;
+    assert_eq!(initialize(LATEST_SESSION).user("alice").to(&another).await.status, 503, "a share at each server");
+}

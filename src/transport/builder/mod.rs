@@ -31,7 +31,7 @@ use crate::server::changes::feed::Feed;
 use crate::server::principal_state::StateRoom;
 use crate::server::seal::Keys;
 use crate::store::in_time::InTime;
-use crate::store::{Memory, Store};
+use crate::store::{Key, Memory, Store};
 
 /// Registers a hook with the lifespan.
 type Register = Box<dyn FnOnce(&Lifespan) + Send + Sync>;
@@ -148,7 +148,8 @@ impl Mcp {
     /// Through a store that is [shared](Store::is_shared) any replica serves any client: a session's requests, its answers
     /// to questions and its cancellations may arrive at another one than its call runs on, a stream can be taken up there,
     /// and [`notify`](McpService::notify) reaches the clients of all of them. They have the same name and the same
-    /// [`request_state_keys`](Self::request_state_keys).
+    /// [`request_state_keys`](Self::request_state_keys). Servers of different names that share a store have sessions, changes
+    /// and state of their own, within the same bounds.
     ///
     /// [`store_from_url`](crate::store_from_url) makes the store that a deployment names:
     ///
@@ -265,6 +266,7 @@ impl Mcp {
         let state = StateRoom::new(Arc::clone(&store), name, self.limits.state_limits());
         let sessions = SessionRoom {
             settings: self.sessions,
+            realm: Key::realm(name),
             replicas: store.is_shared().then(|| Arc::new(Replicas::new(Arc::clone(&store)))),
             store,
             live: Arc::new(LiveSessions::new()),

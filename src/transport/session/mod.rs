@@ -162,6 +162,8 @@ impl Default for Sessions {
 /// The sessions of one service.
 pub(crate) struct SessionRoom {
     pub(crate) settings: Sessions,
+    /// Of the server's name: servers that share a store do not serve each other's sessions.
+    pub(crate) realm: u128,
     pub(crate) store: Arc<dyn Store>,
     /// Who waits here for news of the store, but for those who read streams.
     pub(crate) signals: Arc<Signals>,
@@ -198,6 +200,11 @@ impl SessionRoom {
         });
     }
 
+    /// Where the record of a session is.
+    pub(crate) fn key(&self, id: u128, principal: Option<&Principal>) -> Key {
+        Key::session(id ^ self.realm, principal.map(Principal::id))
+    }
+
     /// The session with the id in `header`, if it is one of this principal. Using a session keeps it alive.
     pub(crate) async fn find(
         &self,
@@ -207,7 +214,7 @@ impl SessionRoom {
         // What cannot be an id of ours is not looked up.
         let id =
             (!header.duplicate).then(|| parse_id(header.value?)).flatten().ok_or_else(Rejection::no_such_session)?;
-        let key = Key::session(id, principal.map(Principal::id));
+        let key = self.key(id, principal);
         let stored = self.store.get(key, Some(self.settings.idle)).await;
         let stored = stored.map_err(|error| Rejection::store(&error))?.ok_or_else(Rejection::no_such_session)?;
         match Record::decode(stored.value) {

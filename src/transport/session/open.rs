@@ -9,7 +9,7 @@ use crate::auth::Principal;
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::params::Params;
 use crate::protocol::session::{InitializeParams, to_keep};
-use crate::store::{Cap, Key, Reserved, StoreError};
+use crate::store::{Cap, Reserved, StoreError};
 use crate::transport::accept::Accepts;
 use crate::transport::body::Body;
 use crate::transport::rejection::Rejection;
@@ -43,9 +43,10 @@ pub(crate) async fn initialize(
         // 122 random bits from the system's generator.
         let session = Uuid::new_v4().as_u128();
         let owner = principal.map(Principal::id);
-        let cap = Cap::new(room.settings.max, EVICTABLE_AFTER).of_principal(owner, room.settings.max_per_principal);
+        let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);
+        let cap = cap.of_principal(room.realm, owner, room.settings.max_per_principal);
         let within = room.settings.initialize_within;
-        let key = Key::session(session, owner);
+        let key = room.key(session, principal);
         let reserved = room.store.reserve(key, record.encode(), within, cap).await;
         match reserved.map_err(|error| Rejection::store(&error))? {
             Reserved::Free => {}
