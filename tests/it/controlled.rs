@@ -50,6 +50,8 @@ pub enum Fault {
     LateWrites,
     /// Who reads a log learns a second later what was there.
     LateReads,
+    /// Of each log the entries behind this one are gone, as after a crash.
+    Behind(u64),
 }
 
 impl Fault {
@@ -121,7 +123,9 @@ impl Controlled {
                 pass(secs(1)).await;
                 outcome
             })),
-            Fault::None | Fault::Silent | Fault::Full | Fault::LateWrites | Fault::LateReads => operation(),
+            Fault::None | Fault::Silent | Fault::Full | Fault::LateWrites | Fault::LateReads | Fault::Behind(_) => {
+                operation()
+            }
         }
     }
 }
@@ -155,7 +159,17 @@ impl Store for Controlled {
     }
 
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
-        self.run("read", move || self.0.memory.read(log, after, max))
+        let fault = *self.0.fault.lock().unwrap();
+        let Fault::Behind(newest) = fault else {
+            return self.run("read", move || self.0.memory.read(log, after, max));
+        };
+        StoreFuture::Boxed(Box::pin(async move {
+            let page = self.0.memory.read(log, after, max).await?;
+            Ok(page.map(|mut page| {
+                page.entries.retain(|(seq, _)| *seq <= newest);
+                LogPage::new(page.entries, page.first, page.last.min(newest), false).about(page.about)
+            }))
+        }))
     }
 
     fn keep(&self, log: LogKey, ttl: Duration) -> StoreFuture<'_, bool> {

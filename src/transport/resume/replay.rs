@@ -85,7 +85,7 @@ type Reading = Pin<Box<dyn Future<Output = Result<Option<LogPage>, StoreError>> 
 enum Piece {
     Events(Bytes),
     End,
-    /// What came next has given way before it could be read.
+    /// What came next has given way before it could be read, or is not what comes next any more.
     Gap,
 }
 
@@ -120,7 +120,10 @@ impl Replay {
             let page = ready!(reading.as_mut().poll(cx));
             self.reading = None;
             match page {
-                Ok(Some(page)) if page.first > self.after + 1 => return Poll::Ready(Piece::Gap),
+                // Or the store has lost what has been told, and gives its numbers out again.
+                Ok(Some(page)) if page.first > self.after + 1 || page.last < self.after => {
+                    return Poll::Ready(Piece::Gap);
+                }
                 Ok(Some(page)) => {
                     let events = self.take(&page);
                     if !events.is_empty() {
