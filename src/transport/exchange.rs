@@ -254,9 +254,9 @@ impl Work {
                 }
                 if let Some(Tie { key, pulse, .. }) = &mut self.session {
                     let pulse = pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, *key));
-                    // The session was ended elsewhere, or while this call was on its way to its place.
+                    // It was ended elsewhere, or while this call was on its way to its place, or the store has lost it.
                     if past_budget(cx, |cx| pulse.poll(cx)).is_ready() {
-                        return Poll::Ready(self.finish(&Outcome::Cancelled));
+                        return Poll::Ready(self.ended("the session of this call has ended, and the call with it"));
                     }
                     self.poll_letter(cx);
                 }
@@ -318,17 +318,25 @@ impl Work {
     }
 
     fn finish(&mut self, outcome: &Outcome) -> Finished {
-        self.seat.ended = true;
-        let fail = |text| encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, text));
         let message = match outcome {
             Outcome::Reply(reply) => self.encode(reply),
             Outcome::InputRequired(questions) => self.input_required(questions),
-            Outcome::Cancelled => fail("the request was cancelled by its client"),
-            Outcome::Cut => fail("the server is shutting down and could not wait for this call any longer"),
+            Outcome::Cancelled => return self.ended("the request was cancelled by its client"),
+            Outcome::Cut => {
+                return self.ended("the server is shutting down and could not wait for this call any longer");
+            }
         };
+        self.seat.ended = true;
         let missing = |error: &RpcError| error.code == ErrorCode::MissingCapability;
         let missing_capability = matches!(outcome, Outcome::Reply(Reply::Error(error)) if missing(&error.0));
         Finished { message, missing_capability }
+    }
+
+    /// What was ended from outside.
+    fn ended(&mut self, why: &'static str) -> Finished {
+        self.seat.ended = true;
+        let message = encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, why));
+        Finished { message, missing_capability: false }
     }
 
     fn input_required(&self, questions: &InputRequired) -> Bytes {
