@@ -31,7 +31,16 @@ fn trigger_resource_change(ctx: Context) -> &'static str {
 
 /// Change the resource `test://watched-resource`, and tell the clients that subscribed to it.
 #[tool]
-fn touch(State(watched): State<Watched>, ctx: Context) -> String {
+fn touch(
+    /// Another resource: the clients that subscribed to it are told, and nothing changes.
+    uri: Option<String>,
+    State(watched): State<Watched>,
+    ctx: Context,
+) -> String {
+    if let Some(uri) = uri {
+        ctx.notify().resource_updated(&uri);
+        return format!("told of {uri}");
+    }
     let times = watched.touch();
     ctx.notify().resource_updated(WATCHED);
     format!("touched {times} times")
