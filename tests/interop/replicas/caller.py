@@ -16,6 +16,8 @@ TIMEOUT = 20
 RETRY = 1.0
 # These are nginx's, or a replica's that cannot serve now: the client tries again.
 AGAIN = (502, 503, 504)
+# How soon a stream ends behind the answer to its call.
+END_WITHIN = 1
 ASKING = {"elicitation": {}, "sampling": {}, "roots": {}}
 
 
@@ -204,13 +206,12 @@ class Client:
 
 
 class Comeback:
-    """A GET of a client that came back: when it was sent, when its head and its first event came."""
+    """A GET of a client that came back: when it was sent, and how long its head and its first event took."""
 
-    def __init__(self, reading, missed):
+    def __init__(self, reading):
+        self.sent = reading.sent
         self.head = reading.headed - reading.sent
         self.first = None
-        # Whether something was said while the client was away, for all that is known.
-        self.missed = missed
 
 
 class Call(threading.Thread):
@@ -233,12 +234,16 @@ class Call(threading.Thread):
         self.numbers = []
         self.process = None
         self.comebacks = []
-        self.tries = 0
+        # How long it was without a connection, in seconds.
+        self.absent = 0
+        # The statuses of GETs that had to be tried again, and when they came.
+        self.refused = []
         # What the client was told about something that is missing: (what, the number it had got to).
         self.told = []
         # How its connections ended: `ended`, `broke` or `cut` (by the client).
         self.ends = []
-        self.broke_at = None
+        # What is wrong with how the stream went on behind its answer.
+        self.tail = None
         self.outcome = None
         self.failure = None
         self.retry = RETRY
@@ -301,10 +306,22 @@ class Call(threading.Thread):
         finally:
             if reading.retry:
                 self.retry = reading.retry
+            if self.outcome:
+                self._read_tail(reading)
             reading.close()
         self.ends.append("cut" if self.is_cut else end)
-        if end == "broke" and not self.is_cut and self.broke_at is None:
-            self.broke_at = time.monotonic()
+
+    def _read_tail(self, reading):
+        """Behind its answer a stream ends properly, soon, and with nothing before."""
+        reading.patience, reading.deadline = None, time.monotonic() + END_WITHIN
+        try:
+            event = reading.event()
+            self.tail = event and f"goes on behind its answer: {event.id} {event.data[:200]!r}"
+        except TimeoutError:
+            self.tail = f"does not end within {END_WITHIN} s behind its answer"
+        except BROKEN as error:
+            if not self.is_cut:
+                self.tail = f"breaks off behind its answer: {error!r}"
 
     def _take(self, event):
         self.events.append(event)
@@ -321,18 +338,18 @@ class Call(threading.Thread):
         last = next((event.id for event in reversed(self.events) if event.id), None)
         if last is None:
             raise AssertionError("the connection ended before an event had an id")
-        was_cut = self.is_cut
+        left = time.monotonic()
         if not self.may_return.wait(max(0, self.deadline - time.monotonic())):
             raise AssertionError("it was not let back")
         self.is_cut = False
         while time.monotonic() < self.deadline:
             time.sleep(self.retry)
-            self.tries += 1
             try:
                 reading = self.client.get(last, self.then, timeout=self.patience or TIMEOUT)
             except BROKEN:
                 continue
             if reading.status in AGAIN:
+                self.refused.append((reading.status, reading.headed))
                 reading.close()
                 continue
             if reading.status == 404:
@@ -344,7 +361,8 @@ class Call(threading.Thread):
             begins = reading.headers.get("last-event-id")
             if begins != last:
                 self.told.append((begins, self._number()))
-            self.comebacks.append(Comeback(reading, was_cut))
+            self.comebacks.append(Comeback(reading))
+            self.absent += reading.headed - left
             return reading
         raise AssertionError(f"was not let back for the rest: {self._state()}")
 
@@ -352,7 +370,8 @@ class Call(threading.Thread):
         return self.numbers[-1] if self.numbers else 0
 
     def _state(self):
-        return f"{len(self.events)} events, up to number {self._number()}, connections {self.ends}, told {self.told}"
+        said = f"{len(self.events)} events, up to number {self._number()}, connections {self.ends}, told {self.told}"
+        return f"{said}, absent for {self.absent:.1f} s"
 
     @property
     def stream(self):
@@ -410,7 +429,8 @@ class Listener(threading.Thread):
             raise AssertionError(f"a stream was answered {reading.status} {reading.body()[:300]!r}")
         self.reading = reading
         self.events = []
-        self.over = False
+        # When it ended.
+        self.over_at = None
         reading.patience = None
         self.start()
 
@@ -420,7 +440,11 @@ class Listener(threading.Thread):
                 self.events.append(event)
         except BROKEN:
             pass
-        self.over = True
+        self.over_at = time.monotonic()
+
+    @property
+    def over(self):
+        return self.over_at is not None
 
     def of(self, method):
         return [event.message for event in list(self.events) if (event.message or {}).get("method") == method]

@@ -1,5 +1,5 @@
-"""What the drivers here run on: a redis-server, replicas of `everything` that share it, and nginx in front of them with
-the configuration of docs/deploy, whose replicas take turns."""
+"""What the drivers here run on: a store, replicas of `everything` that share it, and nginx in front of them with the
+configuration of docs/deploy, whose replicas take turns."""
 
 import contextlib
 import shutil
@@ -26,9 +26,12 @@ REQUEST_STATE_KEYS = "a key of 32 bytes and more that is no secret"
 
 
 class Stage:
-    """`with Stage(..) as stage`. Whatever comes, everything that was started has ended afterwards."""
+    """`with Stage(..) as stage`. Whatever comes, everything that was started has ended afterwards.
 
-    def __init__(self, binary, replicas=2, durable=False, lame_duck=0, grace=5):
+    `store`: a `redis` of its own, or an `sqlite` file. `durable` is what RedisServer takes.
+    """
+
+    def __init__(self, binary, replicas=2, store="redis", durable=False, lame_duck=0, grace=5):
         self.binary = binary
         self.folder = Path(tempfile.mkdtemp(prefix="replicas-"))
         # The worker processes of an nginx that root starts are somebody else's.
@@ -39,13 +42,13 @@ class Stage:
         self.nginx = None
         self.ports = free_ports(replicas)
         self.lame_duck = lame_duck
-        self.redis = RedisServer(self.folder / "redis", durable)
+        self.redis = RedisServer(self.folder / "redis", durable) if store == "redis" else None
         self.environment = {
             "BASE_URL": f"https://{PUBLIC}/api",
             "TRUSTED_PROXIES": "127.0.0.1",
             "LAME_DUCK": str(lame_duck),
             "GRACE": str(grace),
-            "STORE": self.redis.url,
+            "STORE": self.redis.url if self.redis else f"sqlite://{self.folder}/store.sqlite",
             "USERS": ",".join(USERS),
             "REQUEST_STATE_KEYS": REQUEST_STATE_KEYS,
         }
@@ -57,7 +60,8 @@ class Stage:
             cafile = certificate(self.folder)
             self.tls = ssl.create_default_context(cafile=cafile)
             self.cafile = cafile
-            self.redis.start()
+            if self.redis:
+                self.redis.start()
             self.servers = [None] * len(self.ports)
             for number in range(len(self.ports)):
                 self.start(number, wait=False)
@@ -76,7 +80,8 @@ class Stage:
         # The last one first, and each whatever comes of the others.
         with contextlib.ExitStack() as stack:
             stack.callback(self._tidy)
-            stack.callback(self.redis.kill)
+            if self.redis:
+                stack.callback(self.redis.kill)
             for server in filter(None, self.servers):
                 # SIGKILL ends what stands still, too.
                 stack.callback(server.kill)
