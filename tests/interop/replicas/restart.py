@@ -9,8 +9,9 @@ wherever nginx sends them. Some have a GET stream, too. Meanwhile docs/deploy/re
 replica after the other.
 
 Not one call may fail, and no session may end: 404 is a failure as any other is. A GET stream is ended by a replica that
-ends, and its client comes back with `Last-Event-ID`. What may be sent again is told in ../proxy/load.py: where nothing
-at all came back on a connection that had been used before. It is counted.
+ends, and its client comes back with `Last-Event-ID`. Once a second a resource changes, each time another one: every GET
+stream tells of each exactly once, over all its connections. What may be sent again is told in ../proxy/load.py: where
+nothing at all came back on a connection that had been used before. It is counted.
 
 It needs redis-server, nginx, openssl and curl; of Python only the standard library.
 """
@@ -39,9 +40,15 @@ PLAIN, KEPT, STREAMING, ASKING = 25, 10, 10, 5
 FOLLOWING = 15
 # The seconds between two calls of a session.
 EVERY = 0.5
+# Less than the calls that were wanted in a second, and the longest that a plain one may take.
+LEAST_RATE = 95
+SLOWEST = 3
 # How long the load goes on before and after the restart.
 AROUND = 2
 RESOURCES_CHANGED = "notifications/resources/list_changed"
+UPDATED = "notifications/resources/updated"
+# What changes, one each second.
+URIS = [f"test://template/{number}/data" for number in range(1, 101)]
 
 
 class Supervised(Replicas):
@@ -77,14 +84,21 @@ class Load:
         self.slowest = 0
         self.reopened = 0
         self.told = [0] * FOLLOWING
+        # Which resources have changed, of which of them each GET stream has told, and how often it has announced that
+        # it tells of all of them, since it does not know which.
+        self.changed = []
+        self.updates = [[] for _ in range(FOLLOWING)]
+        self.everything = [0] * FOLLOWING
         self.readings = [None] * FOLLOWING
         works = [self.plain] * PLAIN + [self.kept] * KEPT + [self.streaming] * STREAMING + [self.asking] * ASKING
         self.clients = in_parallel([lambda: Client(front) for _ in works])
+        in_parallel([lambda client=client: self._subscribe(client) for client in self.clients[:FOLLOWING]])
         self.began = time.monotonic()
         self.threads = [
             threading.Thread(target=self._calls, args=(work, number), daemon=True) for number, work in enumerate(works)
         ]
         self.threads += [threading.Thread(target=self._follow, args=(n,), daemon=True) for n in range(FOLLOWING)]
+        self.threads.append(threading.Thread(target=self._change, daemon=True))
         for thread in self.threads:
             thread.start()
 
@@ -106,6 +120,27 @@ class Load:
                 self.slowest = max(self.slowest, time.monotonic() - sent) if work == self.plain else self.slowest
         if state:
             state.close()
+
+    @staticmethod
+    def _subscribe(client):
+        for uri in URIS:
+            subscribed = client.ask("resources/subscribe", {"uri": uri})
+            if subscribed.status != 200 or "result" not in subscribed.message:
+                raise AssertionError(f"a subscription was answered {subscribed}")
+
+    def _change(self):
+        wait_until(lambda: all(self.readings), 10, "the GET streams are open")
+        for uri in URIS:
+            if self.over.is_set():
+                return
+            try:
+                self.judge(self.front.call("touch", {"uri": uri}), f"told of {uri}")
+                self.changed.append(uri)
+            except Exception as error:
+                self.failures.append(f"a change: {error!r}")
+            if self.over.wait(1):
+                return
+        self.failures.append(f"it took longer than {len(URIS)} s")
 
     @staticmethod
     def judge(reply, text):
@@ -137,10 +172,10 @@ class Load:
         return connection
 
     def streaming(self, client, *_):
-        call = Call(client, {"n": 4, "every_ms": 100}, within=20)
+        call = Call(client, {"n": 4, "every_ms": 80}, within=20)
         call.join()
-        if call.text != "counted to 4" or call.numbers != [1, 2, 3, 4] or call.told:
-            raise AssertionError(call.failure or call._state())
+        if call.text != "counted to 4" or call.numbers != [1, 2, 3, 4] or call.told or call.tail:
+            raise AssertionError(call.failure or call.tail or call._state())
         with self.lock:
             self.resumed += len(call.comebacks)
 
@@ -169,10 +204,17 @@ class Load:
                 self.readings[number] = reading
                 if reading.status != 200:
                     raise AssertionError(f"a GET stream was answered {reading.status} {reading.body()[:300]!r}")
+                begins = reading.headers.get("last-event-id")
+                self.everything[number] += begins == "earliest"
+                if begins not in (last, "earliest"):
+                    raise AssertionError(f"a GET stream that was at {last} goes on at {begins}")
                 reading.patience = None
                 while (event := reading.event()) is not None:
                     last = event.id or last
-                    self.told[number] += (event.message or {}).get("method") == RESOURCES_CHANGED
+                    method = (event.message or {}).get("method")
+                    self.told[number] += method == RESOURCES_CHANGED
+                    if method == UPDATED:
+                        self.updates[number].append(event.message["params"]["uri"])
             except Exception as error:
                 if not self.over.is_set():
                     self.failures.append(f"GET stream {number}: {error!r}")
@@ -208,6 +250,9 @@ def check(checks, stage):
         before = list(load.told)
         stage.front.call("trigger_resource_change")
         wait_until(lambda: all(n > b for n, b in zip(load.told, before)), 5, "all GET streams tell of a change")
+        # Long after the change that was the last one by now, and before the next.
+        changed = list(load.changed)
+        wait_until(lambda: all(changed[-1] in told for told in load.updates), 5, "all GET streams tell of the last one")
         lasted = time.monotonic() - load.began
     finally:
         load.stop()
@@ -216,9 +261,19 @@ def check(checks, stage):
     rate = load.calls / lasted
     failed = f"{len(load.failures)} of {load.calls} calls failed ({kinds}), at {rate:.0f} calls a second"
     checks.ok(not load.failures, failed, load.failures[:20])
-    checks.ok(rate > 80, "which is about the rate that was wanted", rate)
+    checks.ok(rate > LEAST_RATE, "which is about the rate that was wanted", rate)
+    checks.ok(load.slowest < SLOWEST, f"the slowest plain call took {load.slowest:.2f} s", load.slowest)
     checks.ok(load.resumed == 0, "no stream of a call was broken off", load.resumed)
     checks.ok(load.reopened > 0, f"GET streams came back {load.reopened} times, and tell of a change", load.reopened)
+    for told, everything in zip(load.updates, load.everything):
+        # The change that came last may not have been told when the streams were cut.
+        counts = [told.count(uri) for uri in changed]
+        good = min(counts) >= 1 if everything else set(counts) == {1}
+        if not good:
+            checks.ok(False, "each change is told once", (dict(zip(changed, counts)), everything))
+    announced = sum(everything > 0 for everything in load.everything)
+    once = f"{len(changed)} changes meanwhile, each told once by {FOLLOWING - announced} of {FOLLOWING} GET streams"
+    checks.ok(True, f"{once}; {announced} announced that they tell of everything")
     most = KEPT * 2 * REPLICAS
     again = f"{load.again} calls on a kept connection got no byte, and were sent again"
     checks.ok(load.again <= most, again, load.again)
@@ -228,7 +283,6 @@ def check(checks, stage):
     checks.ok(codes == [0] * REPLICAS, "each replica ended with 0", codes)
     logged = {status for _, _, _, status, _ in stage.nginx.accesses()} - {"499"}
     checks.ok(logged <= {"200", "202"}, "nginx answered nothing but 200 and 202", logged)
-    print(f"   the slowest plain call took {load.slowest:.2f} s", flush=True)
     with contextlib.suppress(*BROKEN):
         in_parallel([client.delete for client in load.clients])
 
