@@ -179,12 +179,13 @@ class Judged:
 class Times:
     """How soon all came. While Redis is there:
 
-    - a call ends 2 s after the time it takes and the time that its client was away, at the latest;
+    - a call is answered 2 s after it was due, at the latest: when it has taken its time, and its client is there;
     - a client that comes back has the head of the reply within 2 s, and 95 of 100 have what is said first within 1 s,
       if their call goes on;
     - nobody is answered 503.
 
-    `outage`: from when to when Redis was away. What meets it may take as long, and calls 3 s more.
+    `outage`: from when to when Redis was away. No call is due before its end, after which it may take 3 s. A comeback
+    that meets it may take as long as it does, too.
     """
 
     def __init__(self, problems, lasts, calls, others=(), outage=None):
@@ -194,9 +195,10 @@ class Times:
         self.heads, self.firsts, self.latest = [], [], 0
         for number, call in enumerate(calls):
             if call.text:
-                after = call.outcome.at - call.began - lasts - call.absent
+                back = [comeback.sent + comeback.head for comeback in call.comebacks]
+                after = call.outcome.at - max(call.began + lasts, outage[1] if outage else 0, *back)
                 self.latest = max(self.latest, after)
-                problems.ok(after <= away + late, f"call {number} was answered {after:.1f} s late: {call._state()}")
+                problems.ok(after <= late, f"call {number} was answered {after:.1f} s late: {call._state()}")
         usual = []
         for call in (*calls, *others):
             for comeback in call.comebacks:
