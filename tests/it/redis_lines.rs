@@ -181,12 +181,18 @@ async fn what_was_acknowledged_and_then_lost_is_another_epoch() {
 #[tokio::test]
 async fn a_server_that_was_emptied_is_another_epoch() {
     let server = RedisServer::start();
-    let store = server.store().await;
+    let [store, other] = [server.store().await, server.store().await];
     let epoch = store.epoch().await.unwrap();
     append(&store, 1, LogPlace::First).await.unwrap();
+    let told = [&store, &other].map(Told::of);
     server.ask::<String>(&["FLUSHALL"]);
     assert!(store.read(log(1), 0, 1).await.unwrap().is_none());
     assert_ne!(store.epoch().await.unwrap(), epoch);
+    // No connection was lost, and who reads has to look all the same.
+    for told in &told {
+        told.until(LogNews::Missed).await;
+    }
+    assert_eq!(other.epoch().await.unwrap(), store.epoch().await.unwrap());
     // Its scripts are sent again.
     server.ask::<String>(&["SCRIPT", "FLUSH"]);
     append(&store, 1, LogPlace::First).await.unwrap();

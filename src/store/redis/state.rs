@@ -333,7 +333,11 @@ impl State {
         match said {
             Said::Of(news) if is_news => self.watchers.tell(news),
             Said::Of(_) => {}
-            Said::Epoch => self.forget_epoch(),
+            Said::Epoch => {
+                self.forget_epoch();
+                // What was lost may be what somebody here reads, and no connection need have been lost with it.
+                self.watchers.tell(LogNews::Missed);
+            }
         }
     }
 }
