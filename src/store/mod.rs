@@ -86,8 +86,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Tells `watcher` of each log that is appended to or forgotten from now on, and of each [word](Self::tell), here or in
     /// another process; what it is told of can be read by then. One watcher serves all readers of a process. What it is told
-    /// of may come twice. When some of it may have been lost, it is told [`LogNews::Missed`] as soon as it is told anything
-    /// again. One that wants to know no more is let go when it is told the next time.
+    /// of may come twice. When some of it may have been lost, or what was kept, it is told [`LogNews::Missed`] as soon as it
+    /// is told anything again. One that wants to know no more is let go when it is told the next time.
     fn watch(&self, watcher: LogWatcher);
 
     /// Has all watchers, here and in other processes, told a word about a log, which need not be there. Nothing is kept.
@@ -95,7 +95,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// A number that is another one as soon as logs that were appended to may be gone before their time: a client that
     /// comes back with the old one is told that something is missing. It is the same in all processes, and in each as long
-    /// as nothing is lost.
+    /// as nothing is lost; none comes twice.
     fn epoch(&self) -> StoreFuture<'_, u64>;
 
     /// Removes all logs of a group. They may begin anew.

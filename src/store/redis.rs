@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   connect   the options, and how it comes to be
-//!   state     the two connections, and what is known through them
+//!   lines     the two connections, and how they are begun anew
+//!   state     what is known through them, and how a call is carried out
 //!   server    what the server says of itself
 //!   scripts   what is carried out in Redis: `*.lua`, one file an operation
 //!   news      what the processes tell each other
@@ -24,6 +25,7 @@ use super::{
 };
 
 mod connect;
+mod lines;
 mod news;
 mod scripts;
 mod server;
@@ -62,6 +64,17 @@ const MOST: u64 = 1 << 53;
 /// There are two, whatever the number of streams: one for commands, one for news. They live on the runtime that
 /// connected them, which has to go on, and are begun anew for as long as it takes whenever they are lost. An operation
 /// waits a second for that and two for an answer, then it fails; it is never carried out twice where that would matter.
+///
+/// # What a user needs
+///
+/// A login may be one that can do no more than this, with the prefix in place of `mcp-mount`, and with `+select` where the
+/// URL names a database other than 0:
+///
+/// ```text
+/// ACL SETUSER app on >password resetkeys ~{mcp-mount}* resetchannels &{mcp-mount}:* -@all +hello +info +ping +subscribe +evalsha +script|load +publish +time +get +set +setrange +incr +incrby +del +unlink +exists +pttl +pexpire +hget +hset +hsetnx +hmget +hgetall +hdel +hkeys +hlen +zadd +zrem +zscore +zincrby +zcount +zrange +zrangebyscore +zrevrange +rpush +lrange +ltrim
+/// ```
+///
+/// Without `+info` it works, and warns: when Redis was started anew cannot be seen then, and only the loss of all is noticed.
 ///
 /// # What is durable when
 ///
@@ -186,7 +199,7 @@ impl Store for Redis {
         call.arg(bounded(limits.entries)).arg(bounded(limits.bytes)).arg(ms(limits.ttl)).arg(bound).arg(budget);
         call.arg(&state.channel).arg(news::touched(state.publisher, log));
         boxed(async move {
-            let answer: Vec<u64> = state.run(&call, false).await.inspect_err(|_| state.is_uncertain())?;
+            let answer: Vec<u64> = state.publish(&call, false, LogNews::Touched(log)).await?;
             let appended = match *answer.as_slice() {
                 [0, seq, appends] => {
                     state.acknowledged(appends);
@@ -212,10 +225,13 @@ impl Store for Redis {
         call.arg(after.min(MOST)).arg(bounded(max));
         boxed(async move {
             let answer: Option<Vec<Value>> = state.run(&call, true).await?;
-            if answer.is_none() {
+            let Some(answer) = answer else {
                 state.forget_epoch();
-            }
-            answer.map(page).transpose()
+                return Ok(None);
+            };
+            let (appends, page) = page(answer)?;
+            state.acknowledged(appends);
+            Ok(Some(page))
         })
     }
 
@@ -235,8 +251,9 @@ impl Store for Redis {
         let mut call = state.call(&state.scripts.tell);
         call.arg(&state.channel).arg(news::told(state.publisher, log, word));
         boxed(async move {
-            let _heard: u64 = state.run(&call, true).await.inspect_err(|_| state.is_uncertain())?;
-            state.watchers.tell(LogNews::Told(log, word));
+            let told = LogNews::Told(log, word);
+            let _heard: u64 = state.publish(&call, true, told).await?;
+            state.watchers.tell(told);
             Ok(())
         })
     }
@@ -253,7 +270,8 @@ impl Store for Redis {
         let mut call = about_log(state, &state.scripts.forget, LogKey { group, id: 0 });
         call.arg(&state.channel).arg(news::touched_of(state.publisher, group));
         boxed(async move {
-            let ids: Vec<String> = state.run(&call, true).await.inspect_err(|_| state.is_uncertain())?;
+            // Which logs these are is not known yet.
+            let ids: Vec<String> = state.publish(&call, true, LogNews::Missed).await?;
             for id in ids.iter().filter_map(|id| u128::from_str_radix(id, 16).ok()) {
                 state.watchers.tell(LogNews::Touched(LogKey { group, id }));
             }
@@ -296,18 +314,20 @@ fn reserved(key: Key, answer: Vec<Value>) -> Result<Reserved, StoreError> {
     }
 }
 
-/// The first, the last, whether it has ended, what is known of it, the number of the first entry, entries.
-fn page(answer: Vec<Value>) -> Result<LogPage, StoreError> {
+/// How many appends there have been, and a page: the first, the last, whether it has ended, what is known of it, the number of
+/// the first entry, entries.
+fn page(answer: Vec<Value>) -> Result<(u64, LogPage), StoreError> {
     let mut answer = answer.into_iter();
     let number = |value: Option<Value>| value.and_then(|value| u64::from_redis_value(value).ok());
-    let [first, last, closed] = [(); 3].map(|()| number(answer.next()));
+    let [appends, first, last, closed] = [(); 4].map(|()| number(answer.next()));
     let about = answer.next().and_then(bytes);
     let from = number(answer.next());
-    let (Some(first), Some(last), Some(closed), Some(about), Some(from)) = (first, last, closed, about, from) else {
+    let (Some(appends), Some(first), Some(last), Some(closed)) = (appends, first, last, closed) else {
         return Err(unexpected());
     };
+    let (Some(about), Some(from)) = (about, from) else { return Err(unexpected()) };
     let entries = (from..).zip(answer).map(|(seq, value)| Some((seq, bytes(value)?))).collect::<Option<_>>();
-    Ok(LogPage::new(entries.ok_or_else(unexpected)?, first, last, closed == 1).about(about))
+    Ok((appends, LogPage::new(entries.ok_or_else(unexpected)?, first, last, closed == 1).about(about)))
 }
 
 /// Without a copy.

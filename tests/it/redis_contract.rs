@@ -37,6 +37,12 @@ impl StoreFixture for InRedis {
         self.connect().await
     }
 
+    async fn lose(&mut self, _store: &Arc<dyn Store>) -> bool {
+        self.server.down();
+        assert!(self.server.up(), "it starts anew, and has kept nothing on its disk");
+        true
+    }
+
     async fn pass(&mut self, time: Duration) {
         self.stores.iter().for_each(|store| store.advance(time));
     }

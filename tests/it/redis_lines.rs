@@ -4,38 +4,39 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use mcp_mount::stores::{
     Appended, Expect, Key, Kind, LogEntry, LogKey, LogLimits, LogNews, LogPlace, LogWatcher, StoreError,
 };
 use mcp_mount::{Redis, Store};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::redis_server::{RedisServer, free_port};
+use crate::redis_server::RedisServer;
 
-const TTL: Duration = Duration::from_secs(60);
+pub const TTL: Duration = Duration::from_secs(60);
 
 /// Longer than anything here takes.
-const LONG: Duration = Duration::from_secs(15);
+pub const LONG: Duration = Duration::from_secs(15);
 
-fn key(id: u128) -> Key {
+pub fn key(id: u128) -> Key {
     Key::new(Kind::State, id)
 }
 
-fn log(id: u128) -> LogKey {
+pub fn log(id: u128) -> LogKey {
     LogKey::new(1, id)
 }
 
-async fn append(store: &Redis, id: u128, place: LogPlace) -> Result<Appended, StoreError> {
+pub async fn append(store: &Redis, id: u128, place: LogPlace) -> Result<Appended, StoreError> {
     let entry = LogEntry::new(Bytes::from_static(b"said"), place);
     store.append(log(id), entry, LogLimits::new(10, 1_000, TTL)).await
 }
 
 /// What a watcher is told.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<LogNews>>>);
+pub struct Told(Arc<Mutex<Vec<LogNews>>>);
 
 impl Told {
-    fn of(store: &Redis) -> Self {
+    pub fn of(store: &Redis) -> Self {
         let told = Self::default();
         let list = Arc::clone(&told.0);
         store.watch(LogWatcher::new(move |news| {
@@ -45,11 +46,11 @@ impl Told {
         told
     }
 
-    fn take(&self) -> Vec<LogNews> {
+    pub fn take(&self) -> Vec<LogNews> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    async fn until(&self, wanted: LogNews) {
+    pub async fn until(&self, wanted: LogNews) {
         let told = async {
             while !self.0.lock().unwrap().contains(&wanted) {
                 sleep(Duration::from_millis(5)).await;
@@ -181,15 +182,88 @@ async fn what_was_acknowledged_and_then_lost_is_another_epoch() {
 #[tokio::test]
 async fn a_server_that_was_emptied_is_another_epoch() {
     let server = RedisServer::start();
-    let store = server.store().await;
+    let [store, other] = [server.store().await, server.store().await];
     let epoch = store.epoch().await.unwrap();
     append(&store, 1, LogPlace::First).await.unwrap();
+    let told = [&store, &other].map(Told::of);
     server.ask::<String>(&["FLUSHALL"]);
     assert!(store.read(log(1), 0, 1).await.unwrap().is_none());
     assert_ne!(store.epoch().await.unwrap(), epoch);
+    // No connection was lost, and who reads has to look all the same.
+    for told in &told {
+        told.until(LogNews::Missed).await;
+    }
+    assert_eq!(other.epoch().await.unwrap(), store.epoch().await.unwrap());
     // Its scripts are sent again.
     server.ask::<String>(&["SCRIPT", "FLUSH"]);
     append(&store, 1, LogPlace::First).await.unwrap();
+}
+
+/// Whoever is left to notice it: a process that has only read what was lost.
+#[tokio::test]
+async fn what_was_read_and_then_lost_is_another_epoch() {
+    let mut server = RedisServer::with(&["--dbfilename", "dump.rdb"]);
+    let [store, other] = [server.store().await, server.store().await];
+    append(&store, 1, LogPlace::First).await.unwrap();
+    let epoch = store.epoch().await.unwrap();
+    server.ask::<String>(&["SAVE"]);
+    append(&store, 1, LogPlace::Next).await.unwrap();
+    assert_eq!(other.read(log(1), 0, 9).await.unwrap().unwrap().last, 2);
+    drop(store);
+    let told = Told::of(&other);
+    server.down();
+    assert!(server.up());
+    told.until(LogNews::Missed).await;
+    recovered(&other).await;
+    assert_eq!(other.read(log(1), 0, 9).await.unwrap().unwrap().last, 1);
+    assert_ne!(other.epoch().await.unwrap(), epoch);
+}
+
+/// Whoever waits for news here is told of an append that nobody waits for: at once, since what it has published already was
+/// taken for told, and again when it is published.
+#[tokio::test]
+async fn what_nobody_waits_for_is_told_here_too() {
+    let server = RedisServer::start();
+    let [store, other] = [server.store().await, server.store().await];
+    // Redis knows the script.
+    append(&store, 9, LogPlace::Only).await.unwrap();
+    let [here, there] = [&store, &other].map(Told::of);
+    // Dropped when it has been sent, and not carried out.
+    server.pause();
+    let mut appended = Box::pin(append(&store, 1, LogPlace::First));
+    assert!((&mut appended).now_or_never().is_none());
+    sleep(Duration::from_millis(100)).await;
+    drop(appended);
+    assert_eq!(here.take(), [LogNews::Touched(log(1))]);
+    server.go_on();
+    there.until(LogNews::Touched(log(1))).await;
+    here.until(LogNews::Touched(log(1))).await;
+
+    // Dropped only when it has been heard of.
+    let store = server.store().await;
+    let here = Told::of(&store);
+    let mut appended = Box::pin(append(&store, 2, LogPlace::First));
+    assert!((&mut appended).now_or_never().is_none());
+    there.until(LogNews::Touched(log(2))).await;
+    store.epoch().await.unwrap();
+    other.tell(log(3), 3).await.unwrap();
+    here.until(LogNews::Told(log(3), 3)).await;
+    assert!(!here.take().contains(&LogNews::Touched(log(2))));
+    drop(appended);
+    assert_eq!(here.take(), [LogNews::Touched(log(2))]);
+
+    // A word, and what is forgotten.
+    drop(store.tell(log(4), 4).now_or_never());
+    drop(store.forget(1).now_or_never());
+    assert_eq!(here.take(), [LogNews::Told(log(4), 4), LogNews::Missed]);
+    // What was answered is told once, and so is what was never sent.
+    let store = server.store().await;
+    let here = Told::of(&store);
+    append(&store, 5, LogPlace::Only).await.unwrap();
+    drop(append(&store, 6, LogPlace::Only));
+    other.tell(log(7), 7).await.unwrap();
+    here.until(LogNews::Told(log(7), 7)).await;
+    assert_eq!(here.take().iter().filter(|news| **news == LogNews::Touched(log(5))).count(), 1);
 }
 
 #[tokio::test]
@@ -314,76 +388,4 @@ fn a_runtime_that_ends_takes_no_connection_with_it() {
     assert!(text(&error).contains("redis at 127.0.0.1"), "an error, and no waiting for ever");
     drop(store);
     drop(server);
-}
-
-#[tokio::test]
-async fn a_login_that_is_refused_is_named_without_the_password() {
-    let server = RedisServer::with_password("right", &[]);
-    assert!(server.store().await.get(key(1), None).await.unwrap().is_none());
-    let wrong = server.url().replace("right", "s3cret");
-    let error = Redis::connect(&wrong).await.unwrap_err();
-    let shown = format!("{error} {error:?} {:?}", Redis::builder(&wrong));
-    assert!(shown.contains(&format!("127.0.0.1:{}", server.port())), "{shown}");
-    assert!(!shown.contains("s3cret") && !shown.contains("right"), "{shown}");
-    server.ask::<String>(&["ACL", "SETUSER", "app", "on", ">pass", "~{app}*", "&{app}*", "+@all", "-@dangerous"]);
-    let url = format!("redis://app:pass@127.0.0.1:{}/2", server.port());
-    let store = Redis::builder(&url).prefix("app").connect().await.unwrap();
-    append(&store, 1, LogPlace::Only).await.unwrap();
-    store.put(key(1), Bytes::new(), TTL, Expect::Any).await.unwrap();
-    store.epoch().await.unwrap();
-    assert!(Redis::connect(&url).await.is_err(), "another prefix is not allowed to this user");
-}
-
-#[tokio::test]
-async fn mistakes_are_named() {
-    let begun = Instant::now();
-    let nobody = format!("redis://:s3cret@127.0.0.1:{}", free_port());
-    for (url, named) in [
-        (nobody.as_str(), "redis at 127.0.0.1"),
-        ("redis://:s3cret@nowhere.invalid", "redis at nowhere.invalid:6379"),
-        ("http://:s3cret@localhost", "its URL cannot be used"),
-        ("redis://:s3cret@localhost/x", "its URL cannot be used"),
-        ("s3cret", "its URL cannot be used"),
-    ] {
-        let error = Redis::connect(url).await.unwrap_err().to_string();
-        assert!(error.contains(named) && !error.contains("s3cret"), "{error}");
-    }
-    assert!(begun.elapsed() < LONG);
-    let error = Redis::builder("redis://localhost").prefix("a}b").connect().await.unwrap_err();
-    assert!(error.to_string().contains("prefix"), "{error}");
-}
-
-#[test]
-fn it_is_connected_within_a_runtime() {
-    let error = futures::executor::block_on(Redis::connect("redis://localhost")).unwrap_err();
-    assert!(error.to_string().contains("tokio runtime"), "{error}");
-}
-
-#[tokio::test]
-async fn one_node_of_a_cluster_will_do() {
-    let server = RedisServer::with(&["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]);
-    server.ask::<String>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    let ready = async {
-        while !server.ask::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(LONG, ready).await.unwrap();
-    let [store, other] = [server.store().await, server.store().await];
-    let told = Told::of(&other);
-    let cap = mcp_mount::stores::Cap::new(1, Duration::ZERO).in_group(1, 1);
-    for id in 0..3 {
-        store.reserve(key(id), Bytes::new(), TTL, cap).await.unwrap();
-        store.put(key(id), Bytes::new(), TTL, Expect::Any).await.unwrap();
-        store.get(key(id), Some(TTL)).await.unwrap();
-        append(&store, id, LogPlace::First).await.unwrap();
-        append(&store, id, LogPlace::Last).await.unwrap();
-        assert!(store.keep(log(id), TTL).await.unwrap());
-        assert_eq!(other.read(log(id), 0, 9).await.unwrap().unwrap().entries.len(), 2);
-    }
-    store.take(key(2)).await.unwrap().unwrap();
-    store.forget(1).await.unwrap();
-    store.tell(log(7), 7).await.unwrap();
-    told.until(LogNews::Told(log(7), 7)).await;
-    assert_eq!(store.epoch().await.unwrap(), other.epoch().await.unwrap());
 }

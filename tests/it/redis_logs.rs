@@ -231,6 +231,48 @@ async fn what_cannot_be_kept_is_refused_and_nothing_gives_way_to_it() {
 }
 
 #[tokio::test]
+async fn a_log_gives_its_place_only_to_one_that_there_is_room_for() {
+    let logs = Logs::new(80_000).await;
+    let narrow = LogLimits::new(1, 1_000, TTL);
+    for id in 0..64 {
+        assert_eq!(logs.append(key(1, id), first(10), narrow).await, Appended::Seq(1));
+    }
+    assert_eq!(logs.append(key(1, 7), last(10), narrow).await, Appended::Seq(2));
+    let before = logs.cost();
+    // The group may have 10,000, of which it has about 8,000 that do not give way.
+    assert_eq!(logs.append(key(1, 64), first(5_000), narrow).await, Appended::Full);
+    assert_eq!(logs.kept(key(1, 7)).await, Some(vec![2]), "nothing gave way to what was refused");
+    assert_eq!(logs.cost(), before);
+    assert_eq!(logs.append(key(1, 64), first(5), narrow).await, Appended::Seq(1));
+    assert_eq!(logs.kept(key(1, 7)).await, None);
+    assert_eq!(logs.cost(), before - 5, "it took the place of the other, which had as much but for this");
+}
+
+#[tokio::test]
+async fn no_room_is_looked_for_in_vain_for_what_its_group_may_not_have() {
+    let logs = Logs::new(80_000).await;
+    let narrow = LogLimits::new(2, 2_000, TTL);
+    assert_eq!(logs.append(key(1, 0), first(5_000), narrow).await, Appended::Seq(1));
+    // Others have the rest.
+    for group in 2..40 {
+        logs.append(key(group, 1), first(1_000), narrow).await;
+        logs.append(key(group, 1), entry(1_000), narrow).await;
+    }
+    assert!(logs.cost() > 75_000);
+    let searches = || {
+        let stats: String = logs.server.ask(&["INFO", "commandstats"]);
+        stats.lines().filter(|line| line.starts_with("cmdstat_zrevrange:")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = searches();
+    for _ in 0..20 {
+        assert_eq!(logs.append(key(1, 1), first(9_000), narrow).await, Appended::Full);
+    }
+    assert_eq!(searches(), before);
+    assert_eq!(logs.append(key(1, 1), first(4_500), narrow).await, Appended::Seq(1), "there is room for less");
+    assert_ne!(searches(), before, "this is how a search is seen");
+}
+
+#[tokio::test]
 async fn the_groups_that_have_the_most_give_way_first() {
     let (logs, limits) = (Logs::new(80_000).await, LogLimits::new(100, 8_000, TTL));
     let small = key(99, 1);

@@ -53,6 +53,15 @@ impl RedisServer {
 
     /// Starts it (again), with what is on its disk. Answers whether it runs.
     pub fn up(&mut self) -> bool {
+        self.up_until(|pong| pong.is_ok())
+    }
+
+    /// As [`up`](Self::up), until it reads what is on its disk. That must take a while.
+    pub fn up_loading(&mut self) -> bool {
+        self.up_until(|pong| pong.is_err_and(|error| error.to_string().contains("loading")))
+    }
+
+    fn up_until(&mut self, is_up: impl Fn(redis::RedisResult<String>) -> bool) -> bool {
         let mut command = Command::new("redis-server");
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(&self.folder);
         command.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--enable-debug-command", "yes"]);
@@ -67,7 +76,7 @@ impl RedisServer {
             if self.process.as_mut().unwrap().try_wait().unwrap().is_some() {
                 return false;
             }
-            if self.try_ask::<String>(&redis::cmd("PING")).is_ok() {
+            if is_up(self.try_ask(&redis::cmd("PING"))) {
                 return true;
             }
             thread::sleep(PAUSE);
@@ -77,8 +86,13 @@ impl RedisServer {
 
     /// As [`up`](Self::up), with more options from now on.
     pub fn up_with(&mut self, options: &[&str]) -> bool {
-        self.options.extend(options.iter().map(ToString::to_string));
+        self.add(options);
         self.up()
+    }
+
+    /// More options, from the next start on.
+    pub fn add(&mut self, options: &[&str]) {
+        self.options.extend(options.iter().map(ToString::to_string));
     }
 
     /// Kills it, as a machine that goes down does.

@@ -148,6 +148,36 @@ async fn a_value_stays_in_its_group_and_a_refusal_takes_no_place() {
     assert!(matches!(store.reserve(other, value("v"), TTL, wide).await.unwrap(), Reserved::Full(_)));
 }
 
+/// Those that are too many do not become more, and one gives way at a time.
+#[tokio::test]
+async fn a_cap_that_became_smaller_is_come_down_to() {
+    let server = RedisServer::start();
+    let store = server.store().await;
+    let before = Cap::new(6, IDLE);
+    for id in 1..=6 {
+        let cap = if id > 3 { before } else { before.in_group(1, 6) };
+        assert_eq!(store.reserve(key(id), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
+        store.advance(Duration::from_millis(10));
+    }
+    let smaller = Cap::new(2, IDLE);
+    let full = store.reserve(key(7), value("v"), TTL, smaller).await.unwrap();
+    assert!(matches!(full, Reserved::Full(wait) if !wait.is_zero()), "{full:?}");
+    store.advance(IDLE);
+    for (new, old, cap) in [(7, 1, smaller), (8, 2, smaller.in_group(1, 1)), (9, 4, smaller)] {
+        // The oldest of all, the oldest of the group, and again of all, where it is the one after those.
+        if old == 4 {
+            store.take(key(3)).await.unwrap();
+        }
+        let reserved = store.reserve(key(new), value("v"), TTL, cap).await.unwrap();
+        assert_eq!(reserved, Reserved::Evicted(key(old)));
+        let mut count = 0;
+        for id in 1..=9 {
+            count += usize::from(there(&store, id).await);
+        }
+        assert_eq!(count, if old == 4 { 5 } else { 6 }, "one came, and one gave way");
+    }
+}
+
 #[tokio::test]
 async fn kinds_do_not_take_each_others_places_and_what_lives_never_gives_way() {
     let server = RedisServer::start();

@@ -20,3 +20,9 @@ local function outlive(key, ttl)
     redis.call('PEXPIRE', key, 2 * ttl + 4 * MARGIN)
   end
 end
+
+-- Fails if Redis has no memory left (`maxmemory`). It is asked before anything is written: Redis refuses what takes memory only
+-- as the first that a script writes, and lets one that has begun go on, whatever it takes. This writes nothing.
+local function need_memory()
+  redis.call('SETRANGE', NAME .. ':n', 0, '')
+end

@@ -78,11 +78,15 @@ end
 -- The logs of a group that have been looked at, by the group.
 local looked_at = {}
 
+-- The log that gives its place in its own group, if one does: gone as far as this is concerned.
+local gives_place
+
 local function load_group(of, own)
   local logs = { cost = 0, removed = {} }
   local costs = redis.call('HGETALL', members(of))
   for at = 1, #costs, 2 do
-    if not own or costs[at] ~= own.id then
+    local is_gone = gives_place and of == group and costs[at] == gives_place.id
+    if not is_gone and (not own or costs[at] ~= own.id) then
       -- One that has ended by itself is only counted any more.
       local log = load_log(of, costs[at]) or { id = costs[at], group = of, expired = true }
       log.charged = tonumber(costs[at + 1])
@@ -140,7 +144,7 @@ local function make_room(want, own)
   local function load_more()
     local page = more and redis.call('ZREVRANGE', groups, #known, #known + 15) or {}
     for _, of in ipairs(page) do
-      known[#known + 1] = load_group(of, of == group and own or nil)
+      known[#known + 1] = looked_at[of] or load_group(of, of == group and own or nil)
       looked = looked + #known[#known]
     end
     more = #page == 16 and looked < LOOK
@@ -201,7 +205,8 @@ local function carry_out(of, logs, own)
   end
 end
 
--- Where there are as many logs in the group as there may be, what has expired leaves, or else the one that ended first.
+-- Where there are as many logs in the group as there may be, what has expired leaves. Or else the one that ended first gives
+-- its place, when it is sure that there is something to give it to.
 local function place_for_one_more()
   if redis.call('HLEN', members(group)) < LOGS then
     return true
@@ -218,20 +223,30 @@ local function place_for_one_more()
       first = log
     end
   end
-  if count >= LOGS and first then
-    remove_log(group, first.id)
-    count = count - 1
+  if count >= LOGS then
+    gives_place = first
   end
-  return count < LOGS
+  return count < LOGS or first ~= nil
 end
 
-sweep(SWEEP)
 local own = load_log(group, id)
 local there = own and not own.expired
+local refused
 if begins then
-  if there then
-    return { CLOSED }
-  end
+  refused = there and { CLOSED }
+elseif not there or own.ended then
+  refused = { CLOSED }
+elseif after ~= '' and tonumber(after) ~= own.last then
+  refused = { MISPLACED, own.last }
+end
+if not refused then
+  need_memory()
+end
+sweep(SWEEP)
+if refused then
+  return refused
+end
+if begins then
   -- It may have expired, or its group has ended by itself and is still counted.
   remove_log(group, id)
   if not place_for_one_more() then
@@ -239,12 +254,6 @@ if begins then
   end
   own = { id = id, group = group, start = 1, first = 1, last = 0, bytes = 0, about = #about, charged = 0, new = true }
 else
-  if not there or own.ended then
-    return { CLOSED }
-  end
-  if after ~= '' and tonumber(after) ~= own.last then
-    return { MISPLACED, own.last }
-  end
   own.charged = cost(own)
 end
 
@@ -255,13 +264,22 @@ while own.first < own.last and (own.last - own.first + 1 > max_entries or own.by
 end
 
 local grows = cost(own) - own.charged
-local all = tonumber(redis.call('GET', total) or 0)
-local group_cost = tonumber(redis.call('ZSCORE', groups, group) or 0)
+local given = gives_place and gives_place.charged or 0
+local function total_cost()
+  return tonumber(redis.call('GET', total) or 0) - given
+end
+local all = total_cost()
+local group_cost = tonumber(redis.call('ZSCORE', groups, group) or 0) - given
 if group_cost + grows > group_bound or all + grows > budget then
   while all + grows > budget and sweep(100) do
-    all = tonumber(redis.call('GET', total) or 0)
+    all = total_cost()
   end
   all = all + grows
+  -- Before any room is looked for: nothing gives way to what the group may not have in any case.
+  local logs = load_group(group, own)
+  if least(logs, own) > group_bound then
+    return { FULL }
+  end
   local missing = all - budget
   if missing > 0 and now >= tonumber(redis.call('GET', FULL_UNTIL) or 0) then
     -- A little more than has to, so that not each append has to look.
@@ -273,7 +291,6 @@ if group_cost + grows > group_bound or all + grows > budget then
     all = all - free
   end
   -- What others hold of the budget is not this group's to take.
-  local logs = looked_at[group] or load_group(group, own)
   local bound = math.min(group_bound, budget - (all - logs.cost))
   if least(logs, own) > bound then
     return { FULL }
@@ -282,7 +299,9 @@ if group_cost + grows > group_bound or all + grows > budget then
   end
 end
 
--- First what needs memory: if Redis has none, nothing has been done.
+if gives_place then
+  remove_log(group, gives_place.id)
+end
 redis.call('RPUSH', entries(group, id), value)
 for of, logs in pairs(looked_at) do
   carry_out(of, logs, own)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ::redis::{Client, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion};
+use ::redis::{Client, ConnectionInfo, ErrorKind, IntoConnectionInfo as _, ProtocolVersion, ServerErrorKind};
 use tokio::runtime::Handle;
 
 use super::state::State;
@@ -127,27 +127,37 @@ impl fmt::Debug for RedisBuilder {
 }
 
 /// A [`Redis`] could not be connected. The text names the host and what failed.
-pub struct RedisError(String);
+pub struct RedisError {
+    text: String,
+    /// The server is there, and reads what it has kept.
+    pub(super) is_loading: bool,
+}
 
 impl RedisError {
     pub(super) fn new(message: impl fmt::Display) -> Self {
-        Self(format!("redis: {message}"))
+        Self { text: format!("redis: {message}"), is_loading: false }
     }
 
     pub(super) fn at(address: &str, message: impl fmt::Display) -> Self {
-        Self(format!("redis at {address}: {message}"))
+        Self { text: format!("redis at {address}: {message}"), is_loading: false }
+    }
+
+    /// The server says no, or says nothing.
+    pub(super) fn refused(address: &str, error: &::redis::RedisError) -> Self {
+        let is_loading = error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading);
+        Self { is_loading, ..Self::at(address, error) }
     }
 }
 
 impl fmt::Display for RedisError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for RedisError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisError({})", self.0)
+        write!(f, "RedisError({})", self.text)
     }
 }
 

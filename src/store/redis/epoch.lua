@@ -1,7 +1,7 @@
 -- Whether what was appended is still there: the epoch, which is ARGV[2] from now on if it is not.
 --
 -- ARGV[3] is the server's run, '' if it is not known. The first who comes to a run notes how many appends its data knows
--- of. ARGV[4] is how many were acknowledged to the caller in an earlier run ('' if it has seen none): if the data knows of
+-- of. ARGV[4] is how many the caller has seen in an earlier run, as a writer or as a reader ('' if none): if the data knows of
 -- fewer, the end of it was lost, as it is when a server goes down between two writes to its disk, or when a replica of it
 -- takes over. One new epoch for each run is enough, and whoever has seen the old one is told on the channel ARGV[5].
 

@@ -5,6 +5,7 @@ local found = find(id)
 if expect ~= 'any' and expect ~= (found and found.n or 'absent') then
   return 0
 end
+need_memory()
 if not found then
   -- What has expired there leaves its group.
   remove(id)

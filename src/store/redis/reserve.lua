@@ -14,41 +14,39 @@ local function count(by_expiry, forget)
   return redis.call('ZCOUNT', by_expiry, '(' .. now, '+inf')
 end
 
--- Finds `wanted` that may give way among what two indexes hold, `found` before included: those left alone for the longest
--- time. There are several where a cap is smaller than it was. Answers nil if there are not so many, and how long it takes
--- until there may be.
-local function find_idle(by_touch, by_expiry, wanted, found)
-  local given = {}
-  for _, of in ipairs(found) do
-    given[of] = true
-  end
+-- Finds the one that may give way among what two indexes hold: left alone for the longest time. Answers nil if there is none,
+-- and how long it takes until there may be.
+local function find_idle(by_touch, by_expiry)
   local at = 0
-  while #found < wanted do
+  while true do
     local oldest = redis.call('ZRANGE', by_touch, at, at, 'WITHSCORES')
     if not oldest[1] then
       return nil, AGAIN
     end
-    local expires = tonumber(redis.call('ZSCORE', by_expiry, oldest[1]) or 0)
-    if expires > now and not given[oldest[1]] then
+    -- What has expired may be there still, and counts for nothing.
+    if tonumber(redis.call('ZSCORE', by_expiry, oldest[1]) or 0) > now then
       local wait = oldest[2] + idle - now
       if wait > 0 then
         local first = redis.call('ZRANGEBYSCORE', by_expiry, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
         return nil, math.min(wait, first[2] - now)
       end
-      found[#found + 1] = oldest[1]
+      return oldest[1]
     end
     at = at + 1
   end
-  return found
 end
 
 if find(id) then
   return { 'there' }
 end
+if max < 1 or group ~= '' and group_max < 1 then
+  return { 'full', AGAIN }
+end
+need_memory()
 -- What has expired there leaves its group.
 remove(id)
 
-local found, wait = {}, nil
+local is_full, evicted, wait = false, nil, nil
 if group ~= '' then
   local touched_there, expiring_there = indexes(group)
   local in_group = count(expiring_there, function(of)
@@ -56,19 +54,21 @@ if group ~= '' then
     redis.call('ZREM', touched_there, of)
     redis.call('ZREM', expiring_there, of)
   end)
-  if in_group >= group_max then
-    found, wait = find_idle(touched_there, expiring_there, in_group - group_max + 1, found)
+  is_full = in_group >= group_max
+  if is_full then
+    evicted, wait = find_idle(touched_there, expiring_there)
   end
 end
-local of_all = count(expiring, remove)
-if found and of_all - #found >= max then
-  found, wait = find_idle(touched, expiring, of_all - max + 1, found)
+-- One gives way, of the group or of all, even if there are more than there may be, as where a cap is smaller than it was.
+if count(expiring, remove) >= max and not is_full then
+  is_full = true
+  evicted, wait = find_idle(touched, expiring)
 end
-if not found then
+if is_full and not evicted then
   return { 'full', wait }
 end
-for _, of in ipairs(found) do
-  remove(of)
+if evicted then
+  remove(evicted)
 end
 write(id, ARGV[5], group, ttl)
-return found[1] and { 'evicted', found[1] } or { 'free' }
+return evicted and { 'evicted', evicted } or { 'free' }

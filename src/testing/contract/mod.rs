@@ -12,6 +12,7 @@ pub mod bounds;
 pub mod caps;
 pub mod lives;
 pub mod logs;
+pub mod losses;
 pub mod places;
 mod subject;
 mod together;
@@ -53,9 +54,18 @@ pub trait StoreFixture {
     /// A store that is empty, whose logs may take `log_budget` bytes together.
     fn store(&mut self, log_budget: usize) -> impl Future<Output = Arc<dyn Store>>;
 
-    /// The same store as another process has it: with a connection of its own. Default: the same handle.
+    /// The same store as another process has it: with a connection of its own. Default: the same handle, for a store that
+    /// one process has for itself. With it the rules about several processes, such as
+    /// [`watching::another_process_is_told`], see one, and show nothing of several.
     fn another(&mut self, store: &Arc<dyn Store>) -> impl Future<Output = Arc<dyn Store>> {
         std::future::ready(Arc::clone(store))
+    }
+
+    /// Loses all that the store keeps, as when what it is kept in starts anew with nothing on its disk. All handles go on,
+    /// and answer again within a few seconds. Answers whether it did. Default: `false`, for what cannot be lost while it is
+    /// in use, such as the memory of the process. With it the rules of [`losses`] show nothing.
+    fn lose(&mut self, _store: &Arc<dyn Store>) -> impl Future<Output = bool> {
+        std::future::ready(false)
     }
 
     /// Lets `time` pass for the store, in all its handles. By a clock of the store's that can be set, or by waiting for so
@@ -140,6 +150,9 @@ macro_rules! __store_contract {
                 logs::the_epoch_stays
                 logs::work_that_nobody_waits_for_does_no_harm
                 logs::runtimes_share_a_store
+                losses::a_loss_is_another_epoch
+                losses::no_version_is_used_again
+                losses::watchers_are_told_of_a_loss
                 places::a_log_begins_with_a_first_entry
                 places::a_log_begins_once
                 places::nothing_is_appended_to_a_log_that_has_ended

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::sleep;
 
 use super::StoreFixture;
 use crate::Store;
@@ -68,6 +69,17 @@ impl Subject {
     /// As another process has it.
     pub(super) async fn another(&self, fixture: &mut impl StoreFixture) -> Self {
         Self { store: fixture.another(&self.store).await, long: self.long }
+    }
+
+    /// Waits until it answers (again), for a few seconds.
+    pub(super) async fn recovers(&self) {
+        for _ in 0..100 {
+            if self.store.get(key(u128::MAX), None).await.is_ok() {
+                return;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        panic!("StoreFixture::lose: the store does not answer any more");
     }
 
     pub(super) async fn get(&self, key: Key) -> Option<Stored> {

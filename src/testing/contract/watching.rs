@@ -12,11 +12,11 @@ const LOG: LogKey = LogKey { group: 1, id: u128::MAX };
 
 /// What a watcher has been told.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<LogNews>>>);
+pub(super) struct Told(Arc<Mutex<Vec<LogNews>>>);
 
 impl Told {
     /// A watcher that writes down what it is told.
-    fn by(store: &Subject) -> Self {
+    pub(super) fn by(store: &Subject) -> Self {
         let told = Self::default();
         let news_of = told.clone();
         store.watch(move |news| {
@@ -26,10 +26,19 @@ impl Told {
         told
     }
 
+    /// Whether it has been told this.
+    pub(super) fn of(&self, news: LogNews) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&news)
+    }
+
+    /// Waits for news.
+    pub(super) async fn hears(&self, expected: LogNews, why: &str) {
+        assert!(eventually(|| self.of(expected)).await, "{why}: {expected:?} did not come");
+    }
+
     /// Waits for news. What came before it is not looked at again.
     async fn comes(&self, expected: LogNews, why: &str) {
-        let there = || self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&expected);
-        assert!(eventually(there).await, "{why}: {expected:?} did not come");
+        self.hears(expected, why).await;
         let told = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         assert!(!told.contains(&LogNews::Missed), "watch: nothing is missed while nothing fails");
     }

@@ -1,6 +1,5 @@
 //! Stores that break one rule each, and the rule that finds it.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,6 +13,8 @@ use mcp_mount::stores::{
 use mcp_mount::testing::{StoreFixture, contract};
 use mcp_mount::{Memory, Store};
 use tokio::task::yield_now;
+
+use super::finds;
 
 /// What a store does wrong.
 #[derive(Clone, Copy, PartialEq)]
@@ -213,18 +214,14 @@ impl StoreFixture for Fault {
     }
 }
 
-/// A test for each fault: the rule fails, with words that say which operation is to blame.
+/// A test for each fault.
 macro_rules! found_out {
     ($($test:ident: $fault:ident by $topic:ident :: $rule:ident, $text:literal;)*) => {
         $(
             #[tokio::test(start_paused = true)]
             async fn $test() {
                 let mut fixture = Fault::$fault;
-                let outcome = AssertUnwindSafe(contract::$topic::$rule(&mut fixture)).catch_unwind().await;
-                let panic = outcome.expect_err("the rule finds the fault");
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
-                assert!(text.contains($text), "{text}");
+                finds(contract::$topic::$rule(&mut fixture), $text).await;
             }
         )*
     };
