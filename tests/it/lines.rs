@@ -212,8 +212,16 @@ impl Store for Line {
 /// The log that an event is of, in the session of nobody in particular.
 pub fn log_of(session: &Session, event: &str) -> LogKey {
     let stream = event.split('-').nth(1).expect("an id of ours");
-    let [group, id] = [&session.id, stream].map(|hex| u128::from_str_radix(hex, 16).expect("a number"));
-    LogKey::new(group, id)
+    let [session, id] = [&session.id, stream].map(|hex| u128::from_str_radix(hex, 16).expect("a number"));
+    LogKey::new(session ^ of_the_rig(), id)
+}
+
+/// What the name of the server under test adds to the ids of its sessions (FNV-1a).
+fn of_the_rig() -> u128 {
+    let hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
+    b"server rig"
+        .iter()
+        .fold(hash, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b))
 }
 
 /// All that a log has, and whether it has ended.
