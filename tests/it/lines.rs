@@ -30,8 +30,12 @@ pub enum Fault {
     Frozen,
     /// So many entries are appended, and it is said that they were not.
     AppendsInSecret(usize),
-    /// Only reading works.
+    /// Only reading works; what else is asked for waits.
     Mute,
+    /// Only reading works; what else is asked for fails.
+    ReadOnly,
+    /// What is written takes this many milliseconds, and is not written if nobody waits for so long.
+    SlowWrites(u64),
     /// The sign of life gets through every four seconds.
     SlowHeart,
     /// It does not get through, and all else does.
@@ -105,6 +109,11 @@ impl Line {
         match fault {
             Fault::Down => Err(StoreError::new("down")),
             Fault::Mute if writes => std::future::pending().await,
+            Fault::ReadOnly if writes => Err(StoreError::new("read-only")),
+            Fault::SlowWrites(ms) if writes => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -1,11 +1,14 @@
 //! The sign of life of this process: a number in the store that grows.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{sleep, timeout};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::errand::{Errand, Running};
@@ -13,9 +16,12 @@ use super::{Replicas, beat_of};
 use crate::lifespan::Lifespan;
 use crate::store::Expect;
 
-/// How often it beats. A beat that takes longer is given up for the next one, so that one operation that hangs costs one
-/// beat and not all of them.
+/// How often it beats.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// How many beats may be on their way to a slow store. None is given up for the next: a store may not do what nobody waits
+/// for, so that of beats that are all given up none would ever be there.
+const ON_THEIR_WAY: usize = 5;
 
 /// How long what is left of a process that has stopped is in the store.
 const TTL: Duration = Duration::from_secs(60);
@@ -26,9 +32,18 @@ const AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Heart {
     beats: AtomicU64,
+    /// How many of them the store has taken.
+    taken: AtomicU64,
     /// Cancelled when the first beat is in the store.
     begun: CancellationToken,
     errand: Arc<Errand>,
+}
+
+impl Heart {
+    /// How many beats the store has taken: what it takes from this process, it takes from others.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
+    }
 }
 
 impl Replicas {
@@ -57,30 +72,51 @@ impl Replicas {
         }
     }
 
-    async fn beat_once(&self) {
-        let count = self.heart.beats.fetch_add(1, Ordering::Relaxed) + 1;
-        let value = Bytes::copy_from_slice(&count.to_be_bytes());
-        match timeout(BEAT, self.store.put(beat_of(self.id), value, TTL, Expect::Any)).await {
-            Ok(Ok(_)) => self.heart.begun.cancel(),
-            Ok(Err(error)) => tracing::debug!(%error, "the sign of life of this process could not be written"),
-            Err(_) => tracing::debug!("the sign of life of this process could not be written in time"),
+    /// Beats once. Answers whether the store has taken it. What waits for that does not hold the service.
+    pub(super) fn beat_once(&self) -> impl Future<Output = bool> + Send + use<> {
+        let (heart, store, key) = (Arc::clone(&self.heart), Arc::clone(&self.store), beat_of(self.id));
+        async move {
+            let count = heart.beats.fetch_add(1, Ordering::Relaxed) + 1;
+            let value = Bytes::copy_from_slice(&count.to_be_bytes());
+            match store.put(key, value, TTL, Expect::Any).await {
+                Ok(_) => {
+                    heart.taken.fetch_add(1, Ordering::AcqRel);
+                    true
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the sign of life of this process could not be written");
+                    false
+                }
+            }
         }
     }
 }
 
 /// Beats until the service is gone, through a drain too: its calls have answers to write.
 async fn beat(replicas: Weak<Replicas>, _running: Running) {
-    while let Some(replicas) = replicas.upgrade() {
-        replicas.beat_once().await;
-        drop(replicas);
-        sleep(BEAT).await;
+    let mut on_their_way = FuturesUnordered::new();
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = beats.tick() => {
+                let Some(replicas) = replicas.upgrade() else { return };
+                if on_their_way.len() < ON_THEIR_WAY {
+                    let (beat, begun) = (replicas.beat_once(), replicas.heart.begun.clone());
+                    on_their_way.push(async move {
+                        if beat.await {
+                            begun.cancel();
+                        }
+                    });
+                }
+            }
+            Some(()) = on_their_way.next() => {}
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
-
     use tokio::runtime::Builder;
 
     use super::*;

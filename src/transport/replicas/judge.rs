@@ -1,7 +1,8 @@
 //! Whether another process has stopped: its sign of life does not move any more.
 //!
-//! Time counts only between two reads that succeed and find the same, and of each such time only a little. So nobody is
-//! condemned by a store that hangs or is down, nor by a judge that was paused itself.
+//! Time counts only between two reads that succeed and find the same, and of each such time only a little; and only while
+//! the store takes the judge's own sign of life. So nobody is condemned by a store that hangs or is down, or that answers
+//! and takes nothing, nor by a judge that was paused itself.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -10,6 +11,7 @@ use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::errand::{Errand, Running};
@@ -74,7 +76,7 @@ impl Replicas {
         }
     }
 
-    /// A process that was found to have stopped goes on after all.
+    /// A process that was found to have stopped goes on after all, or may do so: it is judged anew.
     pub(crate) fn lives(&self, replica: u128) {
         self.judges().stopped.retain(|(stopped, _)| *stopped != replica);
     }
@@ -89,6 +91,13 @@ impl Replicas {
             judges.judged.insert(replica, Arc::downgrade(&judgment));
             judgment
         })
+    }
+
+    /// Whether the store takes signs of life: one of this process since `taken`, or another one now.
+    async fn can_beat(&self, taken: &mut u64) -> bool {
+        let can = self.heart.taken() > *taken || self.beat_once().await;
+        *taken = self.heart.taken();
+        can
     }
 
     fn has_stopped(&self, replica: u128, beat: &Beat) -> bool {
@@ -112,16 +121,17 @@ impl Replicas {
 
 /// Looks at a process as long as somebody waits and it has not stopped.
 async fn judge(replicas: Weak<Replicas>, replica: u128, judgment: Weak<Judgment>, _running: Running) {
-    let mut stillness = Stillness::default();
+    let (mut stillness, mut taken) = (Stillness::default(), 0);
     let mut looks = interval(PERIOD);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
         let (Some(replicas), true) = (replicas.upgrade(), judgment.strong_count() > 0) else { return };
-        let beat = match replicas.store.get(beat_of(replica), None).await {
-            Ok(stored) => stored.map(|stored| stored.value),
-            Err(error) => {
-                tracing::debug!(%error, "whether another replica lives could not be seen");
+        let look = join(replicas.can_beat(&mut taken), replicas.store.get(beat_of(replica), None));
+        let beat = match look.await {
+            (true, Ok(stored)) => stored.map(|stored| stored.value),
+            (could_beat, seen) => {
+                tracing::debug!(could_beat, seen = seen.is_ok(), "whether another replica lives could not be seen");
                 stillness.not_seen();
                 continue;
             }

@@ -25,13 +25,13 @@ use crate::store::{Key, Kind, Store};
 pub(crate) struct Replicas {
     id: u128,
     store: Arc<dyn Store>,
-    heart: Heart,
+    heart: Arc<Heart>,
     judges: Mutex<Judges>,
 }
 
 impl Replicas {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        let (heart, judges) = (Heart::default(), Mutex::default());
+        let (heart, judges) = (Arc::default(), Mutex::default());
         // Of each service that is built, so that what a process does not know of is not its own.
         Self { id: Uuid::new_v4().as_u128(), store, heart, judges }
     }

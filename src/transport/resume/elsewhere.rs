@@ -84,19 +84,21 @@ impl Elsewhere {
     }
 
     /// Writes the end, unless the writer has written more: then it lives after all. What others have written is the end of
-    /// all of them.
+    /// all of them. Where it cannot be written, the writer could not write either, and is judged anew.
     fn end(&self, after: u64) -> Step {
         let (store, replicas) = (Arc::clone(&self.store), Arc::clone(&self.replicas));
         let (log, limits, writer) = (self.log, self.limits, self.about.writer);
         let end = LogEntry::new(stopped(self.about.request.as_ref()), LogPlace::Last).after(after);
         Box::pin(async move {
-            match store.append(log, end, limits).await {
+            let appended = store.append(log, end, limits).await;
+            if let Err(error) = &appended {
+                tracing::debug!(%error, "a stream whose server has stopped could not be ended");
+            }
+            match appended {
                 Ok(Appended::Seq(_) | Appended::Closed) => {}
                 Ok(Appended::Misplaced(_)) => replicas.lives(writer),
-                // While it waits for its store, it may have gone on.
-                Ok(Appended::Full) => sleep(PAUSE).await,
-                Err(error) => {
-                    tracing::debug!(%error, "a stream whose server has stopped could not be ended");
+                Ok(Appended::Full) | Err(_) => {
+                    replicas.lives(writer);
                     sleep(PAUSE).await;
                 }
             }
