@@ -10,11 +10,11 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::context::{Context, take_turns};
-use crate::store::in_time::PATIENCE;
+use crate::store::in_time::{self, PATIENCE};
 use crate::store::{Cap, Expect, Key, Kind, Reserved, Store, StoreError, Stored};
 
 /// The longest pause before a write that somebody else was faster than is tried again, as a power of two of 1 ms.
@@ -130,8 +130,8 @@ fn digest(parts: &[&str]) -> u128 {
 /// ```
 ///
 /// Each operation fails with [`StateError::NoPrincipal`] where the caller is nobody in particular, and with
-/// [`StateError::Store`] where the store fails, after 5 s at the latest. With `?` in a tool the client sees neither: errors
-/// of handlers are masked.
+/// [`StateError::Store`] where the store fails or has not done it all after 5 s. What was to be written or removed then may
+/// have been, or may be yet. With `?` in a tool the client sees neither: errors of handlers are masked.
 #[must_use = "it does nothing by itself; read or write it"]
 pub struct PrincipalState<'a, T> {
     room: &'a StateRoom,
@@ -146,7 +146,7 @@ impl<T> PrincipalState<'_, T> {
     ///
     /// # Errors
     ///
-    /// When the caller is nobody in particular, or the store fails.
+    /// When the caller is nobody in particular, or the store fails, which may have removed it all the same.
     pub async fn remove(&self) -> Result<bool, StateError> {
         take_turns().await;
         Ok(self.room.store.take(self.place()?.key).await?.is_some())
@@ -195,7 +195,8 @@ impl<T: DeserializeOwned> PrincipalState<'_, T> {
     ///
     /// # Errors
     ///
-    /// When what was there is no `T`, the caller is nobody in particular, or the store fails.
+    /// When what was there is no `T`, the caller is nobody in particular, or the store fails, which may have removed it all
+    /// the same: then nobody gets it.
     pub async fn take(&self) -> Result<Option<T>, StateError> {
         take_turns().await;
         self.decode(self.room.store.take(self.place()?.key).await?.as_ref())
@@ -224,15 +225,18 @@ impl<T: Serialize> PrincipalState<'_, T> {
     /// # Errors
     ///
     /// When the value is too large, or there is no room for one more, or other writes were faster for 5 s, the caller is
-    /// nobody in particular, or the store fails.
+    /// nobody in particular, or the store fails, which may have written it all the same.
     pub async fn set(&self, value: &T) -> Result<(), StateError> {
         take_turns().await;
         let place = self.place()?;
         let json = self.encode(value)?;
         let mut attempts = Attempts::new();
         loop {
-            let version = self.read(place).await?.map(|there| there.version);
-            if self.write(place, json.clone(), version).await? {
+            let attempt = async {
+                let version = self.read(place).await?.map(|there| there.version);
+                self.write(place, json.clone(), version).await
+            };
+            if attempts.in_time(attempt).await? {
                 return Ok(());
             }
             attempts.again().await.ok_or_else(|| StateError::Contended { key: self.key() })?;
@@ -257,16 +261,21 @@ impl<T: Serialize + DeserializeOwned> PrincipalState<'_, T> {
     /// # Errors
     ///
     /// When what is there is no `T`, what it becomes is too large, or there is no room for one more, or other writes were
-    /// faster for 5 s, the caller is nobody in particular, or the store fails.
+    /// faster for 5 s, the caller is nobody in particular, or the store fails, which may have written the change all the same:
+    /// who makes it again may make it twice.
     pub async fn update(&self, mut change: impl FnMut(Option<T>) -> T) -> Result<T, StateError> {
         take_turns().await;
         let place = self.place()?;
         let mut attempts = Attempts::new();
         loop {
-            let there = self.read(place).await?;
-            let value = change(self.decode(there.as_ref())?);
-            let json = self.encode(&value)?;
-            if self.write(place, json, there.map(|there| there.version)).await? {
+            let attempt = async {
+                let there = self.read(place).await?;
+                let value = change(self.decode(there.as_ref())?);
+                let json = self.encode(&value)?;
+                let wrote = self.write(place, json, there.map(|there| there.version)).await?;
+                Ok(wrote.then_some(value))
+            };
+            if let Some(value) = attempts.in_time(attempt).await? {
                 return Ok(value);
             }
             attempts.again().await.ok_or_else(|| StateError::Contended { key: self.key() })?;
@@ -281,23 +290,34 @@ impl<T> fmt::Debug for PrincipalState<'_, T> {
     }
 }
 
-/// Attempts to write what others write, too: each round one of them gets through.
+/// Attempts to write what others write, too: each round one of them gets through. All together have as much time as one
+/// operation of the store.
 struct Attempts {
     failed: u32,
+    /// How long one took at the most.
+    longest: Duration,
     deadline: Instant,
 }
 
 impl Attempts {
     fn new() -> Self {
-        Self { failed: 0, deadline: Instant::now() + PATIENCE }
+        Self { failed: 0, longest: Duration::ZERO, deadline: Instant::now() + PATIENCE }
     }
 
-    /// Waits for a random time, so that those who met do not meet again. `None` when it has taken too long.
+    /// The outcome of an attempt, or an error when it has not come in time: whether it wrote is not known then.
+    async fn in_time<R>(&mut self, attempt: impl Future<Output = Result<R, StateError>>) -> Result<R, StateError> {
+        let began = Instant::now();
+        let outcome = timeout_at(self.deadline, attempt).await;
+        self.longest = self.longest.max(began.elapsed());
+        outcome.unwrap_or_else(|_| Err(in_time::late().into()))
+    }
+
+    /// Waits for a random time, so that those who met do not meet again. `None` when another attempt would take too long.
     async fn again(&mut self) -> Option<()> {
         let longest = 1_000 << self.failed.min(LONGEST_PAUSE);
         let pause = Duration::from_micros(Uuid::new_v4().as_u64_pair().0 % longest);
         self.failed += 1;
-        if Instant::now() + pause >= self.deadline {
+        if Instant::now() + pause + self.longest >= self.deadline {
             return None;
         }
         sleep(pause).await;

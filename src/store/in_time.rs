@@ -24,16 +24,18 @@ impl InTime {
     }
 }
 
+/// Why it was given up.
+pub(crate) fn late() -> StoreError {
+    StoreError::new(format!("the store did not answer within {} ms", PATIENCE.as_millis()))
+}
+
 /// What is at hand needs no time.
 fn in_time<T: Send + Unpin + 'static>(operation: StoreFuture<'_, T>) -> StoreFuture<'_, T> {
     match operation {
         StoreFuture::Ready(_) => operation,
-        StoreFuture::Boxed(_) => StoreFuture::Boxed(Box::pin(async {
-            timeout(PATIENCE, operation).await.unwrap_or_else(|_| {
-                let text = format!("the store did not answer within {} ms", PATIENCE.as_millis());
-                Err(StoreError::new(text))
-            })
-        })),
+        StoreFuture::Boxed(_) => {
+            StoreFuture::Boxed(Box::pin(async { timeout(PATIENCE, operation).await.unwrap_or_else(|_| Err(late())) }))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Logs: what a stream has said, kept for a client that comes back for it.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -72,7 +73,8 @@ pub struct LogEntry {
     /// The number of the entry that it comes right behind, if it must not be appended anywhere else. Of an entry that makes
     /// its log it means nothing.
     pub after: Option<u64>,
-    /// Of an entry that makes its log: what is known of the log, which is kept as long as the log is. At most 1 KiB.
+    /// Of an entry that makes its log: what is known of the log, which is kept as long as the log is, and takes room
+    /// as what it says does. Those of the server's own logs say at most 1 KiB.
     pub about: Bytes,
 }
 
@@ -246,10 +248,12 @@ impl Watchers {
         self.lock().is_empty()
     }
 
-    /// Watchers are foreign code: called without the lock.
+    /// Watchers are foreign code: called without the lock, and one that panics is in nobody's way, nor in that of what it is
+    /// told next.
     pub(crate) fn tell(&self, news: LogNews) {
         let watchers = self.lock().clone();
-        let gone: Vec<_> = watchers.into_iter().filter(|watcher| !watcher.tell(news)).collect();
+        let goes_on = |watcher: &LogWatcher| catch_unwind(AssertUnwindSafe(|| watcher.tell(news))).unwrap_or(true);
+        let gone: Vec<_> = watchers.into_iter().filter(|watcher| !goes_on(watcher)).collect();
         if !gone.is_empty() {
             self.lock().retain(|watcher| !gone.iter().any(|gone| Arc::ptr_eq(&gone.0, &watcher.0)));
         }

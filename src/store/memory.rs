@@ -286,6 +286,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn nothing_gives_way_to_what_is_refused() {
+        let store = Memory::new();
+        let group = Cap::new(2, IDLE).in_group(1, 1);
+        let [one, other, more] = [1, 2, 3].map(|id| Key::session(id, None));
+        assert_eq!(store.reserve(one, value("v"), TTL, group).await.unwrap(), Reserved::Free);
+        for key in [other, more] {
+            assert!(store.put(key, value("v"), TTL, Expect::Any).await.unwrap());
+        }
+        tokio::time::advance(IDLE).await;
+        // One gives way, though there are more than there may be in all.
+        let reserved = store.reserve(Key::session(4, None), value("v"), TTL, group).await.unwrap();
+        assert_eq!(reserved, Reserved::Evicted(one));
+        assert_eq!(store.sessions.count(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_there_stays_and_nothing_gives_way_to_a_second_one() {
         let store = Memory::new();
         let cap = Cap::new(2, IDLE).in_group(1, 1);

@@ -63,8 +63,12 @@ pub trait Store: Send + Sync + 'static {
     /// Writes a new value, where at most [`Cap::max`] values of its [`Kind`] may be at a time, and of these at most
     /// [`GroupCap::max`] in its group. A value that is there stays as it is, and nothing gives way to it: [`Reserved::There`].
     /// At a cap the value that has not been written or touched for the longest time gives way, if that time is at least
-    /// [`Cap::idle`]: one of the group at the group's cap, else one of all. A value stays in the group that it was reserved
-    /// in until it is gone; one that was [put](Self::put) counts, and is in none.
+    /// [`Cap::idle`]: one of the group at the group's cap, else one of all. Where more are there than may be, since an earlier
+    /// cap was larger, it is the same: one gives way, and the new one takes its place. So they do not become more, and with
+    /// each that expires or is taken they become fewer, until there is room again.
+    ///
+    /// A value stays in the group that it was reserved in until it is gone; one that was [put](Self::put) counts, and is in
+    /// none.
     fn reserve(&self, key: Key, value: Bytes, ttl: Duration, cap: Cap) -> StoreFuture<'_, Reserved>;
 
     /// Appends to a log. How much all logs may take together is set where the store is made, as by

@@ -35,15 +35,16 @@ mod values;
 /// again. Beside it SQLite keeps two more, with the endings `-wal` and `-shm`, which belong to it.
 ///
 /// What was done is kept when the process ends, however it does. When the machine loses its power, the last moments may be
-/// lost, and the [epoch](Store::epoch) is another one then. Who removes the file while a process has it open parts the
-/// processes from each other.
+/// lost, and the [epoch](Store::epoch) is another one then. That is noticed where it can be told that the machine was started
+/// anew: on Linux, by `/proc/sys/kernel/random/boot_id`, which must be there for the process (a unit of systemd with
+/// `ProcSubset=pid` hides it), and not on other systems. Who removes the file while a process has it open parts the processes
+/// from each other.
 ///
 /// News of other processes is looked for ten times a second, while somebody watches. A file that somebody else has locked is
 /// waited for, three seconds at the most.
 pub struct Sqlite {
     thread: Thread,
     path: Arc<Path>,
-    epoch: u64,
 }
 
 impl Sqlite {
@@ -120,13 +121,18 @@ impl SqliteBuilder {
     ///
     /// As [`Sqlite::open`].
     pub async fn open(self) -> Result<Sqlite, SqliteError> {
+        self.open_at(file::boot()).await
+    }
+
+    /// Opens the file after this start of the machine, which is not known if `boot` is empty.
+    async fn open_at(self, boot: String) -> Result<Sqlite, SqliteError> {
         // A path from here on: what SQLite takes for something else, like `:memory:`, is a name like others.
         let path: Arc<Path> = match std::path::absolute(&self.path) {
             Ok(path) => path.into(),
             Err(error) => return Err(SqliteError::new(&self.path, error)),
         };
-        let (thread, epoch) = Thread::start(Arc::clone(&path), self.log_budget).await?;
-        Ok(Sqlite { thread, path, epoch })
+        let thread = Thread::start(Arc::clone(&path), boot, self.log_budget).await?;
+        Ok(Sqlite { thread, path })
     }
 }
 
@@ -174,8 +180,7 @@ impl Store for Sqlite {
     }
 
     fn epoch(&self) -> StoreFuture<'_, u64> {
-        // It can only be another one when the file is opened.
-        StoreFuture::ready(self.epoch)
+        self.thread.read(|work| database::epoch(work.connection).map(i64::cast_unsigned))
     }
 
     fn forget(&self, group: u128) -> StoreFuture<'_, ()> {
@@ -190,35 +195,4 @@ impl fmt::Debug for Sqlite {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::error::Error as _;
-
-    use super::*;
-    use crate::store::{Kind, StoreError};
-
-    const TTL: Duration = Duration::from_secs(60);
-
-    /// So many pages are what the disk has, as far as SQLite is concerned.
-    async fn pages(store: &Sqlite, pages: i64) -> Result<(), StoreError> {
-        store.thread.read(move |work| work.connection.pragma_update(None, "max_page_count", pages)).await
-    }
-
-    #[tokio::test]
-    async fn a_full_disk_is_an_error_and_the_store_recovers() {
-        let directory = std::env::temp_dir().join(format!("mcp-mount-full-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let store = Sqlite::open(directory.join("store.db")).await.unwrap();
-        let [small, large] = [1, 2].map(|id| Key::new(Kind::State, id));
-        assert!(store.put(small, "value".into(), TTL, Expect::Any).await.unwrap());
-        pages(&store, 20).await.unwrap();
-        let value = Bytes::from(vec![b'x'; 200_000]);
-        let error = store.put(large, value.clone(), TTL, Expect::Any).await.expect_err("there is no room");
-        let text = error.source().map(ToString::to_string).unwrap_or_default();
-        assert!(text.contains("no room on the disk") && text.contains("store.db"), "{text}");
-        assert!(store.get(small, None).await.unwrap().is_some(), "what was there is");
-        pages(&store, 100_000).await.unwrap();
-        assert!(store.put(large, value, TTL, Expect::Any).await.unwrap());
-        drop(store);
-        std::fs::remove_dir_all(directory).unwrap();
-    }
-}
+mod tests;

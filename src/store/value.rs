@@ -61,6 +61,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    ///
+    /// ```
+    /// use mcp_mount::stores::Kind;
+    ///
+    /// assert!(Kind::ALL.contains(&Kind::State));
+    /// ```
+    pub const ALL: &'static [Self] = &[Self::Session, Self::Replica, Self::State];
+
     /// A short name in lower case, for stores that name what they keep.
     ///
     /// ```

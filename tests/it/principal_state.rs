@@ -27,6 +27,9 @@ use crate::{
     support::{LATEST_SESSION, Reply, User, call, legacy, modern_call, pass, secs},
 };
 
+mod limits;
+mod together;
+
 #[derive(Deserialize, JsonSchema)]
 struct Line {
     op: Op,
@@ -157,6 +160,8 @@ enum Fault {
     None,
     /// Each operation takes a millisecond, and others come in between.
     Slow,
+    /// Each operation takes three seconds.
+    Dawdles,
     Fails,
     Hangs,
     /// Nothing that is there can be written.
@@ -178,6 +183,7 @@ impl Shared {
             match fault {
                 Fault::None | Fault::Overtakes => {}
                 Fault::Slow => pass(Duration::from_millis(1)).await,
+                Fault::Dawdles => pass(secs(3)).await,
                 Fault::Fails => return Err(StoreError::new("out of order: secret")),
                 Fault::Hangs => std::future::pending().await,
             }
@@ -296,208 +302,6 @@ async fn who_is_nobody_in_particular_keeps_nothing() {
 }
 
 #[tokio::test]
-async fn replicas_have_it_together_and_servers_of_another_name_do_not() {
-    let store = Shared::default();
-    let named = |name: &str| {
-        let mcp = owned(Mcp::new(name, "1.0.0").tool(keeper())).store(store.clone());
-        mcp.request_state_keys(["a secret of more than thirty-two bytes"]).build().expect("a server")
-    };
-    let (one, two, other) = (named("shop"), named("shop"), named("bank"));
-    alice(&one).set("cart", json!("kept")).await;
-    assert_eq!(alice(&two).get("cart").await, "kept");
-    assert_eq!(alice(&other).get("cart").await, Value::Null);
-    assert_eq!(bob(&two).get("cart").await, Value::Null);
-    assert_eq!(alice(&two).says("take", "cart", Value::Null).await, "kept");
-    assert_eq!(alice(&one).get("cart").await, Value::Null);
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_change_is_lost_among_fifty_at_a_time() {
-    let store = Shared::default();
-    let replicas = [(); 2].map(|()| service_with(|mcp| mcp.store(store.clone())));
-    store.set(Fault::Slow).await;
-    let pushes = (0..50_usize).map(|number| {
-        let alice = alice(&replicas[number % 2]);
-        async move { alice.says("push", "list", json!(number)).await }
-    });
-    let said = futures::future::join_all(pushes).await;
-    assert!(said.iter().all(Value::is_array), "{said:?}");
-    let list = alice(&replicas[0]).get("list").await;
-    let mut numbers: Vec<_> = list.as_array().expect("a list").iter().filter_map(Value::as_u64).collect();
-    numbers.sort_unstable();
-    assert_eq!(numbers, (0..50).collect::<Vec<_>>(), "each once");
-    let mut lengths: Vec<_> = said.iter().map(|list| list.as_array().map_or(0, Vec::len)).collect();
-    lengths.sort_unstable();
-    assert_eq!(lengths, (1..=50).collect::<Vec<_>>(), "each saw those before it");
-}
-
-#[tokio::test(start_paused = true)]
-async fn of_those_who_set_the_first_value_at_a_time_none_takes_a_second_place() {
-    let store = Shared::default();
-    let mcp = service_with(|mcp| mcp.store(store.clone()).limits(Limits::new().state_keys(2)));
-    store.set(Fault::Slow).await;
-    let alice = alice(&mcp);
-    let sets = (0..20).map(|number| {
-        let alice = alice.clone();
-        async move { alice.says("set", "one", json!(number)).await }
-    });
-    assert!(futures::future::join_all(sets).await.iter().all(Value::is_null));
-    alice.set("two", json!(2)).await;
-    let full = alice.refused("set", "three", json!(3)).await;
-    assert!(full.starts_with("full"), "{full}");
-}
-
-#[test]
-fn of_those_who_reserve_the_last_place_for_one_value_each_finds_room_or_the_value() {
-    let (store, key) = (Memory::new(), Key::new(Kind::State, 1));
-    let (cap, held) = (Cap::new(1, Duration::MAX).in_group(1, 1), AtomicUsize::new(0));
-    let reserve = || {
-        for _ in 0..1_000 {
-            let reserved = store.reserve(key, Bytes::from_static(b"v"), secs(60), cap).now_or_never();
-            match reserved.expect("at hand").expect("it never fails") {
-                Reserved::Free => {
-                    assert_eq!(held.fetch_add(1, SeqCst), 0, "it is somebody else's");
-                    held.fetch_sub(1, SeqCst);
-                    assert!(store.take(key).now_or_never().expect("at hand").expect("it never fails").is_some());
-                }
-                Reserved::There => {}
-                refused => panic!("{refused:?}: there is room for it"),
-            }
-        }
-    };
-    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(reserve))));
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_of_many_takers_gets_it() {
-    let store = Shared::default();
-    let mcp = service_with(|mcp| mcp.store(store.clone()));
-    alice(&mcp).set("ticket", json!("the one")).await;
-    store.set(Fault::Slow).await;
-    let takes = (0..20).map(|_| {
-        let alice = alice(&mcp);
-        async move { alice.says("take", "ticket", Value::Null).await }
-    });
-    let taken = futures::future::join_all(takes).await;
-    assert_eq!(taken.iter().filter(|value| **value == "the one").count(), 1);
-    assert_eq!(taken.iter().filter(|value| value.is_null()).count(), 19);
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_is_always_overtaken_is_told_so_in_time() {
-    let store = Shared::default();
-    let mcp = service_with(|mcp| mcp.store(store.clone()));
-    let alice = alice(&mcp);
-    alice.set("list", json!([])).await;
-    store.set(Fault::Overtakes).await;
-    for op in ["set", "push"] {
-        let began = Instant::now();
-        let text = alice.refused(op, "list", json!([1])).await;
-        assert!(text.starts_with("contended: ") && text.contains("`list`"), "{text}");
-        assert!((secs(4)..=secs(6)).contains(&began.elapsed()), "{:?}", began.elapsed());
-    }
-    store.set(Fault::None).await;
-    assert_eq!(alice.get("list").await, json!([]));
-}
-
-#[tokio::test]
-async fn a_value_has_a_size() {
-    let mcp = service_with(|mcp| mcp.limits(Limits::new().state_bytes(10)));
-    let alice = alice(&mcp);
-    alice.set("text", json!("12345678")).await;
-    let text = alice.refused("set", "text", json!("123456789")).await;
-    assert!(text.starts_with("too large: 11 of 10: ") && text.contains("`text`"), "{text}");
-    assert!(text.contains("`Limits::state_bytes`") && !text.contains("1234"), "{text}");
-    assert_eq!(alice.get("text").await, "12345678", "as it was");
-    for number in 0..4 {
-        assert!(alice.says("push", "list", json!(number)).await.is_array());
-    }
-    let text = alice.refused("push", "list", json!(4)).await;
-    assert!(text.starts_with("too large: 11 of 10"), "{text}");
-    assert_eq!(alice.get("list").await, json!([0, 1, 2, 3]));
-}
-
-#[tokio::test]
-async fn by_default_a_value_has_64_kib() {
-    let mcp = service();
-    let alice = alice(&mcp);
-    alice.set("text", json!("x".repeat((64 << 10) - 2))).await;
-    let text = alice.refused("set", "text", json!("x".repeat((64 << 10) - 1))).await;
-    assert!(text.starts_with("too large: 65537 of 65536"), "{text}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_caller_has_a_number_of_values_and_none_gives_way() {
-    let mcp = service_with(|mcp| mcp.limits(Limits::new().state_keys(2).state_ttl(secs(100))));
-    let (alice, bob) = (alice(&mcp), bob(&mcp));
-    alice.set("one", json!(1)).await;
-    pass(secs(50)).await;
-    alice.set("two", json!(2)).await;
-    let text = alice.refused("set", "three", json!(3)).await;
-    // A store whose own clock goes on meanwhile is a moment ahead.
-    let until = text.starts_with("full for 50 s: ") || text.starts_with("full for 49 s: ");
-    assert!(until && text.contains("`three`"), "{text}");
-    assert!(text.contains("`Limits::state_keys`") && text.contains("`Limits::state_entries`"), "{text}");
-    assert!(alice.refused("push", "three", json!(3)).await.starts_with("full"));
-    alice.set("one", json!("changed")).await;
-    bob.set("one", json!("his own")).await;
-    assert_eq!(alice.get("two").await, 2);
-    alice.says("remove", "two", Value::Null).await;
-    alice.set("three", json!(3)).await;
-    pass(secs(100)).await;
-    for key in ["four", "five"] {
-        alice.set(key, json!("in the place of what has expired")).await;
-    }
-}
-
-#[tokio::test]
-async fn all_callers_have_a_number_of_values_together() {
-    let mcp = service_with(|mcp| mcp.limits(Limits::new().state_entries(3)));
-    let (alice, bob) = (alice(&mcp), bob(&mcp));
-    alice.set("one", json!(1)).await;
-    alice.set("two", json!(2)).await;
-    bob.set("one", json!(1)).await;
-    for caller in [&alice, &bob] {
-        assert!(caller.refused("set", "more", json!(3)).await.starts_with("full"));
-    }
-    alice.says("take", "one", Value::Null).await;
-    bob.set("more", json!(3)).await;
-    let session = Session::open(&mcp, LATEST_SESSION, Some("alice")).await;
-    assert!(session.is_alive().await, "sessions have places of their own");
-}
-
-#[tokio::test]
-async fn by_default_a_caller_has_100_values() {
-    let mcp = service();
-    let alice = alice(&mcp);
-    for key in 0..100 {
-        alice.set(&key.to_string(), json!(key)).await;
-    }
-    assert!(alice.refused("set", "100", json!(100)).await.starts_with("full"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn it_is_kept_for_a_day_after_it_was_last_used() {
-    let mcp = service();
-    let alice = alice(&mcp);
-    let (almost, day) = (secs(24 * 3600 - 1), secs(24 * 3600));
-    alice.set("read", json!(1)).await;
-    alice.set("written", json!(1)).await;
-    alice.set("changed", json!([])).await;
-    alice.set("left alone", json!(1)).await;
-    pass(almost).await;
-    assert_eq!(alice.get("read").await, 1);
-    alice.set("written", json!(2)).await;
-    alice.says("push", "changed", json!(1)).await;
-    pass(almost).await;
-    assert_eq!((alice.get("read").await, alice.get("written").await), (json!(1), json!(2)));
-    assert_eq!((alice.get("changed").await, alice.get("left alone").await), (json!([1]), Value::Null));
-    pass(day).await;
-    assert_eq!(alice.get("read").await, Value::Null);
-    assert_eq!(alice.says("push", "changed", json!(1)).await, json!([1]), "anew");
-}
-
-#[tokio::test]
 async fn a_value_of_another_type_is_named_and_not_shown() {
     let mcp = service();
     let alice = alice(&mcp);
@@ -511,49 +315,6 @@ async fn a_value_of_another_type_is_named_and_not_shown() {
     assert_eq!(alice.get("visits").await, "secret", "it is still there");
     alice.set("visits", json!(7)).await;
     assert_eq!(alice.says("count", "visits", Value::Null).await, 7);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_store_that_fails_is_told_of_in_time() {
-    let store = Shared::default();
-    let masked = tool_fn("masked", "Count", |ctx: Context| async move {
-        Ok::<_, StateError>(ctx.state::<u32>("visits").update(|visits| visits.unwrap_or(0) + 1).await?.to_string())
-    });
-    let mcp = server_with([keeper(), masked], |mcp| owned(mcp).store(store.clone()));
-    let alice = alice(&mcp);
-    alice.set("cart", json!("kept")).await;
-    for fault in [Fault::Fails, Fault::Hangs] {
-        store.set(fault).await;
-        let began = Instant::now();
-        for op in ["get", "set", "push", "take", "remove"] {
-            let text = alice.refused(op, "cart", json!(1)).await;
-            assert!(text.starts_with("store: ") && !text.contains("secret"), "{op}: {text}");
-        }
-        assert!(began.elapsed() <= secs(25), "{:?}", began.elapsed());
-        let text = modern_call("masked", json!({})).user("alice").to(&mcp).await.tool_error();
-        assert!(!text.contains("store"), "{text}");
-    }
-    store.set(Fault::None).await;
-    assert_eq!(alice.get("cart").await, "kept");
-    assert_eq!(modern_call("masked", json!({})).user("alice").to(&mcp).await.text(), "1");
-}
-
-#[tokio::test]
-async fn limits_that_could_keep_nothing_are_refused_by_name() {
-    let zeros: [(&str, Limits); 4] = [
-        ("state_bytes", Limits::new().state_bytes(0)),
-        ("state_keys", Limits::new().state_keys(0)),
-        ("state_entries", Limits::new().state_entries(0)),
-        ("state_ttl", Limits::new().state_ttl(Duration::ZERO)),
-    ];
-    for (name, limits) in zeros {
-        let error = Mcp::new("demo", "1.0.0").limits(limits).build().expect_err("zero").to_string();
-        assert!(error.starts_with("limits: ") && error.contains(name), "{error}");
-    }
-    let ever = Limits::new().state_ttl(Duration::MAX).state_keys(usize::MAX).state_entries(usize::MAX);
-    let mcp = service_with(|mcp| mcp.limits(ever));
-    alice(&mcp).set("for ever", json!(1)).await;
-    assert_eq!(alice(&mcp).get("for ever").await, 1);
 }
 
 /// What comes before a question runs once in each round, and what comes after it once.

@@ -1,6 +1,8 @@
 //! The store that is a file: what it keeps when it is opened again, and what processes that share it see of each other.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -164,29 +166,41 @@ async fn a_file_that_was_removed_is_another_store() {
     assert_ne!(open(&directory.file()).await.epoch().await.unwrap(), epoch);
 }
 
-/// As after a loss of power: what a process had begun lies beside the file, and the machine was started anew.
-#[cfg(target_os = "linux")]
+/// In a process of its own, which is killed: nothing is lost, and nobody who shares the file hears of another epoch.
 #[tokio::test]
-async fn what_the_machine_may_have_lost_is_signalled() {
+async fn a_process_that_is_killed_changes_no_epoch() {
     let directory = Directory::new();
-    let store = open(&directory.file()).await;
-    let epoch = store.epoch().await.unwrap();
-    let other = Connection::open(directory.file()).unwrap();
-    assert_eq!(open(&directory.file()).await.epoch().await.unwrap(), epoch, "another process has the file open");
-    other.execute("UPDATE store SET boot = 'before'", ()).unwrap();
-    assert_ne!(open(&directory.file()).await.epoch().await.unwrap(), epoch, "the file was left unfinished");
+    let path = directory.file();
+    let [before, after] = [(); 2].map(|()| {
+        let mut child = keeping(&path);
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        while !said.contains("epoch ") {
+            assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        said.split("epoch ").last().map(str::trim).map(str::to_owned)
+    });
+    assert_eq!(before, after);
+    let store = open(&path).await;
+    assert_eq!(Some(store.epoch().await.unwrap().to_string()), before);
+    assert!(store.get(key(1), None).await.unwrap().is_some(), "what was answered is there");
+}
 
-    let epoch = open(&directory.file()).await.epoch().await.unwrap();
-    other.execute("UPDATE store SET boot = 'before'", ()).unwrap();
-    drop((store, other));
-    // Of those who close the file at the same time none may be the last, who leaves nothing beside it.
-    while directory.file().with_extension("db-wal").exists() {
-        let last = Connection::open(directory.file()).unwrap();
-        last.query_row("SELECT epoch FROM store", (), |row| row.get::<_, i64>(0)).unwrap();
-        drop(last);
-        sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(open(&directory.file()).await.epoch().await.unwrap(), epoch, "the file was closed before");
+fn keeping(path: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["sqlite::keeping_until_it_is_killed", "--exact", "--ignored", "--nocapture"]);
+    command.env("SQLITE_FILE", path).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+#[tokio::test]
+#[ignore = "the process that another test starts"]
+async fn keeping_until_it_is_killed() {
+    let store = open(Path::new(&std::env::var_os("SQLITE_FILE").expect("started by another test"))).await;
+    assert!(store.put(key(1), "value".into(), TTL, Expect::Any).await.unwrap());
+    println!("epoch {}", store.epoch().await.unwrap());
+    sleep(Duration::from_secs(600)).await;
 }
 
 #[tokio::test]

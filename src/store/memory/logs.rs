@@ -51,6 +51,12 @@ struct Shard {
     swept: u64,
 }
 
+impl Shard {
+    fn cost(&self, group: u128) -> usize {
+        self.groups.get(&group).map_or(0, |logs| cost(logs))
+    }
+}
+
 struct Log {
     id: u128,
     about: Box<[u8]>,
@@ -92,6 +98,12 @@ impl Log {
     }
 }
 
+/// Where a log is among those of its group, or where a new one comes to be, and which one that has ended gives way to it.
+struct Place {
+    at: usize,
+    gives_way: Option<u64>,
+}
+
 impl Logs {
     pub(super) fn new(budget: usize) -> Self {
         Self {
@@ -106,46 +118,43 @@ impl Logs {
     }
 
     pub(super) fn append(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
-        let needed = entry.value.len() + entry.about.len() + OVERHEAD * 2;
-        if needed > self.bound_of_a_group(limits) {
+        let (needed, bound) = (needed(entry), self.bound_of_a_group(limits));
+        if needed > bound {
             return Appended::Full;
         }
         if self.cost.load(Ordering::Relaxed) + needed > self.budget {
-            self.make_room(self.budget.saturating_sub(needed), now);
+            // Nothing gives way to what is refused.
+            let fits = self.fit(&mut lock(self.shard(key.group)), key, entry, bound, now);
+            if let Err(refused) = fits {
+                return refused;
+            }
+            self.make_room(key, needed, now);
         }
-        let appended = self.append_within(key, entry, limits, now);
+        let appended = self.append_within(key, entry, limits, now).map_or_else(|refused| refused, Appended::Seq);
         if matches!(appended, Appended::Seq(_)) {
             self.tell(LogNews::Touched(key));
         }
         appended
     }
 
-    fn append_within(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
+    fn append_within(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Result<u64, Appended> {
         let mut shard = lock(self.shard(key.group));
         self.sweep(&mut shard, now);
-        let place = match self.place(&mut shard, key, entry, now) {
-            Ok(place) => place,
-            Err(refused) => return refused,
-        };
+        let others = self.cost.load(Ordering::Relaxed).saturating_sub(shard.cost(key.group));
+        // What others hold of the budget is not this group's to take.
+        let bound = self.bound_of_a_group(limits).min(self.budget.saturating_sub(others));
+        let Place { mut at, gives_way } = self.fit(&mut shard, key, entry, bound, now)?;
         let logs = shard.groups.entry(key.group).or_default();
         let before = cost(logs);
-        // What others hold of the budget is not this group's to take.
-        let others = self.cost.load(Ordering::Relaxed).saturating_sub(before);
-        let bound = self.bound_of_a_group(limits).min(self.budget.saturating_sub(others));
-        let new = place == logs.len();
-        let about = if new { entry.about.as_ref() } else { &[] };
-        let needed = OVERHEAD * (1 + usize::from(new)) + about.len() + entry.value.len();
-        if least(logs, key.id) + needed > bound {
-            if logs.is_empty() {
-                shard.groups.remove(&key.group);
-            }
-            return Appended::Full;
+        if let Some(first) = gives_way {
+            logs.retain(|log| log.ended != Some(first));
+            at = logs.len();
         }
-        if new {
-            let (about, entries) = (about.into(), VecDeque::new());
+        if at == logs.len() {
+            let (about, entries) = (entry.about.as_ref().into(), VecDeque::new());
             logs.push(Log { id: key.id, about, entries, first: 1, bytes: 0, ended: None, expires: 0 });
         }
-        let log = &mut logs[place];
+        let log = &mut logs[at];
         let seq = log.push(&entry.value, limits);
         log.expires = now.saturating_add(millis(limits.ttl));
         while cost(logs) > bound && give_way(logs, Some(key.id)) {}
@@ -160,7 +169,15 @@ impl Logs {
         } else {
             self.cost.fetch_sub(before - after, Ordering::Relaxed);
         }
-        Appended::Seq(seq)
+        Ok(seq)
+    }
+
+    /// Where an entry belongs, if its group has room for it within `bound`.
+    fn fit(&self, shard: &mut Shard, key: LogKey, entry: &LogEntry, bound: usize, now: u64) -> Result<Place, Appended> {
+        let place = self.place(shard, key, entry, now)?;
+        // What has ended is not counted among the least, whether or not it has given way yet.
+        let least = shard.groups.get(&key.group).map_or(0, |logs| least(logs, Some(key.id)));
+        if least + needed(entry) > bound { Err(Appended::Full) } else { Ok(place) }
     }
 
     /// What a group may cost: a part of the budget, and one log at least.
@@ -169,27 +186,27 @@ impl Logs {
         (self.budget / GROUP_PART).max(one_log).min(self.budget)
     }
 
-    /// Where the log is among those of its group, or where a new one comes to be.
-    fn place(&self, shard: &mut Shard, key: LogKey, entry: &LogEntry, now: u64) -> Result<usize, Appended> {
+    fn place(&self, shard: &mut Shard, key: LogKey, entry: &LogEntry, now: u64) -> Result<Place, Appended> {
         let begins = entry.place.begins();
+        let at = |at| Place { at, gives_way: None };
         let Some(logs) = shard.groups.get_mut(&key.group) else {
-            return if begins { Ok(0) } else { Err(Appended::Closed) };
+            return if begins { Ok(at(0)) } else { Err(Appended::Closed) };
         };
         match (logs.iter().position(|log| log.id == key.id && log.expires > now), begins) {
             (Some(place), false) if logs[place].ended.is_none() => {
                 let newest = logs[place].next() - 1;
                 let fits = entry.after.is_none_or(|after| after == newest);
-                return if fits { Ok(place) } else { Err(Appended::Misplaced(newest)) };
+                return if fits { Ok(at(place)) } else { Err(Appended::Misplaced(newest)) };
             }
             (Some(_), _) | (None, false) => return Err(Appended::Closed),
             (None, true) => {}
         }
         self.retain(logs, |log| log.expires > now);
-        if logs.len() >= LOGS_OF_A_GROUP {
-            let Some(first) = logs.iter().filter_map(|log| log.ended).min() else { return Err(Appended::Full) };
-            self.retain(logs, |log| log.ended != Some(first));
+        if logs.len() < LOGS_OF_A_GROUP {
+            return Ok(at(logs.len()));
         }
-        Ok(logs.len())
+        let first = logs.iter().filter_map(|log| log.ended).min().ok_or(Appended::Full)?;
+        Ok(Place { at: logs.len(), gives_way: Some(first) })
     }
 
     pub(super) fn read(&self, key: LogKey, after: u64, max: usize, now: u64) -> Option<LogPage> {
@@ -232,17 +249,24 @@ impl Logs {
         self.watchers.tell(news);
     }
 
-    /// Removes what has expired, and then what the groups have that have the most, until all logs cost a good deal less
-    /// than `budget`.
-    fn make_room(&self, budget: usize, now: u64) {
+    /// Removes what has expired, and then what the groups have that have the most, until there is a good deal more room than
+    /// is needed for an entry of this log. If there cannot be as much, nothing gives way.
+    fn make_room(&self, key: LogKey, needed: usize, now: u64) {
         if now < self.full_until.load(Ordering::Relaxed) {
             return;
         }
-        let mut groups = BinaryHeap::new();
+        let budget = self.budget.saturating_sub(needed);
+        let (mut groups, mut least_of_all) = (BinaryHeap::new(), 0);
         for shard in self.shards.iter() {
             let mut shard = lock(shard);
             self.sweep_now(&mut shard, now);
             groups.extend(shard.groups.iter().map(|(group, logs)| (cost(logs), *group)));
+            let least = |(group, logs): (&u128, &Vec<Log>)| least(logs, (*group == key.group).then_some(key.id));
+            least_of_all += shard.groups.iter().map(least).sum::<usize>();
+        }
+        if least_of_all > budget {
+            self.full_until.store(now + SWEEP_MS, Ordering::Relaxed);
+            return;
         }
         let enough = budget - budget / 8;
         while self.cost.load(Ordering::Relaxed) > enough {
@@ -305,10 +329,16 @@ fn cost(logs: &[Log]) -> usize {
     logs.iter().map(Log::cost).sum()
 }
 
+/// What an entry costs, with its log if it makes it.
+fn needed(entry: &LogEntry) -> usize {
+    let log = if entry.place.begins() { OVERHEAD + entry.about.len() } else { 0 };
+    log + OVERHEAD + entry.value.len()
+}
+
 /// What logs cost when all that may give way to log `writing` has.
-fn least(logs: &[Log], writing: u128) -> usize {
+fn least(logs: &[Log], writing: Option<u128>) -> usize {
     let newest =
-        |log: &Log| log.entries.back().filter(|_| log.id != writing).map_or(0, |newest| OVERHEAD + newest.len());
+        |log: &Log| log.entries.back().filter(|_| Some(log.id) != writing).map_or(0, |newest| OVERHEAD + newest.len());
     logs.iter().filter(|log| log.ended.is_none()).map(|log| OVERHEAD + log.about.len() + newest(log)).sum()
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::{SHARDS, lock, millis};
 use crate::store::{Cap, Expect, GroupCap, Key, RandomId, Reserved, Stored};
 
-/// How long to wait after a search for room whose find was taken by somebody else.
+/// How long to wait after a search for room that found nothing, or whose find was taken by somebody else.
 const AGAIN: Duration = Duration::from_secs(1);
 
 type ById<T> = HashMap<u128, T, BuildHasherDefault<RandomId>>;
@@ -132,10 +132,17 @@ impl Values {
             }
             entry.group = group.id;
         }
-        let reserved = if self.claim(cap.max) { Reserved::Free } else { self.make_room(key, now, cap) };
-        if matches!(reserved, Reserved::Full(_)) {
-            self.leave_group(entry.group);
-            return reserved;
+        if evicted.is_some() {
+            // What gave way in the group has made room for all.
+            self.count.fetch_add(1, Ordering::Relaxed);
+        } else if !self.claim(cap.max) {
+            match self.make_room(now, cap) {
+                Ok(gave_way) => evicted = gave_way,
+                Err(full) => {
+                    self.leave_group(entry.group);
+                    return full;
+                }
+            }
         }
         let mut shard = self.shard(key.id);
         if shard.get(&key.id).is_some_and(|there| there.expires > now) {
@@ -145,10 +152,7 @@ impl Values {
         }
         let expired = shard.insert(key.id, entry);
         self.forget_entry(expired.as_ref());
-        match evicted {
-            Some(id) => Reserved::Evicted(Key { id, ..key }),
-            None => reserved,
-        }
+        evicted.map_or(Reserved::Free, |id| Reserved::Evicted(Key { id, ..key }))
     }
 
     /// There will be room at this time, which may be earlier than a search has found.
@@ -169,21 +173,26 @@ impl Values {
         self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).is_ok()
     }
 
-    fn make_room(&self, key: Key, now: u64, cap: Cap) -> Reserved {
+    /// Takes one place of all. Answers which value gave way to that, if one did.
+    ///
+    /// One is enough where there are more than there may be, since the cap was a larger one: so they do not become more.
+    fn make_room(&self, now: u64, cap: Cap) -> Result<Option<u128>, Reserved> {
         let full_until = self.full_until.load(Ordering::Relaxed);
         if now < full_until {
-            return Reserved::Full(Duration::from_millis(full_until - now));
+            return Err(Reserved::Full(Duration::from_millis(full_until - now)));
         }
         let found = self.search(now, |_| true);
         if self.claim(cap.max) {
-            return Reserved::Free;
+            return Ok(None);
         }
         match self.evict(&found, cap.idle, now) {
-            Ok(id) if self.claim(cap.max) => Reserved::Evicted(Key { id, ..key }),
-            Ok(_) => Reserved::Full(AGAIN),
+            Ok(id) => {
+                self.count.fetch_add(1, Ordering::Relaxed);
+                Ok(Some(id))
+            }
             Err(free_at) => {
                 self.full_until.store(free_at, Ordering::Relaxed);
-                Reserved::Full(Duration::from_millis(free_at - now))
+                Err(Reserved::Full(Duration::from_millis(free_at - now)))
             }
         }
     }
@@ -202,8 +211,10 @@ impl Values {
             return Ok(None);
         }
         match self.evict(&found, idle, now) {
-            Ok(id) if self.claim_in_group(cap).is_ok() => Ok(Some(id)),
-            Ok(_) => Err(Reserved::Full(AGAIN)),
+            Ok(id) => {
+                lock(&self.groups).entry(cap.id).or_default().count += 1;
+                Ok(Some(id))
+            }
             Err(free_at) => {
                 if let Some(group) = lock(&self.groups).get_mut(&cap.id) {
                     group.full_until = free_at;

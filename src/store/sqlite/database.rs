@@ -1,6 +1,5 @@
 //! The open file, as the thread has it: an operation is done as a whole or not at all.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +13,7 @@ use super::file::{self, LOCKED};
 use super::news::News;
 use super::room;
 use crate::store::LogNews;
+use crate::store::log::Watchers;
 
 /// How long a file is waited for that was locked for too long just before.
 const STILL_LOCKED: Duration = Duration::from_millis(100);
@@ -65,16 +65,19 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the file. Answers its epoch, too.
+    /// Opens the file. `boot` is what is another one after each start of the machine, or `""`.
     pub(super) fn open(
         path: Arc<Path>,
+        boot: &str,
         budget: usize,
         shift: Arc<AtomicU64>,
-        news: News,
-    ) -> std::result::Result<(Self, u64), SqliteError> {
-        let (connection, epoch) = file::open(&path).map_err(|error| SqliteError::new(&path, error))?;
+        watchers: Arc<Watchers>,
+    ) -> std::result::Result<Self, SqliteError> {
+        let failed = |error| SqliteError::new(&path, error);
+        let connection = file::open(&path, boot).map_err(failed)?;
+        let news = News::new(watchers, epoch(&connection).map_err(|error| failed(error.into()))?);
         let (full_until, sweep_at, patience) = (0, 0, LOCKED);
-        Ok((Self { connection, path, budget, shift, full_until, sweep_at, patience, news }, epoch))
+        Ok(Self { connection, path, budget, shift, full_until, sweep_at, patience, news })
     }
 
     /// Reads, all at one moment.
@@ -123,8 +126,7 @@ impl Database {
         let news = work.news;
         self.news.publish(&transaction, &news)?;
         transaction.commit()?;
-        // Watchers are foreign code.
-        drop(catch_unwind(AssertUnwindSafe(|| self.news.tell(&news))));
+        self.news.tell(&news);
         Ok(())
     }
 
@@ -142,6 +144,11 @@ impl Database {
     pub(super) fn watch(&mut self, since: i64) {
         self.news.watch(&self.connection, since);
     }
+}
+
+/// What is another one when something may be lost. It is in the file, for whoever has it open.
+pub(super) fn epoch(connection: &Connection) -> Result<i64> {
+    connection.prepare_cached("SELECT epoch FROM store")?.query_row((), |row| row.get(0))
 }
 
 /// The same error once more, for another operation.
@@ -168,7 +175,7 @@ pub(super) fn until(then: i64, now: i64) -> Duration {
     Duration::from_millis(then.saturating_sub(now).max(0).cast_unsigned())
 }
 
-/// A name for this handle that no other has.
+/// A number that no other is, as a name.
 pub(super) fn random() -> i64 {
     Uuid::new_v4().as_u64_pair().1.cast_signed()
 }

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::time::Instant;
-use uuid::Uuid;
+
+use super::database::random;
+
+mod loss;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -94,11 +97,11 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
-/// Opens the store in a file, or makes it. Answers its epoch, too.
-pub(super) fn open(path: &Path) -> Result<(Connection, u64), BoxError> {
+/// Opens the store in a file, or makes it. `boot` is what is another one after each start of the machine, or `""`.
+pub(super) fn open(path: &Path, boot: &str) -> Result<Connection, BoxError> {
     let began = Instant::now();
     loop {
-        match try_open(path) {
+        match try_open(path, boot) {
             // SQLite itself does not wait where several open a file for the first time.
             Err(error) if is_locked(&error) && began.elapsed() < LOCKED => thread::sleep(AGAIN),
             outcome => return outcome,
@@ -111,13 +114,13 @@ fn is_locked(error: &BoxError) -> bool {
     matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-fn try_open(path: &Path) -> Result<(Connection, u64), BoxError> {
+fn try_open(path: &Path, boot: &str) -> Result<Connection, BoxError> {
     make(path)?;
-    // Left behind by a process that did not close the file, or there because another has it open.
-    let unfinished = journal(path).metadata().is_ok_and(|file| file.len() > 0);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(LOCKED)?;
+    let unfinished = is_unfinished(path);
+    if unfinished {
+        loss::look_for(path, boot)?;
+    }
+    let mut connection = connect(path, LOCKED)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     known(&connection)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
@@ -130,8 +133,15 @@ fn try_open(path: &Path) -> Result<(Connection, u64), BoxError> {
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
     connection.pragma_update(None, "journal_size_limit", JOURNAL)?;
-    let epoch = begin(&mut connection, unfinished)?;
-    Ok((connection, epoch))
+    begin(&mut connection, boot, unfinished)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, locked: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(locked)?;
+    Ok(connection)
 }
 
 /// Makes an empty file for nobody else to read, unless it is there. What SQLite puts beside it has the same mode.
@@ -164,42 +174,37 @@ fn known(connection: &Connection) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Makes the tables, if they are not there, and picks the epoch.
-fn begin(connection: &mut Connection, unfinished: bool) -> Result<u64, BoxError> {
+/// Makes the tables, if they are not there.
+fn begin(connection: &mut Connection, boot: &str, unfinished: bool) -> Result<(), BoxError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Somebody else may have made them meanwhile.
     known(&transaction)?;
     let schema: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let boot = boot();
-    let random = Uuid::new_v4().as_u64_pair().1.cast_signed();
     if schema == 0 {
         transaction.execute_batch(TABLES)?;
-        transaction.execute("INSERT INTO store VALUES (?1, ?2, 0, 0, 0)", (random, &boot))?;
+        transaction.execute("INSERT INTO store VALUES (?1, ?2, 0, 0, 0)", (random(), boot))?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", SCHEMA)?;
+    } else if !boot.is_empty() {
+        // What was left unfinished has been looked at, or belongs to others who have the file open: then it is theirs to
+        // say by which start of the machine it is, unless they do not know.
+        let new = "UPDATE store SET boot = ?1 WHERE boot != ?1 AND (boot = '' OR NOT ?2)";
+        transaction.execute(new, (boot, unfinished))?;
     }
-    // Who closes the file last leaves nothing unfinished. If that is how the machine went down, what was written last may
-    // have been lost, and numbers with it that clients know.
-    let known_boot: String = transaction.query_row("SELECT boot FROM store", (), |row| row.get(0))?;
-    let lost = unfinished && (boot.is_empty() || known_boot != boot);
-    if lost || known_boot != boot {
-        let new = "UPDATE store SET boot = ?1, epoch = iif(?2, ?3, epoch)";
-        transaction.execute(new, (&boot, lost, random))?;
-    }
-    let epoch: i64 = transaction.query_row("SELECT epoch FROM store", (), |row| row.get(0))?;
     transaction.commit()?;
-    Ok(epoch.cast_unsigned())
+    Ok(())
 }
 
-/// What is another one after each start of the machine, where that is known.
-fn boot() -> String {
+/// What is another one after each start of the machine, or `""` where that is not known.
+pub(super) fn boot() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim().to_owned()
 }
 
-/// The file of the latest writes.
-fn journal(path: &Path) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push("-wal");
-    path.into()
+/// Whether something is beside the file that was left behind by a process that did not close it, or is there because another
+/// has it open.
+fn is_unfinished(path: &Path) -> bool {
+    let mut journal: PathBuf = path.into();
+    journal.as_mut_os_string().push("-wal");
+    journal.metadata().is_ok_and(|file| file.len() > 0)
 }

@@ -11,7 +11,8 @@ use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage};
 
 pub(super) fn append(work: &mut Work<'_>, key: LogKey, entry: &LogEntry, limits: LogLimits) -> Result<Done<Appended>> {
     let bound = room::bound_of_a_group(work.budget, limits);
-    let needed = entry.value.len() + entry.about.len() + OVERHEAD * 2;
+    let about = if entry.place.begins() { entry.about.as_ref() } else { &[] };
+    let needed = OVERHEAD * (1 + usize::from(entry.place.begins())) + about.len() + entry.value.len();
     if needed > bound {
         return Ok(Done::Undo(Appended::Full));
     }
@@ -31,8 +32,6 @@ pub(super) fn append(work: &mut Work<'_>, key: LogKey, entry: &LogEntry, limits:
     let before = room::cost(&logs);
     let others = room::total(work)?.saturating_sub(before);
     let bound = bound.min(work.budget.saturating_sub(others));
-    let about = if place.is_none() { entry.about.as_ref() } else { &[] };
-    let needed = OVERHEAD * (1 + usize::from(place.is_none())) + about.len() + entry.value.len();
     if room::least(&logs, key.id) + needed > bound {
         return Ok(Done::Undo(Appended::Full));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::database::{random, wall_clock};
+use super::database::{epoch, random, wall_clock};
 use crate::store::log::Watchers;
 use crate::store::{LogKey, LogNews};
 
@@ -25,12 +25,14 @@ pub(super) struct News {
     position: Option<i64>,
     /// What SQLite calls the state of the file: another number when somebody else has written.
     state: Option<i64>,
+    /// Of the file, as far as the watchers know.
+    epoch: i64,
     failing: bool,
 }
 
 impl News {
-    pub(super) fn new(watchers: Arc<Watchers>) -> Self {
-        Self { watchers, publisher: random(), watching: false, position: None, state: None, failing: false }
+    pub(super) fn new(watchers: Arc<Watchers>, epoch: i64) -> Self {
+        Self { watchers, publisher: random(), watching: false, position: None, state: None, epoch, failing: false }
     }
 
     /// Whether what others do is looked at.
@@ -96,6 +98,10 @@ impl News {
             return Ok(Vec::new());
         }
         let mut found = Vec::new();
+        let epoch = epoch(connection)?;
+        if epoch != self.epoch {
+            found.push(LogNews::Missed);
+        }
         let mut newest = self.position;
         let position = self.position.unwrap_or(i64::MAX);
         {
@@ -120,7 +126,7 @@ impl News {
             found.push(LogNews::Missed);
             newest = connection.query_row("SELECT max(number) FROM news", (), |row| row.get(0)).optional()?.flatten();
         }
-        (self.position, self.state) = (newest.or(Some(0)), Some(state));
+        (self.position, self.state, self.epoch) = (newest.or(Some(0)), Some(state), epoch);
         Ok(found)
     }
 }

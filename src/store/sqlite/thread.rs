@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::database::{Database, Done, Operation, Work, wall_clock};
 use super::error::SqliteError;
-use super::news::News;
 use crate::lifespan::spawner;
 use crate::store::log::Watchers;
 use crate::store::{LogWatcher, StoreError, StoreFuture};
@@ -46,15 +45,15 @@ pub(super) struct Thread {
 }
 
 impl Thread {
-    /// Starts the thread, which opens the file. Answers the file's epoch, too.
-    pub(super) async fn start(path: Arc<Path>, budget: usize) -> std::result::Result<(Self, u64), SqliteError> {
+    /// Starts the thread, which opens the file. `boot` is what is another one after each start of the machine, or `""`.
+    pub(super) async fn start(path: Arc<Path>, boot: String, budget: usize) -> std::result::Result<Self, SqliteError> {
         let (jobs, todo) = mpsc::channel();
         let (opened, open) = oneshot::channel();
         let (watchers, shift) = (Arc::<Watchers>::default(), Arc::<AtomicU64>::default());
-        let (of, by, news) = (Arc::clone(&path), Arc::clone(&shift), News::new(Arc::clone(&watchers)));
-        let thread = spawner::thread("mcp-sqlite", move || match Database::open(of, budget, by, news) {
-            Ok((database, epoch)) => {
-                if opened.send(Ok(epoch)).is_ok() {
+        let (of, by, told) = (Arc::clone(&path), Arc::clone(&shift), Arc::clone(&watchers));
+        let thread = spawner::thread("mcp-sqlite", move || match Database::open(of, &boot, budget, by, told) {
+            Ok(database) => {
+                if opened.send(Ok(())).is_ok() {
                     run(database, &todo);
                 }
             }
@@ -62,13 +61,16 @@ impl Thread {
         });
         // It is not waited for: it ends by itself.
         drop(thread.map_err(|error| SqliteError::new(&path, error))?);
-        let epoch = open.await.unwrap_or_else(|_| Err(SqliteError::new(&path, ENDED)))?;
+        open.await.unwrap_or_else(|_| Err(SqliteError::new(&path, ENDED)))?;
         let turns = Arc::new(Semaphore::new(WAITING));
-        #[cfg(feature = "testing")]
-        let thread = Self { jobs, turns, watchers, path, shift };
-        #[cfg(not(feature = "testing"))]
-        let thread = Self { jobs, turns, watchers, path };
-        Ok((thread, epoch))
+        Ok(Self {
+            jobs,
+            turns,
+            watchers,
+            path,
+            #[cfg(feature = "testing")]
+            shift,
+        })
     }
 
     pub(super) fn read<T: Send + Unpin + 'static>(
@@ -185,7 +187,7 @@ fn run(mut database: Database, todo: &Receiver<Job>) {
                 Err(_) => return,
             },
         };
-        // Watchers are foreign code, and what was begun is undone when it panics.
+        // What was begun is undone when it panics.
         drop(catch_unwind(AssertUnwindSafe(|| {
             match job {
                 Some(Job::Write(operation)) => {

@@ -92,7 +92,8 @@ pub(super) fn reserve(work: &mut Work<'_>, key: Key, value: &Bytes, ttl: Duratio
     }
     let group = cap.group.map(|group| group.id.to_be_bytes());
     let mut reserved = Reserved::Free;
-    // First in the group: who gives way there makes room for all.
+    // First in the group: who gives way there makes room for all. One is enough also where there are more than there may be,
+    // since the cap was a larger one: so they do not become more.
     let bounds = [cap.group.map(|of| (group, of.max)), Some((None, cap.max))];
     for (group, max) in bounds.into_iter().flatten() {
         if count(work, key, group, max)? < max {
@@ -101,11 +102,9 @@ pub(super) fn reserve(work: &mut Work<'_>, key: Key, value: &Bytes, ttl: Duratio
         match idle(work, key, group, cap.idle)? {
             Ok(id) => {
                 remove(work, Key { id, ..key })?;
-                if reserved == Reserved::Free {
-                    reserved = Reserved::Evicted(Key { id, ..key });
-                }
+                reserved = Reserved::Evicted(Key { id, ..key });
+                break;
             }
-            // What gave way in the group is there again.
             Err(full) => return Ok(Done::Undo(Reserved::Full(full))),
         }
     }

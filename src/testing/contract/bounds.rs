@@ -189,6 +189,36 @@ pub async fn what_is_too_large_is_refused(fixture: &mut impl StoreFixture) {
     );
 }
 
+/// A group that has as many logs as it may have loses none of them to an entry that is refused for another reason.
+pub async fn nothing_gives_way_to_what_is_refused(fixture: &mut impl StoreFixture) {
+    const BUDGET: usize = 128 * LARGE;
+    let store = subject_with(fixture, BUDGET).await;
+    let limits = limits(1, store.long);
+    let mut begun = 0;
+    while begun < 1_024 && store.append_within(LogKey::new(1, begun), first("f"), limits).await == Appended::Seq(1) {
+        begun += 1;
+    }
+    // Of one that goes on the newest is kept: a second one that is as large would be more than the group may have.
+    let large = |size, place| LogEntry::new(Bytes::from(vec![b'x'; size]), place);
+    let mut size = BUDGET / 2;
+    while store.append_within(LogKey::new(1, 0), large(size, LogPlace::Next), limits).await == Appended::Full {
+        size /= 2;
+        assert!(size > 0, "append: a log goes on");
+    }
+    let ended = LogKey::new(1, 1);
+    assert_eq!(store.append_within(ended, last("l"), limits).await, Appended::Seq(2), "append: a log ends");
+    for place in [LogPlace::First, LogPlace::Only] {
+        let appended = store.append_within(LogKey::new(1, 5_000), large(size, place), limits).await;
+        assert_eq!(appended, Appended::Full, "append: the group may not have as much");
+        assert_eq!(numbers(&store, ended).await, Some(vec![2]), "append: nothing gives way to what is refused");
+    }
+    let appended = store.append_within(LogKey::new(1, 5_000), first("f"), limits).await;
+    assert_eq!(appended, Appended::Seq(1), "append: what has ended gives way to what there is room for");
+    for id in (0..begun).filter(|id| *id != 1) {
+        assert!(store.read(LogKey::new(1, id)).await.is_some(), "append: a log that goes on does not give way");
+    }
+}
+
 /// Where all that is kept is the newest of logs that go on, there is no room until one of them ends.
 pub async fn what_has_ended_gives_way_first(fixture: &mut impl StoreFixture) {
     const BUDGET: usize = 32 * LARGE;

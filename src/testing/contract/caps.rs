@@ -260,6 +260,53 @@ pub async fn a_refusal_takes_no_place(fixture: &mut impl StoreFixture) {
     reserve(&store, 4, Cap::new(3, Duration::MAX)).await;
 }
 
+/// Where more are there than may be, one gives way for each that comes, so that they do not become more; and each that goes
+/// makes them fewer.
+pub async fn a_cap_that_became_smaller_is_come_down_to(fixture: &mut impl StoreFixture) {
+    let (store, step) = (subject(fixture).await, fixture.step());
+    let before = Cap::new(6, Duration::MAX).in_group(7, 6);
+    for id in 1..=6 {
+        reserve(&store, id, if id == 2 { Cap::new(6, Duration::MAX) } else { before }).await;
+    }
+    let there = async || {
+        let mut there = Vec::new();
+        for id in 1..=12 {
+            there.extend(store.get(key(id)).await.map(|_| id));
+        }
+        there
+    };
+    let (all, group) = (Cap::new(3, step * 2), Cap::new(3, step * 2).in_group(7, 2));
+    wait(store.reserve(key(7), group).await);
+    assert_eq!(there().await, [1, 2, 3, 4, 5, 6], "reserve: nothing gives way to what is refused");
+    fixture.pass(step).await;
+    for id in [2, 3, 4, 5, 6] {
+        assert!(store.touch(key(id), store.long).await.is_some(), "get: it is there");
+    }
+    fixture.pass(step).await;
+    let reserved = store.reserve(key(7), group).await;
+    assert_eq!(
+        reserved,
+        Reserved::Evicted(key(1)),
+        "reserve: one gives way, of the group, though there are more than may be"
+    );
+    assert_eq!(there().await, [2, 3, 4, 5, 6, 7], "reserve: the one that was told, and no other");
+    wait(store.reserve(key(8), group).await);
+    wait(store.reserve(key(8), all).await);
+    assert_eq!(there().await, [2, 3, 4, 5, 6, 7], "reserve: nothing gives way to what is refused");
+    fixture.pass(step).await;
+    for id in [8, 9] {
+        let reserved = store.reserve(key(id), all).await;
+        assert!(matches!(reserved, Reserved::Evicted(_)), "reserve: one gives way, not {reserved:?}");
+        assert_eq!(there().await.len(), 6, "reserve: those that were too many do not become more");
+    }
+    for id in there().await.into_iter().take(4) {
+        assert!(store.take(key(id)).await.is_some(), "take: it is there");
+    }
+    reserve(&store, 10, all).await;
+    wait(store.reserve(key(11), all).await);
+    assert_eq!(there().await.len(), 3, "reserve: as many as there may be");
+}
+
 /// Of many that reserve at once, as many as the cap allows are given a place.
 pub async fn no_more_than_the_cap_at_once(fixture: &mut impl StoreFixture) {
     const MAX: usize = 10;

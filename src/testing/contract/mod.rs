@@ -138,6 +138,7 @@ macro_rules! __store_contract {
                 caps::in_a_full_group_its_own_give_way
                 caps::a_value_stays_in_its_group
                 caps::a_refusal_takes_no_place
+                caps::a_cap_that_became_smaller_is_come_down_to
                 caps::no_more_than_the_cap_at_once
                 logs::entries_are_numbered_by_one
                 logs::any_bytes_are_an_entry
@@ -166,6 +167,7 @@ macro_rules! __store_contract {
                 bounds::a_group_does_not_take_all
                 bounds::a_group_has_so_many_logs
                 bounds::what_is_too_large_is_refused
+                bounds::nothing_gives_way_to_what_is_refused
                 bounds::what_has_ended_gives_way_first
                 watching::a_watcher_is_told_of_logs
                 watching::a_watcher_is_told_words

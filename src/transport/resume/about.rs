@@ -9,7 +9,7 @@ use crate::protocol::jsonrpc::{Id, RequestId};
 /// The first byte: another one means that a later version has written it.
 const FORMAT: u8 = 1;
 
-/// A store keeps no more about a log.
+/// What is kept about a log: no more than this.
 const LONGEST: usize = 1024;
 
 /// What the first entry of a stream's log says about it.

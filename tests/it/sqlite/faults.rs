@@ -171,7 +171,26 @@ async fn what_was_given_up_is_left_out() {
 async fn a_watcher_that_panics_ends_nothing() {
     let directory = Directory::new();
     let store = open(&directory.file()).await;
+    let [before, after] = [(); 2].map(|()| Arc::<Mutex<Vec<LogNews>>>::default());
+    let count = |told: &Arc<Mutex<Vec<LogNews>>>| {
+        let told = Arc::clone(told);
+        LogWatcher::new(move |news| {
+            told.lock().unwrap().push(news);
+            true
+        })
+    };
+    store.watch(count(&before));
     store.watch(LogWatcher::new(|_| panic!("on purpose")));
-    store.tell(log(1), 1).await.unwrap();
+    store.watch(count(&after));
+    // Of these several come at once: of its own process's, and of another one's.
+    let other = open(&directory.file()).await;
+    futures::future::join_all((0..20).map(|word| store.tell(log(1), word))).await;
+    futures::future::join_all((20..40).map(|word| other.tell(log(1), word))).await;
+    let all = timeout(Duration::from_secs(10), async {
+        while [&before, &after].iter().any(|told| told.lock().unwrap().len() < 40) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(all.await.is_ok(), "others are told everything: {before:?}, {after:?}");
     assert!(store.put(key(1), "value".into(), TTL, Expect::Any).await.unwrap(), "the store goes on");
 }

@@ -33,7 +33,9 @@ enum Fault {
     EvictsWhatIsInUse,
     HasNoGroups,
     ReservesOver,
+    EvictsAllThatAreTooMany,
     LosesWhatOthersHaveInUse,
+    MakesRoomForWhatItRefuses,
     ReadsBackwards,
     ReadsAll,
     AppendsAnywhere,
@@ -131,7 +133,13 @@ impl Store for Broken {
             }
             _ => {}
         }
-        self.memory.reserve(self.key(key), value, self.ttl(ttl), cap)
+        let mut reserved = self.memory.reserve(self.key(key), value, self.ttl(ttl), cap);
+        if self.is(Fault::EvictsAllThatAreTooMany)
+            && let StoreFuture::Ready(Some(Ok(Reserved::Evicted(gone)))) = &mut reserved
+        {
+            let _ = self.memory.take(Key::new(gone.kind, gone.id + 1)).now_or_never();
+        }
+        reserved
     }
 
     fn append(&self, log: LogKey, mut entry: LogEntry, mut limits: LogLimits) -> StoreFuture<'_, Appended> {
@@ -152,7 +160,19 @@ impl Store for Broken {
             }
             _ => {}
         }
-        self.memory.append(log, entry, limits)
+        let begins = entry.place.begins();
+        let appended = self.memory.append(log, entry, limits);
+        if begins
+            && self.is(Fault::MakesRoomForWhatItRefuses)
+            && matches!(appended, StoreFuture::Ready(Some(Ok(Appended::Full))))
+        {
+            let first = LogKey::new(log.group, 1);
+            let page = self.memory.read(first, 0, 1).now_or_never().unwrap().unwrap();
+            if page.is_some_and(|page| page.closed) {
+                let _ = self.memory.keep(first, Duration::ZERO).now_or_never();
+            }
+        }
+        appended
     }
 
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
@@ -243,6 +263,8 @@ found_out! {
     the_live_gave_way: EvictsWhatIsInUse by caps::a_live_value_never_gives_way, "reserve: ";
     groups_without_caps: HasNoGroups by caps::a_group_is_full_by_itself, "reserve: ";
     what_was_there_is_replaced: ReservesOver by caps::a_value_that_is_there_stays, "reserve: there is a value";
+    more_than_one_gave_way: EvictsAllThatAreTooMany by caps::a_cap_that_became_smaller_is_come_down_to, "and no other";
+    logs_gave_way_to_nothing: MakesRoomForWhatItRefuses by bounds::nothing_gives_way_to_what_is_refused, "append: nothing";
     logs_that_go_on_gave_way: LosesWhatOthersHaveInUse by bounds::all_logs_share_the_budget, "append: ";
     entries_read_backwards: ReadsBackwards by logs::entries_are_numbered_by_one, "read: in the order of the numbers";
     more_than_a_page: ReadsAll by logs::a_log_is_read_by_pages, "read: ";
