@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mcp_mount::{Capability, Context, State, Tool, ToolError, tool, tools};
 use serde::Serialize;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::resources::Watched;
 
@@ -93,6 +93,8 @@ struct Counted {
     of: u32,
     /// The id of the process that counts: behind a proxy, which replica it is.
     process: u32,
+    /// How long the call has run, in milliseconds: who reads it can tell how late it comes.
+    elapsed_ms: u128,
     padding: String,
 }
 
@@ -108,9 +110,11 @@ async fn count_in_log(
     ctx: Context,
 ) -> String {
     let padding = "x".repeat(padding.unwrap_or(0).min(MOST_PADDING));
+    let began = Instant::now();
     for number in 1..=n {
         sleep(Duration::from_millis(every_ms)).await;
-        ctx.info(Counted { number, of: n, process: process::id(), padding: padding.clone() }).await;
+        let elapsed_ms = began.elapsed().as_millis();
+        ctx.info(Counted { number, of: n, process: process::id(), elapsed_ms, padding: padding.clone() }).await;
     }
     format!("counted to {n}")
 }

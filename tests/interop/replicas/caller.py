@@ -206,9 +206,11 @@ class Client:
 
 
 class Comeback:
-    """A GET of a client that came back: when it was sent, and how long its head and its first event took."""
+    """A GET of a client that came back: when it was sent, and how long its head and its first event took. `behind` is
+    how many events the client had."""
 
-    def __init__(self, reading):
+    def __init__(self, reading, behind):
+        self.behind = behind
         self.sent = reading.sent
         self.head = reading.headed - reading.sent
         self.first = None
@@ -361,7 +363,7 @@ class Call(threading.Thread):
             begins = reading.headers.get("last-event-id")
             if begins != last:
                 self.told.append((begins, self._number()))
-            self.comebacks.append(Comeback(reading))
+            self.comebacks.append(Comeback(reading, len(self.events)))
             self.absent += reading.headed - left
             return reading
         raise AssertionError(f"was not let back for the rest: {self._state()}")

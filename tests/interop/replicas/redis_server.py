@@ -11,7 +11,7 @@ from server import Failure
 
 START_WITHIN = 10
 ANSWER_WITHIN = 10
-# All logs at one moment, whatever the prefix. The layout is told in src/store/redis/logs.lua: `{prefix}:m:GROUP:ID` is a
+# All logs at one moment, whatever the prefix. src/store/redis/logs.lua tells the layout: `{prefix}:m:GROUP:ID` is a
 # hash with the numbers of the first and the last entry, and with `e` if the log has ended; `{prefix}:l:GROUP:ID` is the
 # list of its entries.
 READ_LOGS = """
