@@ -1,9 +1,10 @@
 //! The only place that starts tasks and threads.
 
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Poll;
 use std::thread;
 
 use futures_util::FutureExt as _;
@@ -31,6 +32,27 @@ impl Lifespan {
     pub(crate) fn adopt(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(work);
+        }
+    }
+
+    /// Runs `work` to its end, whoever drops what waits for it, once that has been polled. What is done at its first poll
+    /// costs no task. Without a runtime it goes on as far as somebody waits.
+    ///
+    /// # Panics
+    ///
+    /// When `work` does, and where its runtime ends while another one waits for it.
+    pub(crate) async fn see_through<T, W>(&self, work: W) -> T
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let mut work = Box::pin(work);
+        if let Poll::Ready(outcome) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+            return outcome;
+        }
+        match Handle::try_current() {
+            Ok(runtime) => runtime.spawn(work).await.unwrap_or_else(|error| resume_unwind(error.into_panic())),
+            Err(_) => work.await,
         }
     }
 }
@@ -203,6 +225,54 @@ mod tests {
             release.send(()).unwrap();
             assert_eq!(ended.recv_timeout(LONG), Ok(Ok(())));
         }
+    }
+
+    /// Work that waits until it may end, tells that it has, and the end of it.
+    fn work(until: oneshot::Receiver<()>, done: &mpsc::Sender<()>) -> impl Future<Output = u8> + Send + use<> {
+        let done = done.clone();
+        async move {
+            drop(until.await);
+            done.send(()).unwrap();
+            7
+        }
+    }
+
+    fn at_hand() -> oneshot::Receiver<()> {
+        let (_, until) = oneshot::channel();
+        until
+    }
+
+    #[test]
+    fn what_is_seen_through_goes_on_when_nobody_waits() {
+        let (lifespan, (done, ended)) = (Lifespan::new(), mpsc::channel());
+        for runtime in runtimes() {
+            let (go, until) = oneshot::channel();
+            runtime.block_on(async {
+                let mut waiting = Box::pin(lifespan.see_through(work(until, &done)));
+                assert_eq!(waiting.as_mut().now_or_never(), None);
+                drop(waiting);
+                go.send(()).unwrap();
+                while ended.try_recv().is_err() {
+                    sleep(Duration::from_millis(1)).await;
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_at_hand_needs_neither_a_task_nor_a_runtime() {
+        let (lifespan, (done, _ended)) = (Lifespan::new(), mpsc::channel());
+        let [runtime, _] = runtimes();
+        runtime.block_on(async {
+            assert_eq!(lifespan.see_through(work(at_hand(), &done)).await, 7);
+            assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+        });
+        assert_eq!(lifespan.see_through(work(at_hand(), &done)).now_or_never(), Some(7));
+        let (go, until) = oneshot::channel();
+        let mut waiting = Box::pin(lifespan.see_through(work(until, &done)));
+        assert_eq!(waiting.as_mut().now_or_never(), None);
+        go.send(()).unwrap();
+        assert_eq!(waiting.as_mut().now_or_never(), Some(7), "without a runtime it is done by who waits");
     }
 
     #[test]

@@ -102,11 +102,11 @@ impl Expected {
 
     /// The answer, or `None` once there can be none. To be asked for once.
     pub(crate) async fn answer(&mut self) -> Option<Answered> {
-        let Some(letter) = &self.letter else { return (&mut self.answer).await.ok() };
+        let Some(letter) = &mut self.letter else { return (&mut self.answer).await.ok() };
         tokio::select! {
             biased;
             answer = &mut self.answer => answer.ok(),
-            answer = letter.answer() => answer,
+            answer = letter.answer() => Some(answer),
         }
     }
 }

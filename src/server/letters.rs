@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answers::Answered;
 use crate::protocol::jsonrpc::RequestId;
+use crate::store::digest::digest;
 use crate::store::signals::{Listener, Signals};
 use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogPlace, Store, StoreError};
 
@@ -137,16 +137,17 @@ pub(crate) struct Awaited {
 }
 
 impl Awaited {
-    /// What it says. Never resolves if there is none. Dropping the future loses nothing.
-    pub(crate) async fn letter(&self) -> Bytes {
+    /// Waits for a letter that `read` takes for one, and gives what it says. Never resolves if there is none. Dropping the
+    /// future loses nothing.
+    async fn letter<T>(&mut self, read: impl Fn(&Bytes) -> Option<T>) -> T {
         let mut patience = FIRST_LOOK;
         loop {
             let _ = timeout(patience, self.listener.news()).await;
             patience = self.look;
             match self.store.read(self.log, 0, 1).await {
                 Ok(Some(page)) => {
-                    if let Some((_, value)) = page.entries.into_iter().next() {
-                        return value;
+                    if let Some(letter) = page.entries.first().and_then(|(_, value)| read(value)) {
+                        return letter;
                     }
                 }
                 Ok(None) => {}
@@ -156,14 +157,20 @@ impl Awaited {
         }
     }
 
-    /// The answer that it is. `None` for what no version of this server has written.
-    pub(crate) async fn answer(&self) -> Option<Answered> {
-        let letter = self.letter().await;
-        match *letter.first()? {
+    /// The answer to a question.
+    pub(crate) async fn answer(&mut self) -> Answered {
+        self.letter(|letter| match *letter.first()? {
             RESULT => Some(Ok(letter.slice(1..))),
             ERROR => Some(Err(letter.slice(1..))),
+            // Of another version, which may come after this one: it is not for this one to end the question.
             _ => None,
-        }
+        })
+        .await
+    }
+
+    /// The cancellation of a call.
+    pub(crate) async fn cancellation(&mut self) {
+        self.letter(|_| Some(())).await;
     }
 }
 
@@ -186,18 +193,34 @@ fn question(id: &RequestId) -> Option<u128> {
 fn cancellation(id: &RequestId) -> u128 {
     let mut text = BytesMut::new();
     id.write(&mut text);
-    let digest: [u8; 32] =
-        Sha256::new().chain_update(b"mcp-mount cancellation 1").chain_update(&text).finalize().into();
-    let (first, _) = digest.split_first_chunk().expect("32 bytes are more than 16");
-    u128::from_be_bytes(*first) & !UUID_VERSION
+    digest("mcp-mount cancellation 1", &[&text]) & !UUID_VERSION
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Memory;
 
     fn text(id: &str) -> RequestId {
         RequestId::Text(id.into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_letter_of_another_version_does_not_end_a_question() {
+        let store: Arc<dyn Store> = Arc::new(Memory::new());
+        let inbox = Inbox::new(&store, &Arc::default(), 1);
+        let id = Uuid::new_v4();
+        let question = text(&id.simple().to_string());
+        let mut awaited = inbox.expect_answer(&question).unwrap();
+        let limits = LogLimits::new(1, 1_000, KEPT);
+        for unknown in [&b"\x02{}"[..], b""] {
+            let entry = LogEntry::new(Bytes::from_static(unknown), LogPlace::Only);
+            let log = LogKey::new(Inbox::group(1), id.as_u128());
+            assert_eq!(store.append(log, entry, limits).await.unwrap(), Appended::Seq(1));
+            assert!(timeout(KEPT, awaited.answer()).await.is_err());
+        }
+        assert_eq!(inbox.leave(Letter::Answer(question, Ok("{}".into()))).await.unwrap(), Sent::Left);
+        assert_eq!(timeout(LOOK_FOR_ANSWER, awaited.answer()).await, Ok(Ok("{}".into())));
     }
 
     #[test]

@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::context::{Context, take_turns};
+use crate::store::digest::digest;
 use crate::store::in_time::{self, PATIENCE};
 use crate::store::{Cap, Expect, Key, Kind, Reserved, Store, StoreError, Stored};
 
@@ -88,22 +88,11 @@ struct Place {
 
 impl Place {
     fn new(server: &str, principal: &str, key: &str) -> Self {
-        let id = digest(&[server, principal, key]);
+        let id =
+            |names: &[&str]| digest("mcp-mount state 1", &names.iter().map(|name| name.as_bytes()).collect::<Vec<_>>());
         // 0 is no group.
-        Self { key: Key::new(Kind::State, id), group: digest(&[server, principal]).max(1) }
+        Self { key: Key::new(Kind::State, id(&[server, principal, key])), group: id(&[server, principal]).max(1) }
     }
-}
-
-/// 128 bits of SHA-256: nobody finds two callers, or two keys, that have the same.
-fn digest(parts: &[&str]) -> u128 {
-    let mut hash = Sha256::new_with_prefix(b"mcp-mount state 1");
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let mut first = [0; 16];
-    first.copy_from_slice(&hash.finalize()[..16]);
-    u128::from_be_bytes(first)
 }
 
 /// A value that is kept for the caller: from [`Context::state`].

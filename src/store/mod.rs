@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub(crate) mod digest;
 mod from_url;
 pub(crate) mod in_time;
 mod log;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::digest::digest;
+
 /// The name of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -177,7 +179,10 @@ impl Cap {
 
     /// And at most `max` of them of this principal, at this server. Those without one have no group.
     pub(crate) fn of_principal(self, realm: u128, principal: Option<&str>, max: usize) -> Self {
-        self.in_group(principal.map_or(0, |principal| (fingerprint(principal) ^ realm).max(1)), max)
+        // Principals may choose their names: nobody finds one that takes another's share.
+        let group = |principal: &str| digest("mcp-mount sessions 1", &[&realm.to_be_bytes(), principal.as_bytes()]);
+        // 0 is no group.
+        self.in_group(principal.map_or(0, |principal| group(principal).max(1)), max)
     }
 }
 
@@ -193,4 +198,23 @@ pub enum Reserved {
     There,
     /// Not written: every value is in use. After this time, which is not zero, the first may give way or expire.
     Full(Duration),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By the algebra of FNV-1a, which has no secret, anybody can make names that have the same fingerprint.
+    #[test]
+    fn the_share_of_a_principal_is_not_told_by_a_fingerprint() {
+        let cap = Cap::new(10, Duration::ZERO);
+        let group = |realm, principal| cap.of_principal(realm, principal, 2).group.map(|group| group.id);
+        let ids = [group(1, Some("alice")), group(1, Some("bob")), group(2, Some("alice")), group(1, Some(""))];
+        assert!(ids.iter().all(Option::is_some) && group(1, None).is_none());
+        for (index, id) in ids.iter().enumerate() {
+            assert!(!ids[..index].contains(id));
+        }
+        assert_ne!(ids[0].map(|id| id ^ 1), Some(fingerprint("alice")));
+        assert_eq!(group(1, Some("alice")), ids[0]);
+    }
 }

@@ -33,6 +33,9 @@ use crate::server::run::{CancelHandle, Outcome, Running, past_budget};
 use crate::server::target::{Kind, Target};
 use crate::store::Key;
 
+/// Whoever ended the session, it was not by cancelling the call.
+const SESSION_GONE: &str = "the session has ended or was lost; whether the call had an effect is not known";
+
 /// A call that has passed every check.
 pub(crate) struct StartCall {
     pub(crate) seat: Seat,
@@ -254,9 +257,10 @@ impl Work {
                 }
                 if let Some(Tie { key, pulse, .. }) = &mut self.session {
                     let pulse = pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, *key));
-                    // It was ended elsewhere, or while this call was on its way to its place, or the store has lost it.
+                    // The session was ended elsewhere, or while this call was on its way to its place; or it has expired while
+                    // the store was down, or was lost with it.
                     if past_budget(cx, |cx| pulse.poll(cx)).is_ready() {
-                        return Poll::Ready(self.ended("the session of this call has ended, and the call with it"));
+                        return Poll::Ready(self.fail(SESSION_GONE));
                     }
                     self.poll_letter(cx);
                 }
@@ -285,8 +289,8 @@ impl Work {
         if let Some(Tie { key, on_line, letter, .. }) = &mut self.session
             && let Some(inbox) = self.seat.shared.sessions.inbox(*key, *on_line)
         {
-            let awaited = inbox.expect_cancellation(&self.seat.id);
-            *letter = Some(Box::pin(async move { drop(awaited.letter().await) }));
+            let mut awaited = inbox.expect_cancellation(&self.seat.id);
+            *letter = Some(Box::pin(async move { awaited.cancellation().await }));
         }
         let (cancel, key) = (self.cancel.take(), self.seat.key());
         if cancel.is_none() && key.is_none() {
@@ -321,9 +325,9 @@ impl Work {
         let message = match outcome {
             Outcome::Reply(reply) => self.encode(reply),
             Outcome::InputRequired(questions) => self.input_required(questions),
-            Outcome::Cancelled => return self.ended("the request was cancelled by its client"),
+            Outcome::Cancelled => return self.fail("the request was cancelled by its client"),
             Outcome::Cut => {
-                return self.ended("the server is shutting down and could not wait for this call any longer");
+                return self.fail("the server is shutting down and could not wait for this call any longer");
             }
         };
         self.seat.ended = true;
@@ -332,10 +336,10 @@ impl Work {
         Finished { message, missing_capability }
     }
 
-    /// What was ended from outside.
-    fn ended(&mut self, why: &'static str) -> Finished {
+    /// Ends the call without an answer of its handler's.
+    fn fail(&mut self, text: &'static str) -> Finished {
         self.seat.ended = true;
-        let message = encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, why));
+        let message = encode::error(Some(&self.seat.id), &RpcError::new(ErrorCode::Internal, text));
         Finished { message, missing_capability: false }
     }
 

@@ -171,7 +171,7 @@ impl<'a> Request<'a> {
             }))),
             Answer::Subscribe { uri, wanted } => Ok(Settled::Later(Box::pin(async move {
                 let _held = share;
-                self.subscribe(&incoming, &uri, wanted).await
+                self.subscribe(incoming, uri, wanted).await
             }))),
         }
     }
@@ -220,9 +220,12 @@ impl<'a> Request<'a> {
         Ok(self.reply(self.shared.server.encoder.empty(self.id, incoming.revision)))
     }
 
-    async fn subscribe(&self, incoming: &Incoming, uri: &str, wanted: bool) -> Result<Received, Box<Rejection>> {
-        let Some(session) = &incoming.session else { return Err(Rejection::session_required()) };
-        self.shared.sessions.subscribe(session, uri, wanted).await?;
+    async fn subscribe(&self, incoming: Incoming, uri: String, wanted: bool) -> Result<Received, Box<Rejection>> {
+        let Some(session) = incoming.session else { return Err(Rejection::session_required()) };
+        let shared = Arc::clone(self.shared);
+        // What was written is told, whoever leaves meanwhile.
+        let subscribed = async move { shared.sessions.subscribe(&session, &uri, wanted).await };
+        self.shared.lifespan.see_through(subscribed).await?;
         Ok(self.reply(self.shared.server.encoder.empty(self.id, incoming.revision)))
     }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use mcp_mount::{
     Mcp, McpService, Memory, Store, Tool,
     stores::{
-        Appended, Cap, Expect, Key, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, Reserved, StoreError,
+        Appended, Cap, Expect, Key, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogWatcher, Reserved, StoreError,
         StoreFuture, Stored,
     },
 };
@@ -32,6 +32,7 @@ struct Inner {
     fault: Mutex<Fault>,
     counts: Mutex<BTreeMap<&'static str, usize>>,
     turn: AtomicU64,
+    watchers: Mutex<Vec<LogWatcher>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -46,8 +47,12 @@ pub enum Fault {
     Full,
     /// Each operation takes some milliseconds, before it is done and after, another number each time.
     Slow,
-    /// Who writes learns of it a second later.
+    /// Who writes a value, or takes it, learns of it a second later.
     LateWrites,
+    /// Who takes a value never learns of it.
+    LostTakes,
+    /// Nothing is there.
+    Empty,
     /// Who reads a log learns a second later what was there.
     LateReads,
     /// Of each log the entries behind this one are gone, as after a crash.
@@ -57,7 +62,7 @@ pub enum Fault {
 impl Fault {
     /// Whether the outcome of this operation is told late.
     fn delays(self, operation: &str) -> bool {
-        matches!((self, operation), (Self::LateWrites, "put") | (Self::LateReads, "read"))
+        matches!((self, operation), (Self::LateWrites, "put" | "reserve" | "take") | (Self::LateReads, "read"))
     }
 }
 
@@ -73,8 +78,14 @@ impl Controlled {
     }
 
     fn of(shared: bool) -> Self {
-        let (fault, counts, turn) = Default::default();
-        Self(Arc::new(Inner { memory: Memory::new(), shared, fault, counts, turn }))
+        let (fault, counts, turn, watchers) = Default::default();
+        Self(Arc::new(Inner { memory: Memory::new(), shared, fault, counts, turn, watchers }))
+    }
+
+    /// Has all replicas told that they may have missed something.
+    pub fn has_missed_something(&self) {
+        let watchers = self.0.watchers.lock().unwrap().clone();
+        watchers.iter().for_each(|watcher| assert!(watcher.tell(LogNews::Missed)));
     }
 
     pub fn set(&self, fault: Fault) {
@@ -123,9 +134,11 @@ impl Controlled {
                 pass(secs(1)).await;
                 outcome
             })),
-            Fault::None | Fault::Silent | Fault::Full | Fault::LateWrites | Fault::LateReads | Fault::Behind(_) => {
-                operation()
-            }
+            Fault::LostTakes if name == "take" => StoreFuture::Boxed(Box::pin(async move {
+                operation().await?;
+                std::future::pending().await
+            })),
+            _ => operation(),
         }
     }
 }
@@ -136,6 +149,9 @@ impl Store for Controlled {
     }
 
     fn get(&self, key: Key, touch: Option<Duration>) -> StoreFuture<'_, Option<Stored>> {
+        if *self.0.fault.lock().unwrap() == Fault::Empty {
+            return StoreFuture::ready(None);
+        }
         self.run("get", move || self.0.memory.get(key, touch))
     }
 
@@ -178,6 +194,7 @@ impl Store for Controlled {
 
     fn watch(&self, watcher: LogWatcher) {
         let inner = Arc::clone(&self.0);
+        self.0.watchers.lock().unwrap().push(watcher.clone());
         self.0.memory.watch(LogWatcher::new(move |news| {
             let silent = *inner.fault.lock().unwrap() == Fault::Silent;
             silent || watcher.tell(news)

@@ -86,6 +86,7 @@ mod progress_rate;
 mod prompts;
 mod proxies;
 mod replicas_down;
+mod replicas_ends;
 mod replicas_letters;
 mod replicas_sessions;
 mod resources;

@@ -155,7 +155,7 @@ impl Task {
     }
 
     /// Reads what has come since, and tells of it.
-    async fn read_on(&self) -> Result<(), StoreError> {
+    async fn read_on(&mut self) -> Result<(), StoreError> {
         // What is new by now is read now.
         let _ = self.listener.news().now_or_never();
         for _ in 0..PIECES {
@@ -196,25 +196,25 @@ impl Task {
     }
 
     /// Waits until there is something to do.
-    async fn rest(&self) {
-        let until = self.pause.map_or(self.look, |pause| Instant::now() + pause);
+    async fn rest(&mut self) {
+        let Self { running: Running(feed), listener, look, pause, .. } = self;
+        let until = pause.map_or(*look, |pause| Instant::now() + pause);
+        let has_work = || {
+            let pending = lock(&feed.pending);
+            let may_append = pause.is_none() && !pending.queue.is_empty();
+            may_append || !pending.waiting.is_empty() || feed.is_closed()
+        };
         loop {
             tokio::select! {
-                () = self.listener.news() => return,
-                () = self.feed().wake.notified() => {
-                    if self.has_work() {
+                () = listener.news() => return,
+                () = feed.wake.notified() => {
+                    if has_work() {
                         return;
                     }
                 }
                 () = sleep_until(until) => return,
             }
         }
-    }
-
-    fn has_work(&self) -> bool {
-        let pending = lock(&self.feed().pending);
-        let may_append = self.pause.is_none() && !pending.queue.is_empty();
-        may_append || !pending.waiting.is_empty() || self.feed().is_closed()
     }
 }
 

@@ -31,6 +31,12 @@ use crate::store::{Expect, Key, LogKey, LogWatcher, Store, StoreError};
 /// is how many may meet: a client subscribes to all it wants at once.
 const WRITE_ATTEMPTS: usize = 64;
 
+/// The word that a session's record is another one. Calls do not look at it again for that.
+const CHANGED: u64 = 0;
+
+/// The word that it is gone.
+const ENDED: u64 = 1;
+
 /// How many sessions there may be, and how long they live.
 ///
 /// ```
@@ -235,7 +241,7 @@ impl SessionRoom {
         })
         .await?;
         self.live.subscribe(session.id, uri, wanted);
-        self.tell_replicas(session.key).await;
+        self.tell_replicas(session.key, CHANGED).await;
         Ok(())
     }
 
@@ -250,9 +256,9 @@ impl SessionRoom {
     }
 
     /// Has other replicas look at a session's record at once, where there are any. Without it they do at their next beat.
-    pub(crate) async fn tell_replicas(&self, session: Key) {
+    pub(crate) async fn tell_replicas(&self, session: Key, word: u64) {
         if self.store.is_shared()
-            && let Err(error) = self.store.tell(record_word(session), 0).await
+            && let Err(error) = self.store.tell(record_word(session), word).await
         {
             tracing::debug!(%error, "other replicas are not told of a session's change");
         }
@@ -265,7 +271,7 @@ impl SessionRoom {
             return left_to_expire(streams.await);
         }
         let letters = self.store.forget(Inbox::group(session.id));
-        let (_, streams, letters) = join3(self.tell_replicas(session), streams, letters).await;
+        let (_, streams, letters) = join3(self.tell_replicas(session, ENDED), streams, letters).await;
         left_to_expire(streams.and(letters));
     }
 
@@ -304,7 +310,7 @@ impl std::fmt::Debug for SessionRoom {
     }
 }
 
-/// By which replicas tell each other that the record of a session has changed. The session's streams have other ids.
+/// About which replicas tell each other the words of a session. The session's streams have other ids.
 fn record_word(session: Key) -> LogKey {
     LogKey::new(session.id, 0)
 }

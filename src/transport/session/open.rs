@@ -1,5 +1,8 @@
 //! `initialize`: a session begins.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::{HeaderValue, Response};
 use uuid::Uuid;
 
@@ -9,7 +12,7 @@ use crate::auth::Principal;
 use crate::protocol::jsonrpc::RequestId;
 use crate::protocol::params::Params;
 use crate::protocol::session::{InitializeParams, to_keep};
-use crate::store::{Cap, Reserved, StoreError};
+use crate::store::{Cap, Key, Reserved, StoreError};
 use crate::transport::accept::Accepts;
 use crate::transport::body::Body;
 use crate::transport::rejection::Rejection;
@@ -24,7 +27,7 @@ pub(crate) const EVICTABLE_AFTER: std::time::Duration = std::time::Duration::fro
 
 /// Answers `initialize`, with a new session unless sessions are disabled.
 pub(crate) async fn initialize(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     principal: Option<&Principal>,
     id: &RequestId,
     params: &Params<'_>,
@@ -45,13 +48,10 @@ pub(crate) async fn initialize(
         let owner = principal.map(Principal::id);
         let cap = Cap::new(room.settings.max, EVICTABLE_AFTER);
         let cap = cap.of_principal(room.realm, owner, room.settings.max_per_principal);
-        let within = room.settings.initialize_within;
         let key = room.key(session, principal);
-        let reserved = room.store.reserve(key, record.encode(), within, cap).await;
+        let reserved = shared.lifespan.see_through(reserve(Arc::clone(shared), key, record.encode(), cap)).await;
         match reserved.map_err(|error| Rejection::store(&error))? {
-            Reserved::Free => {}
-            // It had nothing running: that would have touched it.
-            Reserved::Evicted(session) => room.clear(session).await,
+            Reserved::Free | Reserved::Evicted(_) => {}
             Reserved::Full(retry_after) => return Err(Rejection::too_many_sessions(retry_after, owner.is_some())),
             // Not by chance: the store does not do what it is asked.
             Reserved::There => {
@@ -62,4 +62,15 @@ pub(crate) async fn initialize(
         response.headers_mut().insert(SESSION_ID, header);
     }
     Ok(response)
+}
+
+/// Writes the record of a new session, and clears away after the one that gave way, whoever leaves meanwhile.
+async fn reserve(shared: Arc<Shared>, key: Key, record: Bytes, cap: Cap) -> Result<Reserved, StoreError> {
+    let room = &shared.sessions;
+    let reserved = room.store.reserve(key, record, room.settings.initialize_within, cap).await?;
+    if let Reserved::Evicted(session) = reserved {
+        // It had nothing running: that would have touched it.
+        room.clear(session).await;
+    }
+    Ok(reserved)
 }

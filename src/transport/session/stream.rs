@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Response;
 
+use super::CHANGED;
 use super::pulse::Pulse;
 use crate::auth::Principal;
 use crate::protocol::params::Filter;
@@ -20,8 +21,9 @@ use crate::transport::service::Shared;
 use crate::transport::sse::listen::{self, Entered, ListenStream, SessionTie};
 
 /// Opens the stream. A session has one: a second GET of the same principal takes over, and the first ends, be it on another
-/// replica. `entered` is its
-/// place among the open streams, if it has one already.
+/// replica. That is so too when the client leaves before the second one is there: the first ends at its next beat, as it
+/// would have ended at once a moment later, and the client comes back for it. `entered` is its place among the open streams,
+/// if it has one already.
 pub(crate) async fn open(
     shared: &Arc<Shared>,
     principal: Option<&Principal>,
@@ -64,14 +66,14 @@ pub(crate) async fn open(
     let (seat, watcher) = shared.sessions.live.take_seat(session.id, generation, watches);
     let lost = watcher.position() == Position::Lost;
     if !head.on_line {
-        shared.sessions.tell_replicas(session.key).await;
+        shared.sessions.tell_replicas(session.key, CHANGED).await;
     }
     // A subscription that was made since the session was read has found nobody here to tell.
     // One that cannot be read now is looked at again by the stream's own pulse.
     if let Ok(session) = shared.sessions.find(&head.session_id, principal).await {
         watcher.set_subscriptions(session.record.subscriptions());
     }
-    let pulse = Pulse::new(&shared.sessions, session.key);
+    let pulse = Pulse::of_changes(&shared.sessions, session.key);
     let (named, primer) = (recording.is_some(), recording.and_then(|recording| recording.primer));
     let stream = ListenStream::new(shared, watcher, entered).of_session(SessionTie { seat, pulse, named, primer });
     let mut response = reply::stream(Body::listen(stream));

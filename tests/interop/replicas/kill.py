@@ -53,7 +53,7 @@ ERROR_AFTER, ERROR_WITHIN = 3.5, 8
 STOPPED = "the server that ran this call has stopped; whether the call had an effect is not known"
 NOT_KEPT = "what this call said from here on could not be kept; whether it succeeded is not known"
 # src/transport/exchange.rs.
-GONE = "the session of this call has ended, and the call with it"
+GONE = "the session has ended or was lost; whether the call had an effect is not known"
 INTERNAL = -32603
 # How long Redis is away, and how many calls are read by the replica that does not run them meanwhile.
 OUTAGES = (5, 7)
