@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Memory, Store};
+use super::{LOG_BUDGET, Memory, Store};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -17,9 +17,14 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// | `rediss://..` | the same, over TLS | `redis-tls` |
 /// | `redis+unix:///path/to/socket` | the same, on this machine | `redis` |
 ///
-/// The path of a file is taken as it is written, without `%` escapes. `?prefix=app` at the end of Redis's URL is what the
-/// names of all keys begin with, for several services that share a Redis. A store that needs a connection is connected
-/// when this is done; `memory://` never fails.
+/// The path of a file is taken as it is written, without `%` escapes. What comes behind a `?`, with `&` in between:
+///
+/// | option | for | what it is |
+/// |---|---|---|
+/// | `log_budget=BYTES` | all | how much all logs, which are what streams have said, may take together, such as `memory://?log_budget=268435456`. Default: 64 MiB. [`Limits::log_budget`](crate::Limits::log_budget) does nothing for a store that is named here |
+/// | `prefix=app` | Redis | what the names of all keys begin with, for several services that share a Redis |
+///
+/// A store that needs a connection is connected when this is done; `memory://` never fails.
 ///
 /// ```
 /// use mcp_mount::{Mcp, store_from_url};
@@ -37,19 +42,19 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// the URL's password.
 pub async fn store_from_url(url: &str) -> Result<Arc<dyn Store>, StoreUrlError> {
     match Place::parse(url)? {
-        Place::Memory => Ok(Arc::new(Memory::new())),
+        Place::Memory { log_budget } => Ok(Arc::new(Memory::with_log_budget(log_budget))),
         #[cfg(feature = "sqlite")]
-        Place::Sqlite(path) => match super::Sqlite::open(path).await {
+        Place::Sqlite { path, log_budget } => match super::Sqlite::builder(path).log_budget(log_budget).open().await {
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => Err(StoreUrlError::Open(error.into())),
         },
         #[cfg(not(feature = "sqlite"))]
-        Place::Sqlite(_) => Err(StoreUrlError::FeatureOff { scheme: "sqlite", feature: "sqlite" }),
+        Place::Sqlite { .. } => Err(StoreUrlError::FeatureOff { scheme: "sqlite", feature: "sqlite" }),
         Place::Redis { tls: true, .. } if !cfg!(feature = "redis-tls") => {
             Err(StoreUrlError::FeatureOff { scheme: "rediss", feature: "redis-tls" })
         }
         #[cfg(feature = "redis")]
-        Place::Redis { url, prefix, .. } => redis(&url, prefix).await,
+        Place::Redis { url, options, .. } => redis(&url, options).await,
         #[cfg(not(feature = "redis"))]
         Place::Redis { .. } => Err(StoreUrlError::FeatureOff { scheme: "redis", feature: "redis" }),
     }
@@ -96,24 +101,35 @@ const KNOWN: &str = "it is one of memory://, sqlite:///absolute/path, sqlite:rel
 /// What a URL names.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
-    Memory,
-    Sqlite(PathBuf),
-    Redis { url: String, prefix: Option<String>, tls: bool },
+    Memory { log_budget: usize },
+    Sqlite { path: PathBuf, log_budget: usize },
+    Redis { url: String, options: Options, tls: bool },
 }
 
 impl Place {
     fn parse(url: &str) -> Result<Self, StoreUrlError> {
         let (scheme, rest) = url.split_once(':').ok_or(StoreUrlError::NoScheme)?;
+        let malformed = |text| Err(StoreUrlError::Malformed(text));
         match scheme.to_ascii_lowercase().as_str() {
-            "memory" if matches!(rest, "" | "//") => Ok(Self::Memory),
-            "memory" => Err(StoreUrlError::Malformed("memory:// has nothing after it: it is this process's memory")),
-            "sqlite" => path(rest).map(|path| Self::Sqlite(path.into())).map_err(StoreUrlError::Malformed),
+            "memory" => {
+                let (rest, options) = Options::taken_from(rest).map_err(StoreUrlError::Malformed)?;
+                let log_budget = options.alone().map_err(StoreUrlError::Malformed)?;
+                match rest.as_str() {
+                    "" | "//" => Ok(Self::Memory { log_budget }),
+                    _ => malformed("memory:// has nothing after it but ?log_budget=BYTES: it is this process's memory"),
+                }
+            }
+            "sqlite" => {
+                let (rest, options) = Options::taken_from(rest).map_err(StoreUrlError::Malformed)?;
+                let log_budget = options.alone().map_err(StoreUrlError::Malformed)?;
+                path(&rest).map(|path| Self::Sqlite { path: path.into(), log_budget }).map_err(StoreUrlError::Malformed)
+            }
             scheme @ ("redis" | "rediss" | "redis+unix") => {
                 if !rest.starts_with("//") {
-                    return Err(StoreUrlError::Malformed("a host comes after `//`, as in redis://localhost:6379/0"));
+                    return malformed("a host comes after `//`, as in redis://localhost:6379/0");
                 }
-                let (rest, prefix) = without_prefix(rest)?;
-                Ok(Self::Redis { url: format!("{scheme}:{rest}"), prefix, tls: scheme == "rediss" })
+                let (rest, options) = Options::taken_from(rest).map_err(StoreUrlError::Malformed)?;
+                Ok(Self::Redis { url: format!("{scheme}:{rest}"), options, tls: scheme == "rediss" })
             }
             // What is no scheme may be anything, a password too, and is not repeated.
             unknown if rest.starts_with("//") && is_scheme(unknown) => {
@@ -139,7 +155,10 @@ fn path(rest: &str) -> Result<&str, &'static str> {
         None => rest,
     };
     if path.contains(['?', '#', '%']) {
-        return Err("the path of sqlite: has no options and no % escapes, and so none of the characters ?, # and %");
+        return Err(
+            "the path of sqlite: has no % escapes and none of the characters ?, # and %, and ?log_budget=BYTES is all \
+                    that may come after it",
+        );
     }
     if path.starts_with(':') {
         return Err("sqlite: is a file; memory:// is this process's memory");
@@ -150,29 +169,54 @@ fn path(rest: &str) -> Result<&str, &'static str> {
     Ok(path)
 }
 
-/// Takes `prefix=..` out of the query.
-fn without_prefix(rest: &str) -> Result<(String, Option<String>), StoreUrlError> {
-    let Some((before, query)) = rest.split_once('?') else { return Ok((rest.to_owned(), None)) };
-    let (mut prefix, mut others) = (None, Vec::new());
-    for pair in query.split('&') {
-        match pair.strip_prefix("prefix=") {
-            None => others.push(pair),
-            Some("") => return Err(StoreUrlError::Malformed("prefix is empty")),
-            Some(one) if one.contains(['%', '{', '}']) => {
-                return Err(StoreUrlError::Malformed("prefix has one of the characters %, { and }"));
+/// What is ours of what comes behind the `?`.
+#[derive(Debug, PartialEq, Eq)]
+struct Options {
+    prefix: Option<String>,
+    log_budget: usize,
+}
+
+impl Options {
+    /// Takes them out of what comes after the scheme. The rest of it is the store's.
+    fn taken_from(rest: &str) -> Result<(String, Self), &'static str> {
+        let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (mut prefix, mut log_budget, mut others) = (None, None, Vec::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("prefix", _)) if prefix.is_some() => return Err("prefix is there twice; leave one out"),
+                Some(("prefix", "")) => return Err("prefix is empty"),
+                Some(("prefix", one)) if one.contains(['%', '{', '}']) => {
+                    return Err("prefix has one of the characters %, { and }");
+                }
+                Some(("prefix", one)) => prefix = Some(one.to_owned()),
+                Some(("log_budget", _)) if log_budget.is_some() => {
+                    return Err("log_budget is there twice; leave one out");
+                }
+                Some(("log_budget", bytes)) => log_budget = Some(number_of_bytes(bytes)?),
+                _ => others.push(pair),
             }
-            Some(one) if prefix.is_none() => prefix = Some(one.to_owned()),
-            Some(_) => return Err(StoreUrlError::Malformed("prefix is there twice; leave one out")),
         }
+        let query = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
+        let options = Self { prefix, log_budget: log_budget.unwrap_or(LOG_BUDGET) };
+        Ok((before.to_owned() + &query, options))
     }
-    let query = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
-    Ok((before.to_owned() + &query, prefix))
+
+    /// The budget, where it is all that may be set.
+    fn alone(self) -> Result<usize, &'static str> {
+        if self.prefix.is_some() { Err("prefix is for redis:// alone") } else { Ok(self.log_budget) }
+    }
+}
+
+fn number_of_bytes(text: &str) -> Result<usize, &'static str> {
+    let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    let wrong = "log_budget is not a number of bytes, more than 0, as in ?log_budget=67108864";
+    number.filter(|bytes| *bytes > 0).ok_or(wrong)
 }
 
 #[cfg(feature = "redis")]
-async fn redis(url: &str, prefix: Option<String>) -> Result<Arc<dyn Store>, StoreUrlError> {
-    let mut builder = super::Redis::builder(url);
-    if let Some(prefix) = prefix {
+async fn redis(url: &str, options: Options) -> Result<Arc<dyn Store>, StoreUrlError> {
+    let mut builder = super::Redis::builder(url).log_budget(options.log_budget);
+    if let Some(prefix) = options.prefix {
         builder = builder.prefix(prefix);
     }
     let store = builder.connect().await.map_err(|error| StoreUrlError::Open(error.into()))?;
@@ -181,20 +225,24 @@ async fn redis(url: &str, prefix: Option<String>) -> Result<Arc<dyn Store>, Stor
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogPlace};
 
     fn parsed(url: &str) -> Result<Place, String> {
         Place::parse(url).map_err(|error| error.to_string())
     }
 
     fn redis(url: &str, prefix: Option<&str>) -> Result<Place, String> {
-        Ok(Place::Redis { url: url.to_owned(), prefix: prefix.map(str::to_owned), tls: url.starts_with("rediss:") })
+        let options = Options { prefix: prefix.map(str::to_owned), log_budget: LOG_BUDGET };
+        Ok(Place::Redis { url: url.to_owned(), options, tls: url.starts_with("rediss:") })
     }
 
     #[test]
     fn a_url_names_a_place() {
         for url in ["memory://", "memory:", "MEMORY://"] {
-            assert_eq!(parsed(url), Ok(Place::Memory), "{url}");
+            assert_eq!(parsed(url), Ok(Place::Memory { log_budget: LOG_BUDGET }), "{url}");
         }
         for (url, path) in [
             ("sqlite:///var/lib/app/mcp.db", "/var/lib/app/mcp.db"),
@@ -202,7 +250,7 @@ mod tests {
             ("sqlite:mcp.db", "mcp.db"),
             ("sqlite:./data/of mine.db", "./data/of mine.db"),
         ] {
-            assert_eq!(parsed(url), Ok(Place::Sqlite(path.into())), "{url}");
+            assert_eq!(parsed(url), Ok(Place::Sqlite { path: path.into(), log_budget: LOG_BUDGET }), "{url}");
         }
         for url in ["redis://host", "rediss://:secret@host:6379/0", "redis+unix:///run/redis.sock?db=1"] {
             assert_eq!(parsed(url), redis(url, None), "{url}");
@@ -216,6 +264,54 @@ mod tests {
         assert_eq!(parsed(with_more), redis("redis+unix:///run/redis.sock?db=1&pass=secret", Some("prefix=1")));
         for url in ["redis://host?prefix=", "redis://host?prefix=a&prefix=b", "redis://host?prefix={a}"] {
             assert!(parsed(url).is_err_and(|error| error.starts_with("prefix ")), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_budget_is_for_each_store() {
+        assert_eq!(parsed("memory://?log_budget=1"), Ok(Place::Memory { log_budget: 1 }));
+        assert_eq!(parsed("memory:?log_budget=007"), Ok(Place::Memory { log_budget: 7 }));
+        let file = Place::Sqlite { path: "/of mine.db".into(), log_budget: 1_000_000 };
+        assert_eq!(parsed("sqlite:///of mine.db?log_budget=1000000"), Ok(file));
+        let options = Options { prefix: Some("app".to_owned()), log_budget: 2_000 };
+        let with_more = "redis://host/0?a=1&log_budget=2000&prefix=app&b";
+        assert_eq!(parsed(with_more), Ok(Place::Redis { url: "redis://host/0?a=1&b".to_owned(), options, tls: false }));
+        for url in ["memory://", "sqlite:mcp.db", "redis://:secret@host/0"] {
+            for query in [
+                "log_budget=",
+                "log_budget=0",
+                "log_budget=-1",
+                "log_budget=+1",
+                "log_budget=64MiB",
+                "log_budget=99999999999999999999999",
+                "log_budget=1&log_budget=1",
+            ] {
+                let error = parsed(&format!("{url}?{query}")).expect_err("no budget");
+                assert!(error.starts_with("log_budget is ") && !error.contains("secret"), "{url}?{query}: {error}");
+            }
+        }
+    }
+
+    /// A store of so small a budget has no room for an entry of so many bytes, and one of the default has.
+    async fn has_the_budget_of(url: &str) {
+        let place = LogKey::new(7, 1);
+        for (query, expected) in [("", Appended::Seq(1)), ("?log_budget=10000", Appended::Full)] {
+            let store = store_from_url(&format!("{url}{query}")).await.expect("it needs nothing");
+            store.forget(place.group).await.expect("it is there");
+            let entry = LogEntry::new(vec![b'x'; 20_000].into(), LogPlace::Only);
+            let appended = store.append(place, entry, LogLimits::new(10, 1 << 20, Duration::from_secs(60))).await;
+            assert_eq!(appended.expect("it is there"), expected, "{url}{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_budget_of_a_url_is_the_stores() {
+        has_the_budget_of("memory://").await;
+        if cfg!(feature = "sqlite") {
+            let directory = std::env::temp_dir().join(format!("mcp-mount-budget-{}", std::process::id()));
+            std::fs::create_dir_all(&directory).expect("a directory");
+            has_the_budget_of(&format!("sqlite://{}/store.db", directory.display())).await;
+            std::fs::remove_dir_all(directory).expect("it is there");
         }
     }
 
@@ -235,7 +331,11 @@ mod tests {
             ("sqlite:///var/lib/", "sqlite: has no file"),
             ("sqlite://mcp.db", "sqlite://name is a host"),
             ("sqlite::memory:", "memory://"),
-            ("sqlite:mcp.db?mode=ro", "no options"),
+            ("sqlite:mcp.db?mode=ro", "?log_budget=BYTES is all"),
+            ("sqlite:mcp.db?log_budget=1&mode=ro", "?log_budget=BYTES is all"),
+            ("sqlite:mcp.db?prefix=app", "prefix is for redis://"),
+            ("memory://?prefix=app", "prefix is for redis://"),
+            ("memory://?size=1", "memory:// has nothing"),
             ("sqlite:my%20mcp.db", "no % escapes"),
             ("redis:host", "`//`"),
         ] {

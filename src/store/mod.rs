@@ -95,7 +95,9 @@ pub trait Store: Send + Sync + 'static {
     /// is told anything again. One that wants to know no more is let go when it is told the next time.
     fn watch(&self, watcher: LogWatcher);
 
-    /// Has all watchers, here and in other processes, told a word about a log, which need not be there. Nothing is kept.
+    /// Has all watchers, here and in other processes, told a word about a log, which need not be there. Nothing is kept. Words
+    /// come in any order, to each watcher in another one if need be; where something fails they may come twice, or be lost
+    /// with a [`LogNews::Missed`].
     fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()>;
 
     /// A number that is another one as soon as logs that were appended to may be gone before their time: a client that

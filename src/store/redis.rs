@@ -63,12 +63,13 @@ const MOST: u64 = 1 << 53;
 ///
 /// There are two, whatever the number of streams: one for commands, one for news. They live on the runtime that
 /// connected them, which has to go on, and are begun anew for as long as it takes whenever they are lost. An operation
-/// waits a second for that and two for an answer, then it fails; it is never carried out twice where that would matter.
+/// waits a second for that and two for an answer, and fails after four at the most; it is never carried out twice where
+/// that would matter.
 ///
 /// # What a user needs
 ///
-/// A login may be one that can do no more than this, with the prefix in place of `mcp-mount`, and with `+select` where the
-/// URL names a database other than 0:
+/// A login may be one that can do no more than this, with the prefix in place of `mcp-mount`, with `+select` where the URL
+/// names a database other than 0, and before Redis 7 with `+script`:
 ///
 /// ```text
 /// ACL SETUSER app on >password resetkeys ~{mcp-mount}* resetchannels &{mcp-mount}:* -@all +hello +info +ping +subscribe +evalsha +script|load +publish +time +get +set +setrange +incr +incrby +del +unlink +exists +pttl +pexpire +hget +hset +hsetnx +hmget +hgetall +hdel +hkeys +hlen +zadd +zrem +zscore +zincrby +zcount +zrange +zrangebyscore +zrevrange +rpush +lrange +ltrim
@@ -81,8 +82,13 @@ const MOST: u64 = 1 << 53;
 /// As durable as Redis is: with `appendfsync always` what was acknowledged is there after a restart. With `everysec`, or
 /// where a replica takes over, the last second may be lost; this is noticed when the connection comes back, and
 /// [`epoch`](Store::epoch) changes, as it does when all is lost: clients that come back are told that something is
-/// missing. Versions are never used again; the next entry of a log whose end was lost is refused as misplaced if it says
-/// [what it comes after](LogEntry::after). Redis must not evict keys: set `maxmemory-policy noeviction`.
+/// missing. It takes a process that has written or read what was lost, or something later, and is still there; what no such
+/// process has seen is not noticed. The next entry of a log whose end was lost is refused as misplaced if it says
+/// [what it comes after](LogEntry::after). Versions are of the server's clock, so that none is used again, unless a server
+/// takes over whose clock is behind by more than the connections are away.
+///
+/// Redis must not evict keys: set `maxmemory-policy noeviction`. When it has no memory left (`maxmemory`), what takes some
+/// fails, and changes nothing; what is there can be read, kept and removed.
 ///
 /// What logs take is bounded as in [`Memory`](crate::Memory), by [a budget](RedisBuilder::log_budget), in which a log and an
 /// entry count 64 bytes each beside what they hold. In Redis itself it is about 20 for an entry, and 1.5 KiB for a log: plan for
@@ -101,12 +107,15 @@ impl Redis {
     /// Connects to a server: `redis://[user][:password@]host[:port][/database]`, or `rediss://..` for TLS, which needs
     /// the feature `redis-tls`. Where it is on a Unix socket: `redis+unix:///path`.
     ///
-    /// With TLS, rustls is used with its default provider; if the application has installed none, with `ring`.
+    /// With TLS, rustls is used with the default provider of the process. If the application has installed none by then,
+    /// this installs `ring` as that, for the whole process: install another one before.
     ///
     /// # Errors
     ///
-    /// When the URL cannot be used, when the server cannot be reached within four seconds, refuses the client, or is too
-    /// old, and outside of a tokio runtime. The text names the host and what failed, and never the password.
+    /// When the URL cannot be used, when the server cannot be reached, refuses the client, or is too old, and outside of a
+    /// tokio runtime. Each of the two connections has four seconds. A server that answers that it is reading what it has
+    /// kept, since it has just been started, is waited for, ten seconds more; one that is not there is not, since the URL may
+    /// be wrong. The text names the host and what failed, and never the password.
     pub async fn connect(url: &str) -> Result<Self, RedisError> {
         Self::builder(url).connect().await
     }

@@ -243,7 +243,8 @@ impl Limits {
     /// the most give way in the same manner.
     ///
     /// It is the budget of the [`Memory`](crate::Memory) that is there by default. A [store](crate::Mcp::store) that is
-    /// given has its own, such as [`Memory::with_log_budget`](crate::Memory::with_log_budget), and this one does nothing.
+    /// given has its own, such as [`Memory::with_log_budget`](crate::Memory::with_log_budget), and this one does nothing; in
+    /// the URL of [`store_from_url`](crate::store_from_url) it is `?log_budget=BYTES`.
     #[must_use]
     pub fn log_budget(mut self, bytes: usize) -> Self {
         self.log_budget = bytes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_mount::stores::{Expect, Key, Kind};
+use mcp_mount::stores::{Appended, Expect, Key, Kind, LogEntry, LogKey, LogLimits, LogPlace};
 use mcp_mount::{Context, Limits, Mcp, McpService, StateError, Store, ToolError, store_from_url, tool_fn};
 use serde_json::json;
 
@@ -76,6 +76,18 @@ async fn a_prefix_keeps_services_apart() {
     assert!(!there(&other).await && !there(&server.url()).await);
     let names: Vec<String> = server.ask(&["KEYS", "*"]);
     assert!(names.iter().any(|name| name.starts_with("{one}")), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_budget_in_the_url_is_the_stores() {
+    let server = RedisServer::start();
+    let log = LogKey::new(1, 1);
+    for (query, expected) in [("", Appended::Seq(1)), ("?log_budget=10000&prefix=small", Appended::Full)] {
+        let store = store_from_url(&(server.url() + query)).await.expect("it runs");
+        let entry = LogEntry::new(vec![b'x'; 20_000].into(), LogPlace::Only);
+        let limits = LogLimits::new(10, 1 << 20, Duration::from_secs(60));
+        assert_eq!(store.append(log, entry, limits).await.unwrap(), expected, "{query}");
+    }
 }
 
 #[tokio::test]

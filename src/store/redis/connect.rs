@@ -64,7 +64,7 @@ impl RedisBuilder {
         Self { root_certificates: Some(pem.into()), ..self }
     }
 
-    /// Connects.
+    /// Connects. With TLS it may install a default provider of rustls, as [`Redis::connect`] says.
     ///
     /// # Errors
     ///

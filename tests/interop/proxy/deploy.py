@@ -181,6 +181,7 @@ def check_compose(checks, variables):
     services = composed()["services"]
     proxy, redis = services.pop("nginx"), services.pop("redis")
     checks.ok("ports" not in redis, "Redis is not published", redis)
+    check_redis(checks, redis["healthcheck"]["test"])
     checks.ok(len(services) == 2, "compose.yml has nginx and two replicas", sorted(services))
     address_of = {name: service["networks"]["mcp"]["ipv4_address"] for name, service in services.items()}
     port = variables["ADDR"].rsplit(":", 1)[1]
@@ -213,6 +214,22 @@ def check_compose(checks, variables):
         checks.ok(f" {path};" in text and provided, f"which is where nginx.conf looks for {path}")
 
 
+def check_redis(checks, test):
+    """Its health check with a `redis-cli` that prints what the real one does, which succeeds with any answer."""
+    kind, *command = test
+    command = ["/bin/sh", "-c", *command] if kind == "CMD-SHELL" else command
+    loading = "LOADING Redis is loading the dataset in memory"
+    with tempfile.TemporaryDirectory(prefix="redis-cli-") as folder:
+        stub = Path(folder) / "redis-cli"
+        environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+        for answer, healthy in (("PONG", True), (loading, False), ("", False)):
+            stub.write_text(f"#!/bin/sh\necho '{answer}'\n")
+            stub.chmod(0o755)
+            ran = subprocess.run(command, env=environment, capture_output=True, timeout=10)
+            said = f"Redis is {'' if healthy else 'not '}healthy when it says {answer!r}"
+            checks.ok((ran.returncode == 0) == healthy, said, ran)
+
+
 def check_end(checks, what, environment, within):
     needed = float(environment["LAME_DUCK"]) + float(environment["GRACE"])
     checks.ok(within > needed + 1, f"{what} has {within} s to end, more than {needed} s", within)
@@ -224,6 +241,10 @@ def check_unit(checks, program, folder):
     check_end(checks, UNIT, settings, seconds(re.search(r"^TimeoutStopSec=(.*)$", text, re.MULTILINE)[1]))
     expected = re.search(r"^LAME_DUCK=.*:-(\d+)\}", (DEPLOY / "restart").read_text(), re.MULTILINE)[1]
     checks.ok(settings["LAME_DUCK"] == expected, f"its lame duck is what `restart` expects, {expected} s", settings)
+    after = re.search(r"^After=(.*)$", text, re.MULTILINE)[1].split()
+    checks.ok("redis-server.service" in after, "it is started after Redis", after)
+    unit = text.partition("[Service]")[0]
+    checks.ok("\nStartLimitIntervalSec=0\n" in unit, "it is started until its store is there", unit)
     replaced, count = re.subn(r"^ExecStart=/usr/local/bin/\S+$", f"ExecStart={program}", text, flags=re.MULTILINE)
     checks.ok(count == 1, "the unit has one program", count)
     (folder / UNIT).write_text(replaced)
