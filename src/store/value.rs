@@ -56,11 +56,17 @@ pub enum Kind {
     Session,
     /// The sign of life of a process.
     Replica,
+    /// Where a stream is read.
+    Reader,
     /// What a handler keeps for a principal.
     State,
 }
 
 impl Kind {
+    /// All there are.
+    #[cfg(any(feature = "sqlite", test))]
+    pub(crate) const ALL: [Self; 4] = [Self::Session, Self::Replica, Self::Reader, Self::State];
+
     /// A short name in lower case, for stores that name what they keep.
     ///
     /// ```
@@ -73,6 +79,7 @@ impl Kind {
         match self {
             Self::Session => "session",
             Self::Replica => "replica",
+            Self::Reader => "reader",
             Self::State => "state",
         }
     }

@@ -127,8 +127,9 @@ impl<'a> PendingCall<'a> {
         let recorder = self.recording.map(|recording| Recorder::new(self.shared, recording, self.request()));
         let recorded = recorder.as_ref().map(|recorder| {
             queue.record();
-            let listing = sessions.readers.list_call(recorder.log(), &queue);
-            RecordedStream { name: recorder.name(), retry: sessions.settings.retry_interval, _listing: listing }
+            let (listing, claim) = sessions.first_reader(recorder.log(), self.shared.config.log.ttl, &queue);
+            let retry = sessions.settings.retry_interval;
+            RecordedStream { name: recorder.name(), retry, _listing: listing, claim }
         });
         if let Some(work) = self.work.take() {
             let run = run(work, Arc::clone(&queue), recorder, self.on_disconnect, self.lasting.take());

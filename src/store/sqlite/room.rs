@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use rusqlite::{Result, Row};
 
 use super::database::Work;
-use crate::store::LogLimits;
+use crate::store::{Kind, LogLimits};
 
 /// The most logs of a group: so many streams of one client can be resumed.
 pub(super) const LOGS_OF_A_GROUP: usize = 64;
@@ -208,8 +208,8 @@ pub(super) fn make_room(work: &mut Work<'_>, budget: usize) -> Result<()> {
 /// Removes some of what has expired. Answers whether that was all.
 pub(super) fn sweep(work: &mut Work<'_>) -> Result<bool> {
     let mut all = sweep_logs(work, SWEPT)?;
-    for kind in ["session", "replica", "state"] {
-        all &= sweep_values(work, kind, SWEPT)?;
+    for kind in Kind::ALL {
+        all &= sweep_values(work, kind.as_str(), SWEPT)?;
     }
     Ok(all)
 }
