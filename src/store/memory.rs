@@ -36,6 +36,7 @@ pub struct Memory {
     sessions: Values,
     /// Made when there is something to keep, since most servers have nothing.
     replicas: OnceLock<Values>,
+    readers: OnceLock<Values>,
     states: OnceLock<Values>,
     versions: AtomicU64,
     origin: Instant,
@@ -64,6 +65,7 @@ impl Memory {
         Self {
             sessions: Values::new(),
             replicas: OnceLock::new(),
+            readers: OnceLock::new(),
             states: OnceLock::new(),
             versions: AtomicU64::new(0),
             origin: Instant::now(),
@@ -75,6 +77,7 @@ impl Memory {
         match kind {
             Kind::Session => &self.sessions,
             Kind::Replica => self.replicas.get_or_init(Values::new),
+            Kind::Reader => self.readers.get_or_init(Values::new),
             Kind::State => self.states.get_or_init(Values::new),
         }
     }
@@ -320,7 +323,7 @@ mod tests {
     async fn kinds_do_not_take_each_others_places() {
         let store = Memory::new();
         let cap = Cap::new(1, Duration::MAX);
-        for kind in [Kind::Session, Kind::Replica, Kind::State] {
+        for kind in Kind::ALL {
             assert_eq!(store.reserve(Key::new(kind, 1), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
         }
         tokio::time::advance(TTL / 2).await;

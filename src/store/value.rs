@@ -58,6 +58,8 @@ pub enum Kind {
     Session,
     /// The sign of life of a process.
     Replica,
+    /// Where a stream is read.
+    Reader,
     /// What a handler keeps for a principal.
     State,
 }
@@ -70,7 +72,7 @@ impl Kind {
     ///
     /// assert!(Kind::ALL.contains(&Kind::State));
     /// ```
-    pub const ALL: &'static [Self] = &[Self::Session, Self::Replica, Self::State];
+    pub const ALL: &'static [Self] = &[Self::Session, Self::Replica, Self::Reader, Self::State];
 
     /// A short name in lower case, for stores that name what they keep.
     ///
@@ -84,6 +86,7 @@ impl Kind {
         match self {
             Self::Session => "session",
             Self::Replica => "replica",
+            Self::Reader => "reader",
             Self::State => "state",
         }
     }

@@ -305,9 +305,15 @@ impl Work {
 
     /// Ends the handler and gives back what it held, all but the call's being counted, which ends with the seat.
     pub(crate) fn end(self: Box<Self>) -> Seat {
-        let Self { running, mut seat, .. } = *self;
-        drop(running);
+        let mut seat = self.into_seat();
         seat.give_back();
+        seat
+    }
+
+    /// Ends the handler, and keeps its place for as long as its reply takes.
+    pub(crate) fn into_seat(self: Box<Self>) -> Seat {
+        let Self { running, seat, .. } = *self;
+        drop(running);
         seat
     }
 

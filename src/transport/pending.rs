@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::accept::Accepts;
 use super::body::Body;
-use super::exchange::{Finished, Work};
+use super::exchange::{Finished, Seat, Work};
 use super::rejection;
 use super::reply;
 use super::resume::Recording;
@@ -78,8 +78,7 @@ impl<'a> PendingCall<'a> {
     pub(crate) async fn answer(mut self) -> Response<Body> {
         match poll_fn(|cx| self.poll_first(cx)).await {
             First::Answer(Finished { message: answer, missing_capability }) => {
-                let request = self.request();
-                self.work = None;
+                let (request, work) = (self.request(), self.work.take());
                 let said = self.queue.take().map(|queue| {
                     let said = queue.take();
                     queue.close();
@@ -90,8 +89,10 @@ impl<'a> PendingCall<'a> {
                     _ if missing_capability => rejection::missing_capability(answer),
                     Some(said) if !said.is_empty() => {
                         let messages = said.into_iter().chain([answer]);
+                        // A store that takes its time holds up no more calls than may run.
+                        let seat = work.map(|work| work.into_seat());
                         // Boxed, since every plain call's future would have room for it.
-                        Box::pin(whole(self.shared, self.recording, request, messages)).await
+                        Box::pin(whole(self.shared, self.recording, request, messages, seat)).await
                     }
                     _ => reply::message(answer, self.accepts),
                 }
@@ -126,8 +127,9 @@ impl<'a> PendingCall<'a> {
         let recorder = self.recording.map(|recording| Recorder::new(self.shared, recording, self.request()));
         let recorded = recorder.as_ref().map(|recorder| {
             queue.record();
-            let listing = sessions.readers.list_call(recorder.log(), &queue);
-            RecordedStream { name: recorder.name(), retry: sessions.settings.retry_interval, _listing: listing }
+            let (listing, claim) = sessions.first_reader(recorder.log(), self.shared.config.log.ttl, &queue);
+            let retry = sessions.settings.retry_interval;
+            RecordedStream { name: recorder.name(), retry, _listing: listing, claim }
         });
         if let Some(work) = self.work.take() {
             let run = run(work, Arc::clone(&queue), recorder, self.on_disconnect, self.lasting.take());
@@ -160,17 +162,20 @@ impl Drop for PendingCall<'_> {
     }
 }
 
-/// A reply of events that are all there.
+/// A reply of events that are all there. The call keeps its place until they are recorded.
 async fn whole(
     shared: &Arc<Shared>,
     recording: Option<Recording>,
     request: Option<RequestId>,
     messages: impl Iterator<Item = Bytes>,
+    seat: Option<Seat>,
 ) -> Response<Body> {
-    match recording {
+    let reply = match recording {
         Some(recording) => reply::stream(Body::full(Recorder::new(shared, recording, request).whole(messages).await)),
         None => reply::events(messages),
-    }
+    };
+    drop(seat);
+    reply
 }
 
 /// Runs an adopted call to its end, or until its client is gone.

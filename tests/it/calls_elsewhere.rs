@@ -18,15 +18,15 @@ use crate::{
 };
 
 /// Servers on one store, each with its own line to it, and their tool's gate.
-struct Replicas {
-    shared: Shared,
-    gate: Gate,
-    lines: Vec<Line>,
+pub struct Replicas {
+    pub shared: Shared,
+    pub gate: Gate,
+    pub lines: Vec<Line>,
     servers: Vec<McpService>,
 }
 
 impl Replicas {
-    fn new(count: usize) -> Self {
+    pub fn new(count: usize) -> Self {
         Self::with(count, patient())
     }
 
@@ -39,7 +39,7 @@ impl Replicas {
     }
 
     /// The same session on each.
-    async fn session(&self) -> Vec<Session> {
+    pub async fn session(&self) -> Vec<Session> {
         let session = session(&self.servers[0]).await;
         let on = |server: &McpService| {
             let mut session = session.clone();
@@ -51,12 +51,12 @@ impl Replicas {
 }
 
 /// A call of `script` whose client goes away when it has been told the first message. The primer's event and that one's.
-async fn left(session: &Session, script: &str) -> [Event; 2] {
+pub async fn left(session: &Session, script: &str) -> [Event; 2] {
     let mut stream = session.talk(script).open(&session.mcp).await;
     [next(&mut stream).await, next(&mut stream).await]
 }
 
-fn id(event: &Event) -> &str {
+pub fn id(event: &Event) -> &str {
     event.id.as_deref().expect("an id")
 }
 

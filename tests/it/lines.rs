@@ -1,9 +1,10 @@
 //! A server's line to the store that it shares with others, which breaks as it is told.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -42,6 +43,20 @@ pub enum Fault {
     NoHeart,
 }
 
+/// What comes of the news.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Hears {
+    #[default]
+    All,
+    Nothing,
+    /// Its own words at once, and those of others later.
+    OthersLate,
+    /// The words of others at once, and its own later.
+    OwnLate,
+    /// No words, but that something was missed.
+    ThatItMissedWords,
+}
+
 #[derive(Clone)]
 pub struct Line(Arc<Inner>);
 
@@ -50,8 +65,11 @@ struct Inner {
     fault: watch::Sender<Fault>,
     beats: AtomicUsize,
     beat: Mutex<Option<Instant>>,
-    /// Whether it hears no news.
-    deaf: AtomicBool,
+    hears: Mutex<Hears>,
+    /// The words that were told by it.
+    told: Mutex<HashSet<(LogKey, u64)>>,
+    /// How often it was written down who reads a stream.
+    claims: AtomicUsize,
     /// Added to the store's.
     epoch: AtomicU64,
     watchers: Mutex<Vec<LogWatcher>>,
@@ -74,7 +92,9 @@ impl Line {
             fault: watch::Sender::new(Fault::None),
             beats: AtomicUsize::new(0),
             beat: Mutex::default(),
-            deaf: AtomicBool::new(false),
+            hears: Mutex::default(),
+            told: Mutex::default(),
+            claims: AtomicUsize::new(0),
             epoch: AtomicU64::new(0),
             watchers: Mutex::default(),
             is_shared,
@@ -90,8 +110,39 @@ impl Line {
         self.0.beats.swap(0, SeqCst)
     }
 
+    pub fn hears(&self, hears: Hears) {
+        *self.0.hears.lock().unwrap() = hears;
+    }
+
     pub fn hears_nothing(&self, deaf: bool) {
-        self.0.deaf.store(deaf, SeqCst);
+        self.hears(if deaf { Hears::Nothing } else { Hears::All });
+    }
+
+    /// How often it was written down who reads a stream, since this was asked last.
+    pub fn claims(&self) -> usize {
+        self.0.claims.swap(0, SeqCst)
+    }
+
+    /// Has a watcher told, or not. Answers whether it wants to know more.
+    fn tell_on(&self, watcher: &LogWatcher, news: LogNews) -> bool {
+        let hears = *self.0.hears.lock().unwrap();
+        let own = match news {
+            LogNews::Told(log, word) => Some(self.0.told.lock().unwrap().contains(&(log, word))),
+            _ => None,
+        };
+        match (hears, own) {
+            (Hears::Nothing, _) => true,
+            (Hears::OthersLate, Some(false)) | (Hears::OwnLate, Some(true)) => {
+                let watcher = watcher.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    watcher.tell(news)
+                });
+                true
+            }
+            (Hears::ThatItMissedWords, Some(_)) => watcher.tell(LogNews::Missed),
+            _ => watcher.tell(news),
+        }
     }
 
     pub fn new_epoch(&self) {
@@ -169,6 +220,9 @@ impl Store for Line {
                 return StoreFuture::ready(true);
             }
         }
+        if key.kind == Kind::Reader {
+            self.0.claims.fetch_add(1, SeqCst);
+        }
         through!(self, true, put(key, value, ttl, expect))
     }
 
@@ -199,10 +253,11 @@ impl Store for Line {
     fn watch(&self, watcher: LogWatcher) {
         self.0.watchers.lock().unwrap().push(watcher.clone());
         let line = self.clone();
-        self.0.shared.watch(LogWatcher::new(move |news| line.0.deaf.load(SeqCst) || watcher.tell(news)));
+        self.0.shared.watch(LogWatcher::new(move |news| line.tell_on(&watcher, news)));
     }
 
     fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()> {
+        self.0.told.lock().unwrap().insert((log, word));
         through!(self, true, tell(log, word))
     }
 

@@ -183,7 +183,7 @@ async fn kinds_do_not_take_each_others_places_and_what_lives_never_gives_way() {
     let server = RedisServer::start();
     let store = server.store().await;
     let cap = Cap::new(1, Duration::MAX);
-    for kind in [Kind::Session, Kind::Replica, Kind::State] {
+    for kind in [Kind::Session, Kind::Replica, Kind::Reader, Kind::State] {
         assert_eq!(store.reserve(Key::new(kind, 1), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
     }
     store.advance(TTL / 2);

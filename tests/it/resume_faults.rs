@@ -42,6 +42,8 @@ enum Fault {
     HangsAtEpoch,
     HangsAtAppend,
     HangsAtKeep,
+    FailsAtKeep,
+    HangsAtTell,
     /// Each append takes two seconds.
     Slow,
     FailsAtAppend,
@@ -60,6 +62,10 @@ impl Faulty {
 
     fn hang<T: Send + 'static>() -> StoreFuture<'static, T> {
         StoreFuture::Boxed(Box::pin(std::future::pending()))
+    }
+
+    fn fail<T: Send + 'static>() -> StoreFuture<'static, T> {
+        StoreFuture::Boxed(Box::pin(async { Err(StoreError::new("out of order")) }))
     }
 }
 
@@ -84,7 +90,7 @@ impl Store for Faulty {
         let fault = *self.0.fault.lock().unwrap();
         match fault {
             Fault::HangsAtAppend => Self::hang(),
-            Fault::FailsAtAppend => StoreFuture::Boxed(Box::pin(async { Err(StoreError::new("out of order")) })),
+            Fault::FailsAtAppend => Self::fail(),
             Fault::Slow => StoreFuture::Boxed(Box::pin(async move {
                 tokio::time::sleep(secs(2)).await;
                 self.0.memory.append(log, entry, limits).await
@@ -104,7 +110,12 @@ impl Store for Faulty {
     }
 
     fn keep(&self, log: LogKey, ttl: Duration) -> StoreFuture<'_, bool> {
-        if self.has(Fault::HangsAtKeep) { Self::hang() } else { self.0.memory.keep(log, ttl) }
+        let fault = *self.0.fault.lock().unwrap();
+        match fault {
+            Fault::HangsAtKeep => Self::hang(),
+            Fault::FailsAtKeep => Self::fail(),
+            _ => self.0.memory.keep(log, ttl),
+        }
     }
 
     fn watch(&self, watcher: LogWatcher) {
@@ -112,7 +123,7 @@ impl Store for Faulty {
     }
 
     fn tell(&self, log: LogKey, word: u64) -> StoreFuture<'_, ()> {
-        self.0.memory.tell(log, word)
+        if self.has(Fault::HangsAtTell) { Self::hang() } else { self.0.memory.tell(log, word) }
     }
 
     fn epoch(&self) -> StoreFuture<'_, u64> {
@@ -194,6 +205,61 @@ async fn a_log_that_cannot_be_kept_alive_withholds_nothing() {
     let said = tokio::time::timeout(secs(60), rest(&mut stream)).await.expect("an end");
     assert_eq!(said, ["2", "done"]);
     assert!(began.elapsed() <= secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_could_not_be_kept_alive_is_kept_alive_soon() {
+    let (gate, store) = (Gate::new(), Faulty::default());
+    let mcp = gate.server(|mcp| mcp.store(store.clone()).limits(patient().log_ttl(secs(10))));
+    let session = session(&mcp).await;
+    let mut stream = session.talk("mwm").open(&mcp).await;
+    let first = next(&mut stream).await;
+    next(&mut stream).await;
+    store.set(Fault::FailsAtKeep);
+    pass(secs(8)).await;
+    store.set(Fault::None);
+    pass(secs(20)).await;
+    gate.open();
+    let heard = events(&mut stream).await;
+    assert!(heard.iter().all(|event| event.comment || event.id.is_some()), "{heard:?}");
+    assert_eq!(rest(&mut session.resume(first.id.as_deref().unwrap()).await).await, ["0", "2", "done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_closes_its_stream_does_not_wait_until_others_are_told() {
+    let (gate, store) = (Gate::new(), Faulty::default());
+    let mcp = gate.server(|mcp| mcp.store(store.clone()));
+    let session = session(&mcp).await;
+    store.set(Fault::HangsAtTell);
+    let mut stream = session.talk("mwcwm").open(&mcp).await;
+    gate.open();
+    let heard = events(&mut stream).await;
+    store.set(Fault::None);
+    gate.open();
+    let began = Instant::now();
+    let mut resumed = session.resume(heard[1].id.as_deref().unwrap()).await;
+    assert_eq!(rest(&mut resumed).await, ["4", "done"]);
+    assert!(began.elapsed() <= secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_store_takes_its_time_keeps_its_place() {
+    let (gate, store) = (Gate::new(), Faulty::default());
+    let mcp = gate.server(|mcp| mcp.store(store.clone()).limits(patient().calls_in_flight(2)));
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(session(&mcp).await);
+    }
+    store.set(Fault::HangsAtAppend);
+    let running: Vec<_> = sessions[1..].iter().map(|one| tokio::spawn(one.talk("mm").owned_to(&mcp))).collect();
+    pass(secs(1)).await;
+    let one_more = sessions[0].talk("mm").to(&mcp).await;
+    assert_eq!(one_more.status, 503, "{one_more}");
+    let report = mcp.lifespan().grace(secs(60)).shutdown().await;
+    assert_eq!((report.finished, report.cut), (2, 0), "a drain waits for their answers");
+    for call in running {
+        assert_eq!(call.await.expect("no panic").status, 200);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -129,7 +129,7 @@ pub async fn all_values_of_a_kind_count(fixture: &mut impl StoreFixture) {
     }
     assert_eq!(store.reserve(key(3), cap).await, Reserved::Evicted(key(1)), "reserve: what was put gives way, too");
     wait(store.reserve(key(4), cap).await);
-    for kind in [Kind::Replica, Kind::State] {
+    for kind in [Kind::Replica, Kind::Reader, Kind::State] {
         let reserved = store.reserve(Key::new(kind, 1), cap).await;
         assert_eq!(reserved, Reserved::Free, "reserve: kinds do not take each other's places");
     }

@@ -7,7 +7,7 @@ use super::subject::{bytes, key, subject};
 use super::together::at_once;
 use crate::stores::{Cap, Expect, Key, Kind};
 
-const KINDS: [Kind; 3] = [Kind::Session, Kind::Replica, Kind::State];
+const KINDS: [Kind; 4] = [Kind::Session, Kind::Replica, Kind::Reader, Kind::State];
 
 /// A value that was put can be read, and is gone when it was taken.
 pub async fn what_is_written_is_read(fixture: &mut impl StoreFixture) {

@@ -6,6 +6,7 @@
 //! recorder     keeps what a call says, on its way to the connection
 //! persistence  asks a store again that fails, so that an entry is there once
 //! readers      who reads what: one connection a stream
+//! claim        the same among processes
 //! open         a GET with Last-Event-ID
 //! replay       the body that answers it
 //! elsewhere    a stream whose call runs in another process
@@ -15,6 +16,7 @@
 //! to the session: its logs' group has the session's id and its owner in it.
 
 mod about;
+pub(crate) mod claim;
 mod elsewhere;
 pub(crate) mod event_id;
 pub(crate) mod open;

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Response};
 use uuid::Uuid;
 
 use super::Recording;
+use super::claim::Place;
 use super::elsewhere::Elsewhere;
 use super::event_id::{EventId, StreamName};
 use super::replay::{Replay, ResumedStream, Source};
@@ -75,12 +76,14 @@ pub(crate) async fn resume(
             // A call that runs elsewhere is not waited for by a process that ends: its stream goes on in a third.
             let entered = if elsewhere.is_some() { listen::enter(shared)? } else { listen::enter_ending(shared)? };
             let source = Source::Log(Box::new(Replay::new(shared, log, id.of, id.seq, elsewhere)));
-            let stream = ResumedStream::new(shared, source, room.take_over(log).await, pulse, entered);
+            let place = room.take_over(log, shared.config.log.ttl).await;
+            let stream = ResumedStream::new(shared, source, place, pulse, entered);
             (stream, shown(id))
         }
         Found::Nothing => {
             let entered = listen::enter(shared)?;
-            let listed = room.readers.list_lost(recording.group);
+            let (listing, signal) = room.readers.list_lost(recording.group);
+            let place = Place { listing, signal, claim: None };
             let first = recording.primer.map(|retry| {
                 let mut out = BytesMut::new();
                 // Unknown again when the client comes back with it.
@@ -88,7 +91,7 @@ pub(crate) async fn resume(
                 event::write_primer(&mut out, name.event(0), retry);
                 out.freeze()
             });
-            (ResumedStream::new(shared, Source::Lost, listed, pulse, entered).beginning_with(first), EARLIEST)
+            (ResumedStream::new(shared, Source::Lost, place, pulse, entered).beginning_with(first), EARLIEST)
         }
     };
     let mut response = reply::stream(Body::resumed(stream));

@@ -1,8 +1,8 @@
 //! Who reads which stream in this process: each is read in one place («Multiple Connections»), so that who comes back for a
 //! stream takes it over.
 //!
-//! Of streams that are read in other processes the store has words told. The last who took a stream over keeps it: a reader
-//! heeds the words that come behind its own.
+//! Of streams that are read in other processes the store has words told. A word only says that there is something to look
+//! at: who reads a stream is known by the [claim](super::claim) on it.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use futures_util::task::AtomicWaker;
-use uuid::Uuid;
 
 use crate::server::outbound::Outbound;
 use crate::store::{LogKey, LogNews, RandomId};
@@ -20,7 +19,8 @@ use crate::transport::session::SessionRoom;
 /// A power of two, so that a shard is picked by the low bits of a session's id.
 const SHARDS: usize = 64;
 
-/// The word that ends the connection of a later reader, and not its stream. The other words are the readers' own.
+/// The word that ends the connection of a later reader, and not its stream. One that comes so late that it ends the next
+/// connection costs that client another one, and nothing else. The other words are those of processes.
 const CLOSE: u64 = 1;
 
 /// How many streams of a session may wait for what never comes. The oldest gives way.
@@ -44,40 +44,33 @@ struct Listed {
 
 #[derive(Clone, Debug)]
 enum Reader {
-    /// The reply of the call.
-    Call(Arc<Outbound>),
+    /// The reply of the call, with what it is told where another process could read on.
+    Call(Arc<Outbound>, Option<Arc<Signal>>),
     /// A later connection.
     Resumed(Arc<Signal>),
 }
 
-/// What a later connection is told.
+/// The word by which a process says that it reads a stream.
+pub(super) fn word_of(replica: u128) -> u64 {
+    (replica as u64).max(CLOSE + 1)
+}
+
+/// What a connection is told.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
-    /// The word by which others learn that this one reads now. 0 if nobody is told.
+    /// The word of this process. 0 if nobody is told.
     word: u64,
-    /// Whether its word has been told here.
-    told: AtomicBool,
     ended: AtomicBool,
     closing: AtomicBool,
     touched: AtomicBool,
+    /// Whether another process has said that it reads the stream.
+    doubted: AtomicBool,
+    /// Whether it may have done so.
+    missed: AtomicBool,
     waker: AtomicWaker,
 }
 
 impl Signal {
-    /// The signal of a reader that others are told of.
-    fn with_word() -> Self {
-        Self { word: Uuid::new_v4().as_u64_pair().1.max(CLOSE + 1), ..Self::default() }
-    }
-
-    /// Heeds what others tell from now on: its own word has been told, or never will be.
-    fn heed(&self) {
-        self.told.store(true, Ordering::Release);
-    }
-
-    fn heeds(&self) -> bool {
-        self.told.load(Ordering::Acquire)
-    }
-
     /// Has `cx` woken by what comes; to be called before anything else is looked at.
     pub(crate) fn register(&self, cx: &Context<'_>) {
         self.waker.register(cx.waker());
@@ -98,6 +91,20 @@ impl Signal {
         self.touched.swap(false, Ordering::AcqRel)
     }
 
+    /// Whether another process has said that it reads the stream, since this was asked last.
+    pub(super) fn take_doubted(&self) -> bool {
+        self.doubted.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether news may have been lost, since this was asked last.
+    pub(super) fn take_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn doubt(&self) {
+        self.raise(&self.doubted);
+    }
+
     fn raise(&self, flag: &AtomicBool) {
         flag.store(true, Ordering::Release);
         self.waker.wake();
@@ -107,7 +114,7 @@ impl Signal {
 impl Reader {
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Call(one), Self::Call(other)) => Arc::ptr_eq(one, other),
+            (Self::Call(one, _), Self::Call(other, _)) => Arc::ptr_eq(one, other),
             (Self::Resumed(one), Self::Resumed(other)) => Arc::ptr_eq(one, other),
             _ => false,
         }
@@ -115,7 +122,7 @@ impl Reader {
 
     fn end(&self) {
         match self {
-            Self::Call(queue) => queue.hand_over(),
+            Self::Call(queue, _) => queue.hand_over(),
             Self::Resumed(signal) => signal.raise(&signal.ended),
         }
     }
@@ -127,13 +134,18 @@ impl Readers {
     }
 
     /// Lists the reply of a call as the one that reads its stream.
-    pub(crate) fn list_call(self: &Arc<Self>, log: LogKey, queue: &Arc<Outbound>) -> Listing {
-        self.list(log.group, Some(log.id), Reader::Call(Arc::clone(queue)))
+    pub(super) fn list_call(
+        self: &Arc<Self>,
+        log: LogKey,
+        queue: &Arc<Outbound>,
+        signal: Option<Arc<Signal>>,
+    ) -> Listing {
+        self.list(log.group, Some(log.id), Reader::Call(Arc::clone(queue), signal))
     }
 
-    /// Takes over a stream: whoever read it has to leave.
-    pub(crate) fn take_over(self: &Arc<Self>, log: LogKey) -> (Listing, Arc<Signal>) {
-        let signal = Arc::new(Signal::with_word());
+    /// Takes over a stream, in a process with this word: whoever read it here has to leave.
+    pub(super) fn take_over(self: &Arc<Self>, log: LogKey, word: u64) -> (Listing, Arc<Signal>) {
+        let signal = Arc::new(Signal { word, ..Signal::default() });
         (self.list(log.group, Some(log.id), Reader::Resumed(Arc::clone(&signal))), signal)
     }
 
@@ -176,12 +188,10 @@ impl Readers {
 
     fn told(&self, log: LogKey, word: u64) {
         match self.reader(log) {
-            Some(Reader::Call(queue)) if word != CLOSE => queue.hand_over(),
-            Some(Reader::Resumed(signal)) if signal.word == word => signal.heed(),
-            Some(Reader::Resumed(signal)) if signal.heeds() => match word {
-                CLOSE => signal.raise(&signal.closing),
-                _ => signal.raise(&signal.ended),
-            },
+            // It has taken over nothing: whoever has is later.
+            Some(Reader::Call(queue, _)) if word != CLOSE => queue.hand_over(),
+            Some(Reader::Resumed(signal)) if word == CLOSE => signal.raise(&signal.closing),
+            Some(Reader::Resumed(signal)) if word != signal.word => signal.doubt(),
             // Its own recorder closes a call's.
             Some(_) | None => {}
         }
@@ -194,9 +204,9 @@ impl Readers {
             let readers: Vec<_> = listed.values().flatten().map(|one| one.reader.clone()).collect();
             drop(listed);
             for reader in readers {
-                if let Reader::Resumed(signal) = reader {
-                    signal.heed();
-                    signal.raise(&signal.touched);
+                if let Reader::Resumed(signal) | Reader::Call(_, Some(signal)) = reader {
+                    signal.touched.store(true, Ordering::Release);
+                    signal.raise(&signal.missed);
                 }
             }
         }
@@ -217,7 +227,7 @@ impl Readers {
 
     fn resumed(&self, log: LogKey) -> Option<Arc<Signal>> {
         match self.reader(log)? {
-            Reader::Call(_) => None,
+            Reader::Call(..) => None,
             Reader::Resumed(signal) => Some(signal),
         }
     }
@@ -244,18 +254,6 @@ impl Readers {
 }
 
 impl SessionRoom {
-    /// Takes over a stream, wherever it has been read so far.
-    pub(crate) async fn take_over(&self, log: LogKey) -> (Listing, Arc<Signal>) {
-        let (listing, signal) = self.readers.take_over(log);
-        if self.store.is_shared()
-            && let Err(error) = self.store.tell(log, signal.word).await
-        {
-            tracing::debug!(%error, "other replicas could not be told that a stream is read here");
-            signal.heed();
-        }
-        (listing, signal)
-    }
-
     /// Ends the connection that a stream is read by in another process, and not the stream.
     pub(crate) async fn close_elsewhere(&self, log: LogKey) {
         if self.store.is_shared()
@@ -294,11 +292,11 @@ mod tests {
     fn one_reads_a_stream_and_nothing_is_kept_of_who_has_left() {
         let readers = Arc::new(Readers::new());
         let [log, other] = [1, 2].map(|id| LogKey::new(1, id));
-        let (first, signal) = readers.take_over(log);
-        let (_neighbour, untouched) = readers.take_over(other);
+        let (first, signal) = readers.take_over(log, 5);
+        let (_neighbour, untouched) = readers.take_over(other, 5);
         readers.touched(log);
         assert!(signal.take_touched() && !signal.take_touched() && !untouched.take_touched());
-        let (second, later) = readers.take_over(log);
+        let (second, later) = readers.take_over(log, 5);
         assert!(signal.has_ended() && !later.has_ended() && !untouched.has_ended());
         drop(first);
         readers.touched(log);
@@ -308,24 +306,21 @@ mod tests {
     }
 
     #[test]
-    fn the_last_who_takes_over_keeps_a_stream_in_all_processes() {
-        let processes = [Arc::new(Readers::new()), Arc::new(Readers::new())];
-        let tell = |news| processes.iter().for_each(|readers| readers.tell(news));
+    fn who_hears_of_another_process_looks() {
+        let readers = Arc::new(Readers::new());
         let log = LogKey::new(1, 2);
-        // Both take over before either is told of: the words come in one order everywhere.
-        let [(_one, first), (_two, last)] = [processes[0].take_over(log), processes[1].take_over(log)];
-        for word in [first.word, last.word] {
-            tell(LogNews::Told(log, word));
+        let (_listing, signal) = readers.take_over(log, 5);
+        for (log, word) in [(LogKey::new(1, 0), 7), (log, 0), (LogKey::new(1, 3), 7), (LogKey::new(2, 2), 7), (log, 5)]
+        {
+            readers.tell(LogNews::Told(log, word));
         }
-        assert_eq!([first.has_ended(), last.has_ended()], [true, false]);
-        for (log, word) in [(LogKey::new(1, 0), 7), (log, 0), (LogKey::new(1, 3), 7), (LogKey::new(2, 2), 7)] {
-            tell(LogNews::Told(log, word));
-        }
-        assert!(!last.has_ended() && !last.is_closing() && !last.take_touched(), "others' words");
-        tell(LogNews::Told(log, CLOSE));
-        assert!(last.is_closing() && !last.has_ended());
-        tell(LogNews::Missed);
-        assert!(last.take_touched(), "it looks");
+        assert!(!signal.take_doubted() && !signal.is_closing() && !signal.take_touched(), "others' words, and its own");
+        readers.tell(LogNews::Told(log, 7));
+        assert!(signal.take_doubted() && !signal.has_ended(), "it is not ended by a word");
+        readers.tell(LogNews::Told(log, CLOSE));
+        assert!(signal.is_closing() && !signal.has_ended() && !signal.take_doubted());
+        readers.tell(LogNews::Missed);
+        assert!(signal.take_touched() && signal.take_missed() && !signal.take_missed());
     }
 
     #[test]

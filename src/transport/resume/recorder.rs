@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::Recording;
@@ -23,6 +23,9 @@ use crate::transport::sse::event;
 /// it: long enough for one that is restarted.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How soon a log is kept alive that could not be.
+const KEEP_AGAIN: Duration = Duration::from_secs(1);
+
 /// How long after its call what is owed to a stream is tried.
 const OWED: Duration = Duration::from_secs(60);
 
@@ -37,6 +40,8 @@ pub(crate) struct Recorder {
     state: State,
     /// Until when the store may take for what it was given last.
     patience: Instant,
+    /// When the log has to be kept alive, if nothing is said until then.
+    keep: Instant,
     /// What has to be done about a log that could not be written on.
     owed: Option<Owed>,
 }
@@ -78,6 +83,7 @@ impl Recorder {
             name: Naming { stream, epoch: Arc::default() },
             state: State::New,
             patience: Instant::now() + PATIENCE,
+            keep: Instant::now(),
             owed: None,
         }
     }
@@ -137,14 +143,13 @@ impl Recorder {
                 return;
             }
             if close {
-                self.close(queue).await;
+                self.close(queue);
             }
         }
     }
 
     /// Waits for what is said next, and keeps the log alive meanwhile, and this process in the eyes of others.
     async fn said(&mut self, queue: &Outbound) -> Said {
-        let ttl = self.shared.config.log.ttl;
         loop {
             let shared = &self.shared;
             let alive = async {
@@ -153,30 +158,36 @@ impl Recorder {
                     None => pending().await,
                 }
             };
-            let waited = tokio::select! {
+            let kept = async {
+                match self.state {
+                    State::Begun(_) => sleep_until(self.keep).await,
+                    State::New | State::Broken => pending().await,
+                }
+                shared.sessions.store.keep(self.log, shared.config.log.ttl).await
+            };
+            let kept = tokio::select! {
                 biased;
-                waited = timeout(ttl / 2, poll_fn(|cx| queue.poll_said(cx))) => waited,
+                said = poll_fn(|cx| queue.poll_said(cx)) => return said,
                 () = pay(&mut self.owed) => continue,
                 () = alive => continue,
+                kept = kept => kept,
             };
-            if let Ok(said) = waited {
-                return said;
-            }
-            if let State::Begun(_) = self.state {
-                match self.shared.sessions.store.keep(self.log, ttl).await {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        self.state = State::Broken;
-                        queue.cannot_be_resumed();
-                    }
-                    Err(error) => tracing::debug!(%error, "a stream's log could not be kept alive"),
+            match kept {
+                Ok(true) => self.keep = Instant::now() + shared.config.log.ttl / 2,
+                Ok(false) => {
+                    self.state = State::Broken;
+                    queue.cannot_be_resumed();
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a stream's log could not be kept alive");
+                    self.keep = Instant::now() + KEEP_AGAIN;
                 }
             }
         }
     }
 
     /// Ends the connection, if the client can come back for the rest.
-    async fn close(&mut self, queue: &Outbound) {
+    fn close(&self, queue: &Outbound) {
         let Shared { lifespan, sessions, .. } = &*self.shared;
         if !matches!(self.state, State::Begun(_)) {
             tracing::debug!("the stream is not closed: it could not be recorded");
@@ -185,7 +196,11 @@ impl Recorder {
         } else {
             queue.close_connection();
             sessions.readers.close(self.log);
-            sessions.close_elsewhere(self.log).await;
+            if sessions.store.is_shared() {
+                // What is said next does not wait for it.
+                let (shared, log) = (Arc::clone(&self.shared), self.log);
+                lifespan.adopt(async move { shared.sessions.close_elsewhere(log).await });
+            }
         }
     }
 
@@ -222,6 +237,7 @@ impl Recorder {
         match self.persistence().append(entry).await {
             Ok(seq) => {
                 self.state = State::Begun(seq);
+                self.keep = Instant::now() + self.shared.config.log.ttl / 2;
                 Some(seq)
             }
             Err(refused) => {

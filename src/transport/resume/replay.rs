@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::claim::{Claim, Place};
 use super::elsewhere::Elsewhere;
 use super::event_id::StreamName;
 use super::readers::{Listing, Signal};
@@ -34,6 +35,7 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 pub(crate) struct ResumedStream {
     source: Source,
     signal: Arc<Signal>,
+    claim: Option<Box<Claim>>,
     _listing: Listing,
     pulse: Pulse,
     keep_alive: KeepAlive,
@@ -169,7 +171,7 @@ impl ResumedStream {
     pub(crate) fn new(
         shared: &Shared,
         source: Source,
-        (listing, signal): (Listing, Arc<Signal>),
+        Place { listing, signal, claim }: Place,
         pulse: Pulse,
         entered: Entered,
     ) -> Self {
@@ -178,6 +180,7 @@ impl ResumedStream {
         Self {
             source,
             signal,
+            claim,
             _listing: listing,
             pulse,
             keep_alive: KeepAlive::new(shared.config.keep_alive),
@@ -199,7 +202,8 @@ impl ResumedStream {
             return Poll::Ready(None);
         }
         self.signal.register(cx);
-        if self.signal.has_ended() || self.pulse.poll(cx).is_ready() {
+        let taken_over = self.claim.as_mut().is_some_and(|claim| claim.poll(cx).is_ready());
+        if taken_over || self.signal.has_ended() || self.pulse.poll(cx).is_ready() {
             return self.end(None);
         }
         if let Some(first) = self.first.take() {
@@ -223,9 +227,12 @@ impl ResumedStream {
             return self.end(last);
         }
         self.keep_alive.poll(cx).map(|()| {
-            // It may have been missed that there is more.
+            // It may have been missed that there is more, or that it is read elsewhere.
             if let Source::Log(replay) = &mut self.source {
                 replay.fresh = true;
+            }
+            if let Some(claim) = &self.claim {
+                claim.doubt();
             }
             Some(Ok(event::KEEP_ALIVE))
         })

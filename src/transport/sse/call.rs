@@ -11,6 +11,7 @@ use super::keep_alive::KeepAlive;
 use crate::server::outbound::recorded::Item;
 use crate::server::outbound::{Outbound, Read};
 use crate::transport::body::StreamCut;
+use crate::transport::resume::claim::Claim;
 use crate::transport::resume::readers::Listing;
 use crate::transport::resume::recorder::Naming;
 
@@ -30,6 +31,8 @@ pub(crate) struct RecordedStream {
     pub(crate) retry: Duration,
     /// Ends this connection when the stream goes on in another.
     pub(crate) _listing: Listing,
+    /// Where another process could read on.
+    pub(crate) claim: Option<Box<Claim>>,
 }
 
 impl CallStream {
@@ -40,6 +43,11 @@ impl CallStream {
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamCut>>> {
         if self.done {
             return Poll::Ready(None);
+        }
+        if let Some(claim) = self.recorded.as_mut().and_then(|recorded| recorded.claim.as_mut())
+            && claim.poll(cx).is_ready()
+        {
+            self.queue.hand_over();
         }
         // All that waits leaves in one piece, so that the last event is not held back by a socket's delay.
         let read = match &self.recorded {
