@@ -323,7 +323,7 @@ mod tests {
     async fn kinds_do_not_take_each_others_places() {
         let store = Memory::new();
         let cap = Cap::new(1, Duration::MAX);
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             assert_eq!(store.reserve(Key::new(kind, 1), value("v"), TTL, cap).await.unwrap(), Reserved::Free);
         }
         tokio::time::advance(TTL / 2).await;

@@ -90,7 +90,7 @@ impl<'a> PendingCall<'a> {
                     Some(said) if !said.is_empty() => {
                         let messages = said.into_iter().chain([answer]);
                         // A store that takes its time holds up no more calls than may run.
-                        let seat = work.map(|work| work.into_seat());
+                        let seat = work.map(Work::into_seat);
                         // Boxed, since every plain call's future would have room for it.
                         Box::pin(whole(self.shared, self.recording, request, messages, seat)).await
                     }

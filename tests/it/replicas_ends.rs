@@ -176,3 +176,20 @@ async fn not_all_look_at_once_when_something_was_missed() {
     }
     assert!(running.iter().all(|running| !running.is_finished()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_do_not_look_at_a_session_that_has_only_changed() {
+    let (store, probe) = (Controlled::new(), Probe::new());
+    let [a, b] = store.replicas_with(|| vec![probe.stuck_tool()], changing);
+    let session = session(&a).await;
+    let mut stream = session.stream().await;
+    for id in 0..20 {
+        stuck(&session, id, &a, &probe).await;
+    }
+    stream.listen(secs(1)).await;
+    store.counts();
+    session.at(&b).subscribed("test://a").await;
+    stream.listen(secs(1)).await;
+    let counts = store.counts();
+    assert_eq!((counts["tell"], counts["get"]), (1, 2), "the request's own, and the stream's: {counts:?}");
+}

@@ -29,7 +29,7 @@ const LOADING: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(3);
 
 /// Between attempts to begin a connection anew: the first pause, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
 /// One of the two connections.
 #[derive(Clone, Copy)]
