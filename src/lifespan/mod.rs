@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::count::{LastingGuard, StreamGuard};
@@ -47,6 +48,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long after the deadline the answers of calls that were cut may take to leave, how long a web server may hold on
 /// to a socket that nobody reads, and the least that a shutdown hook gets.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How much work may go on at a time though whoever asked for it has left.
+const SEEN_THROUGH: usize = 1_024;
 
 /// The longest that anything waits: a year. A clock that is moved further may overflow.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -100,6 +104,8 @@ struct Shared {
     end: OneRun,
     report: OnceLock<DrainReport>,
     host: Option<Host>,
+    /// Places for work that goes on though whoever asked for it has left.
+    seen_through: Arc<Semaphore>,
     /// Whether the host waits for signals, so that a second one means something.
     signals: AtomicBool,
 }
@@ -121,6 +127,7 @@ impl Default for Shared {
             end: OneRun::default(),
             report: OnceLock::new(),
             host: None,
+            seen_through: Arc::new(Semaphore::new(SEEN_THROUGH)),
             signals: AtomicBool::new(false),
         }
     }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
@@ -36,7 +37,7 @@ impl Lifespan {
     }
 
     /// Runs `work` to its end, whoever drops what waits for it, once that has been polled. What is done at its first poll
-    /// costs no task. Without a runtime it goes on as far as somebody waits.
+    /// costs no task. Without a runtime, and beside as many others as there may be, it goes on as far as somebody waits.
     ///
     /// # Panics
     ///
@@ -50,9 +51,16 @@ impl Lifespan {
         if let Poll::Ready(outcome) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
             return outcome;
         }
-        match Handle::try_current() {
-            Ok(runtime) => runtime.spawn(work).await.unwrap_or_else(|error| resume_unwind(error.into_panic())),
-            Err(_) => work.await,
+        let place = Arc::clone(&self.shared.seen_through).try_acquire_owned();
+        match (Handle::try_current(), place) {
+            (Ok(runtime), Ok(place)) => {
+                let work = async move {
+                    let _place = place;
+                    work.await
+                };
+                runtime.spawn(work).await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
+            }
+            _ => work.await,
         }
     }
 }
@@ -273,6 +281,29 @@ mod tests {
         assert_eq!(waiting.as_mut().now_or_never(), None);
         go.send(()).unwrap();
         assert_eq!(waiting.as_mut().now_or_never(), Some(7), "without a runtime it is done by who waits");
+    }
+
+    #[test]
+    fn no_more_goes_on_without_its_client_than_there_are_places() {
+        let (lifespan, (done, ended)) = (Lifespan::new(), mpsc::channel());
+        let [runtime, _] = runtimes();
+        runtime.block_on(async {
+            let mut go = Vec::new();
+            for _ in 0..=super::super::SEEN_THROUGH {
+                let (one, until) = oneshot::channel();
+                let mut waiting = Box::pin(lifespan.see_through(work(until, &done)));
+                assert_eq!(waiting.as_mut().now_or_never(), None);
+                go.push(one);
+            }
+            assert_eq!(Handle::current().metrics().num_alive_tasks(), super::super::SEEN_THROUGH);
+            // The last one had no place, and ended with who waited for it.
+            let gone = go.pop().unwrap();
+            assert!(gone.send(()).is_err());
+            go.into_iter().for_each(|go| go.send(()).unwrap());
+            while ended.try_iter().count() == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
     }
 
     #[test]

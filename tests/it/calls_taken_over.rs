@@ -81,3 +81,17 @@ async fn a_call_that_never_breaks_says_nothing_of_its_reader() {
     assert!(!resumed.ends_within(secs(60)).await);
     assert_eq!([0, 1].map(|line: usize| replicas.lines[line].claims()), [0, 1], "once");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_written_down_is_written_later() {
+    let replicas = Replicas::new(2);
+    let [a, b] = &replicas.session().await[..] else { unreachable!() };
+    let mut first = a.talk("mwm").open(&a.mcp).await;
+    let event = &next(&mut first).await;
+    replicas.lines[1].set(Fault::ReadOnly);
+    let mut second = b.resume(id(event)).await;
+    assert!(!first.ends_within(secs(1)).await && !second.ends_within(secs(1)).await, "nobody could be told");
+    replicas.lines[1].set(Fault::None);
+    let (ended, still) = tokio::join!(first.ends_within(secs(20)), second.ends_within(secs(20)));
+    assert!(ended && !still, "one of them reads on: the later one");
+}

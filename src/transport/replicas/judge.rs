@@ -169,9 +169,9 @@ impl Stillness {
         self.still
     }
 
-    /// It could not be seen: the time until it is seen again does not count.
+    /// It could not be seen: what counts begins anew when it is.
     fn not_seen(&mut self) {
-        self.seen = None;
+        (self.seen, self.still) = (None, Duration::ZERO);
     }
 }
 
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(look(None, 250), 250, "what is not there does not move");
         stillness.not_seen();
         let later = now + Duration::from_secs(60);
-        assert_eq!(stillness.seen(None, later).as_millis(), 250);
-        assert_eq!(stillness.seen(None, later + Duration::from_millis(100)).as_millis(), 350);
+        assert_eq!(stillness.seen(None, later).as_millis(), 0, "nothing adds up across outages");
+        assert_eq!(stillness.seen(None, later + Duration::from_millis(100)).as_millis(), 100);
     }
 }

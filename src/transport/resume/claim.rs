@@ -137,7 +137,9 @@ impl Claim {
                     Look::Here { told }
                 }
                 (Some(_), _) => Look::Another,
-                (None, _) => Look::Here { told },
+                // It could not be written down before.
+                (None, Some(reader)) => Look::Here { told: make(&*store, log, ttl, reader).await },
+                (None, None) => Look::Here { told },
             }
         })
     }
