@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -41,7 +41,7 @@ where
         let (mut parts, body) = request.into_parts();
         let layered = shared.http_layers.get().filter(|_| !http_layer::is_answered_without(&shared, &parts)).cloned();
         match layered {
-            None => Box::pin(async move { Ok(respond(&shared, place, &mut parts, body).await) }),
+            None => Box::pin(async move { Ok(respond(&shared, place, &mut parts, pin!(body)).await) }),
             Some(layered) => http_layer::respond(layered, shared, place, parts, body),
         }
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed as _, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -30,7 +30,7 @@ pub(crate) enum RequestId {
 }
 
 impl RequestId {
-    pub(crate) fn write(&self, out: &mut BytesMut) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Signed(number) => write_integer(out, *number),
             Self::Unsigned(number) => write_integer(out, *number),
@@ -39,7 +39,7 @@ impl RequestId {
     }
 }
 
-fn write_integer(out: &mut BytesMut, number: impl serde::Serialize) {
+fn write_integer(out: &mut Vec<u8>, number: impl serde::Serialize) {
     serde_json::to_writer(out.writer(), &number).expect("writing an integer to memory cannot fail");
 }
 
@@ -196,6 +196,16 @@ pub(crate) enum Kind {
     Response,
 }
 
+impl Kind {
+    /// The id of a request.
+    pub(crate) fn id(&self) -> Option<&RequestId> {
+        match self {
+            Self::Request(id) => Some(id),
+            Self::Notification | Self::Response => None,
+        }
+    }
+}
+
 /// Why a body is no message, with the id where it could be read.
 #[derive(Debug)]
 pub(crate) struct Malformed {
@@ -348,7 +358,7 @@ mod tests {
     #[test]
     fn ids_keep_their_type_and_value() {
         for id in ["1", "-7", "18446744073709551615", "9007199254740993", "\"a\\\"b\"", "\"\""] {
-            let mut out = BytesMut::new();
+            let mut out = Vec::new();
             RequestId::from_json(id).unwrap().write(&mut out);
             assert_eq!(std::str::from_utf8(&out).unwrap(), id);
         }

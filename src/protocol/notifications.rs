@@ -1,6 +1,6 @@
 //! What a running call tells its client: progress and log messages.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use serde::Serialize;
 
 use super::escape::write_string;
@@ -66,7 +66,7 @@ impl LogLevel {
 
 /// `notifications/progress`.
 pub(crate) fn progress(token: &RequestId, progress: f64, total: Option<f64>, message: Option<&str>) -> Bytes {
-    let mut out = BytesMut::with_capacity(160);
+    let mut out = Vec::with_capacity(160);
     out.put_slice(br#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"#);
     token.write(&mut out);
     out.put_slice(br#","progress":"#);
@@ -80,7 +80,7 @@ pub(crate) fn progress(token: &RequestId, progress: f64, total: Option<f64>, mes
         write_string(&mut out, message);
     }
     out.put_slice(b"}}");
-    out.freeze()
+    Bytes::from(out)
 }
 
 /// `notifications/message`.
@@ -89,7 +89,7 @@ pub(crate) fn progress(token: &RequestId, progress: f64, total: Option<f64>, mes
 ///
 /// When `data` cannot be written as JSON.
 pub(crate) fn message<T: Serialize>(level: LogLevel, logger: &str, data: &T) -> Result<Bytes, serde_json::Error> {
-    let mut out = BytesMut::with_capacity(160);
+    let mut out = Vec::with_capacity(160);
     out.put_slice(br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":""#);
     out.put_slice(level.as_str().as_bytes());
     out.put_slice(br#"","logger":"#);
@@ -97,12 +97,12 @@ pub(crate) fn message<T: Serialize>(level: LogLevel, logger: &str, data: &T) -> 
     out.put_slice(br#","data":"#);
     serde_json::to_writer((&mut out).writer(), data)?;
     out.put_slice(b"}}");
-    Ok(out.freeze())
+    Ok(Bytes::from(out))
 }
 
 /// 50 is written as `50`, not `50.0`, which some clients read as a float and show so.
 #[expect(clippy::cast_possible_truncation, reason = "an integral value within 2^53 fits an i64")]
-fn write_number(out: &mut BytesMut, number: f64) {
+fn write_number(out: &mut Vec<u8>, number: f64) {
     let written = if number.fract() == 0.0 && number.abs() < 9e15 {
         serde_json::to_writer(out.writer(), &(number as i64))
     } else {

@@ -1,6 +1,6 @@
 //! What the server asks of its client in a session, up to 2025-11-25, and what it tells of it later.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use serde_json::Value;
 
 use super::escape::write_string;
@@ -8,7 +8,7 @@ use super::jsonrpc::RequestId;
 
 /// A request to the client.
 pub(crate) fn request(id: &RequestId, method: &str, params: &Value) -> Bytes {
-    let mut out = BytesMut::with_capacity(256);
+    let mut out = Vec::with_capacity(256);
     out.put_slice(br#"{"jsonrpc":"2.0","id":"#);
     id.write(&mut out);
     out.put_slice(br#","method":"#);
@@ -16,27 +16,27 @@ pub(crate) fn request(id: &RequestId, method: &str, params: &Value) -> Bytes {
     out.put_slice(br#","params":"#);
     serde_json::to_writer((&mut out).writer(), params).expect("writing a value to memory cannot fail");
     out.put_u8(b'}');
-    out.freeze()
+    Bytes::from(out)
 }
 
 /// `notifications/cancelled`: a request of the server's no longer needs an answer.
 pub(crate) fn cancelled(id: &RequestId, reason: &str) -> Bytes {
-    let mut out = BytesMut::with_capacity(192);
+    let mut out = Vec::with_capacity(192);
     out.put_slice(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"#);
     id.write(&mut out);
     out.put_slice(br#","reason":"#);
     write_string(&mut out, reason);
     out.put_slice(b"}}");
-    out.freeze()
+    Bytes::from(out)
 }
 
 /// `notifications/elicitation/complete` (2025-11-25, client/elicitation, «Completion Notifications for URL Mode»).
 pub(crate) fn elicitation_complete(id: &str) -> Bytes {
-    let mut out = BytesMut::with_capacity(160);
+    let mut out = Vec::with_capacity(160);
     out.put_slice(br#"{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"#);
     write_string(&mut out, id);
     out.put_slice(b"}}");
-    out.freeze()
+    Bytes::from(out)
 }
 
 #[cfg(test)]

@@ -45,10 +45,17 @@ impl<'a> InitializeParams<'a> {
 
 /// Whether a client's name for itself can be read.
 pub(crate) fn check_implementation(json: &str, place: &str) -> Result<(), RpcError> {
+    serde_json::from_str::<ClientName<'_>>(json).map(|_| ()).map_err(|_| implementation_fault(json, place))
+}
+
+/// Reads once more to find the path, which costs too much to keep while all goes well.
+#[cold]
+fn implementation_fault(json: &str, place: &str) -> RpcError {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize::<_, ClientName<'_>>(&mut deserializer)
-        .map(|_| ())
-        .map_err(|error| RpcError::invalid_params(format!("{place}: {error}")))
+    match serde_path_to_error::deserialize::<_, ClientName<'_>>(&mut deserializer) {
+        Err(error) => RpcError::invalid_params(format!("{place}: {error}")),
+        Ok(_) => RpcError::invalid_params(format!("{place}: not what names a client")),
+    }
 }
 
 /// What must be there; the rest is read leniently, by [`client_info`].

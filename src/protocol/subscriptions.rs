@@ -1,6 +1,6 @@
 //! What clients are told of changes: to the lists, and to the resources that they subscribed to.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 use super::escape::write_string;
 use super::jsonrpc::RequestId;
@@ -31,7 +31,7 @@ pub(crate) fn list_changed(list: ChangedList, subscription: Option<&RequestId>) 
         out.put_u8(b'}');
     }
     out.put_u8(b'}');
-    out.freeze()
+    Bytes::from(out)
 }
 
 /// `notifications/resources/updated`.
@@ -45,7 +45,7 @@ pub(crate) fn resource_updated(uri: &str, subscription: Option<&RequestId>) -> B
     out.put_slice(br#""uri":"#);
     write_string(&mut out, uri);
     out.put_slice(b"}}");
-    out.freeze()
+    Bytes::from(out)
 }
 
 /// `notifications/subscriptions/acknowledged`, with what of the filter is honoured (2026-07-28,
@@ -70,18 +70,18 @@ pub(crate) fn acknowledged(subscription: &RequestId, filter: &Filter) -> Bytes {
     out.put_slice(br#","notifications":"#);
     out.put_slice(&super::encode::to_json(&honoured));
     out.put_slice(b"}}");
-    out.freeze()
+    Bytes::from(out)
 }
 
-fn start(method: &str) -> BytesMut {
-    let mut out = BytesMut::with_capacity(192);
+fn start(method: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(192);
     out.put_slice(br#"{"jsonrpc":"2.0","method":"notifications/"#);
     out.put_slice(method.as_bytes());
     out.put_u8(b'"');
     out
 }
 
-fn write_meta(out: &mut BytesMut, subscription: &RequestId) {
+fn write_meta(out: &mut Vec<u8>, subscription: &RequestId) {
     out.put_slice(br#""_meta":{""#);
     out.put_slice(SUBSCRIPTION_ID.as_bytes());
     out.put_slice(br#"":"#);

@@ -56,13 +56,20 @@ pub(crate) enum Answer {
     Ready(Bytes),
     /// This handler has to run: of a tool, with the request's `arguments`, or with what the request was read into.
     Call(Arc<Target>, Option<Box<Named>>),
-    /// The transport opens a session.
+    /// The transport has to do it.
+    ForTransport(ForTransport),
+}
+
+/// What only the transport can do.
+#[derive(Debug)]
+pub(crate) enum ForTransport {
+    /// To open a session.
     Initialize,
-    /// The transport keeps the level in the session.
+    /// To keep the level in the session.
     SetLevel,
-    /// The transport keeps in the session whether it wants to know of changes of this resource.
+    /// To keep in the session whether it wants to know of changes of this resource.
     Subscribe { uri: String, wanted: bool },
-    /// The transport opens a stream of changes.
+    /// To open a stream of changes.
     Listen(Filter),
 }
 
@@ -89,11 +96,13 @@ impl Server {
             Method::Complete => self.complete(id, revision, params),
             Method::Subscribe => self.subscribe(params, true),
             Method::Unsubscribe => self.subscribe(params, false),
-            Method::Listen => params.filter().map(|filter| Answer::Listen(self.honoured(filter))),
+            Method::Listen => {
+                params.filter().map(|filter| Answer::ForTransport(ForTransport::Listen(self.honoured(filter))))
+            }
             Method::Ping => Ok(Answer::Ready(self.encoder.empty(id, revision))),
             Method::Discover => Ok(Answer::Ready(self.encoder.discover(id, revision, &self.introduction.load()))),
-            Method::Initialize => Ok(Answer::Initialize),
-            Method::SetLevel => Ok(Answer::SetLevel),
+            Method::Initialize => Ok(Answer::ForTransport(ForTransport::Initialize)),
+            Method::SetLevel => Ok(Answer::ForTransport(ForTransport::SetLevel)),
         }
     }
 
@@ -190,7 +199,7 @@ impl Server {
         if wanted && self.find_resource(&uri).is_none() {
             return Err(RpcError::resource_not_found(&uri));
         }
-        Ok(Answer::Subscribe { uri: uri.into_owned(), wanted })
+        Ok(Answer::ForTransport(ForTransport::Subscribe { uri: uri.into_owned(), wanted }))
     }
 
     /// What of a filter can be served: the rest is left out of the acknowledgment.

@@ -191,7 +191,7 @@ fn question(id: &RequestId) -> Option<u128> {
 /// Never the id of a question, whose version says that it is random. A string and a number that look alike differ by their
 /// quotes.
 fn cancellation(id: &RequestId) -> u128 {
-    let mut text = BytesMut::new();
+    let mut text = Vec::new();
     id.write(&mut text);
     digest("mcp-mount cancellation 1", &[&text]) & !UUID_VERSION
 }

@@ -19,7 +19,7 @@ use super::exchange::StartCall;
 use super::headers::Head;
 use super::incoming::{self, WantedSession};
 use super::pending::PendingCall;
-use super::post::{self, Received, Request, Settled};
+use super::post::{self, Origin, Received, Request};
 use super::read::Share;
 use super::rejection::Rejection;
 use super::reply;
@@ -64,14 +64,11 @@ pub(crate) fn is_array(text: &str) -> bool {
 
 /// Reads an array of messages. `otherwise` is the refusal where there are no batches.
 pub(crate) async fn receive(
-    shared: &Arc<Shared>,
-    principal: Option<Principal>,
-    head: &Head<'_>,
-    accepts: Accepts,
+    origin: Origin<'_>,
     text: &str,
-    share: Share<'_>,
     otherwise: Box<Rejection>,
 ) -> Result<Batched, Box<Rejection>> {
+    let Origin { shared, principal, head, accepts, share, .. } = origin;
     let Some((wanted, session)) = incoming::batch(shared, head, principal.as_ref()).await? else {
         return Err(otherwise);
     };
@@ -119,9 +116,9 @@ impl Reader<'_> {
             }
             Ok(kind) => {
                 let incoming = self.wanted.incoming(self.session.clone(), &message)?;
-                let settled = unanswered::hand_on(self.shared, self.head, &incoming, &message, &kind, &body)?;
-                if let Settled::Later(later) = settled {
-                    later.await?;
+                let handing_on = unanswered::hand_on(self.shared, self.head, &incoming, &message, &kind, &body)?;
+                if let Some(handing_on) = handing_on {
+                    handing_on.await?;
                 }
             }
         }
@@ -132,10 +129,8 @@ impl Reader<'_> {
         let incoming = self.wanted.incoming(self.session.clone(), message);
         let share = self.share.split_off(body.len());
         let request = Request { shared: self.shared, head: self.head, accepts: PART, body, message, id };
-        let settled = incoming.and_then(|incoming| request.settle(incoming, self.principal.clone(), share));
-        let received = match settled {
-            Ok(Settled::Received(received)) => Ok(received),
-            Ok(Settled::Later(later)) => later.await,
+        let received = match incoming {
+            Ok(incoming) => request.received(incoming, self.principal.clone(), share).await,
             Err(rejection) => Err(rejection),
         };
         match received {

@@ -23,6 +23,8 @@ pub struct Body(Kind);
 enum Kind {
     #[default]
     Empty,
+    /// Nothing, whose length says nothing of the content that is left out.
+    Withheld,
     Full(Option<Bytes>),
     Call(Box<CallStream>),
     Listen(Box<ListenStream>),
@@ -50,6 +52,11 @@ impl Body {
         Self(Kind::Full(Some(bytes)))
     }
 
+    /// The body of an answer to HEAD (RFC 9110, 8.6: no Content-Length but that of the content).
+    pub(crate) fn withheld() -> Self {
+        Self(Kind::Withheld)
+    }
+
     pub(crate) fn call(stream: CallStream) -> Self {
         Self(Kind::Call(Box::new(stream)))
     }
@@ -65,7 +72,7 @@ impl Body {
     /// The whole of it, if it is there in one piece.
     pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
-            Kind::Empty => Ok(Bytes::new()),
+            Kind::Empty | Kind::Withheld => Ok(Bytes::new()),
             Kind::Full(bytes) => Ok(bytes.unwrap_or_default()),
             stream => Err(Self(stream)),
         }
@@ -90,7 +97,7 @@ impl http_body::Body for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamCut>>> {
         match &mut self.0 {
-            Kind::Empty => Poll::Ready(None),
+            Kind::Empty | Kind::Withheld => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Call(stream) => stream.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             Kind::Listen(stream) => stream.poll_data(cx).map(|data| data.map(|data| Ok(Frame::data(data)))),
@@ -105,7 +112,7 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Empty => true,
+            Kind::Empty | Kind::Withheld => true,
             Kind::Full(bytes) => bytes.is_none(),
             Kind::Call(stream) => stream.is_done(),
             Kind::Listen(stream) => stream.is_done(),
@@ -119,7 +126,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) | Kind::Line(_) => SizeHint::default(),
+            Kind::Withheld | Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) | Kind::Line(_) => SizeHint::default(),
             Kind::Foreign(body) => body.size_hint(),
         }
     }
@@ -128,7 +135,7 @@ impl http_body::Body for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Kind::Empty => "Body(empty)",
+            Kind::Empty | Kind::Withheld => "Body(empty)",
             Kind::Full(_) => "Body(full)",
             Kind::Call(_) | Kind::Listen(_) | Kind::Resumed(_) | Kind::Line(_) => "Body(stream)",
             Kind::Foreign(_) => "Body(layered)",

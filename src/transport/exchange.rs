@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
+use http::request::Parts;
 
 use super::accept::Accepts;
 use super::pending::PendingCall;
@@ -61,12 +62,60 @@ pub(crate) struct StartCall {
 }
 
 impl StartCall {
+    /// Whether its handler, or a layer around it, may look at the head of the request. It may have to be waited for.
+    pub(crate) fn takes_head(&self, shared: &Shared) -> bool {
+        self.target.needs.parts || !shared.server.layers.is_empty()
+    }
+
     /// Starts the call. What its handler does not ask for is neither moved nor made; layers get what they could ask for.
     pub(crate) async fn start<'a, R: RequestHead>(
         mut self,
         shared: &'a Arc<Shared>,
         request: &mut R,
     ) -> Result<PendingCall<'a>, Box<Rejection>> {
+        if !self.takes_head(shared) {
+            return self.start_without_head(shared, request);
+        }
+        let endpoint_url = self.endpoint_url(shared, request)?;
+        match self.take_head(shared, request).await {
+            Ok(parts) => Ok(self.start_with(shared, endpoint_url, Some(Box::new(parts)))),
+            Err(rejection) => Err(self.seat.refuse(rejection)),
+        }
+    }
+
+    /// The same where nothing has to be waited for.
+    pub(crate) fn start_without_head<'a, R: RequestHead>(
+        mut self,
+        shared: &'a Arc<Shared>,
+        request: &R,
+    ) -> Result<PendingCall<'a>, Box<Rejection>> {
+        let endpoint_url = self.endpoint_url(shared, request)?;
+        Ok(self.start_with(shared, endpoint_url, None))
+    }
+
+    fn endpoint_url(&mut self, shared: &Shared, request: &impl RequestHead) -> Result<Option<String>, Box<Rejection>> {
+        if !self.target.needs.endpoint_url {
+            return Ok(None);
+        }
+        shared.config.endpoint_url(request).map_err(|rejection| self.seat.refuse(rejection))
+    }
+
+    async fn take_head<R: RequestHead>(&self, shared: &Shared, request: &mut R) -> Result<Parts, Box<Rejection>> {
+        let layered = !shared.server.layers.is_empty();
+        let wanted = if layered { WantedExtensions::ALL } else { &self.target.needs.extensions };
+        let limit = self.target.timeout.unwrap_or(shared.config.tool_timeout);
+        match self.one_of_many {
+            true => copy(request, wanted, limit, &shared.lifespan).await,
+            false => take(request, wanted, limit, &shared.lifespan).await,
+        }
+    }
+
+    fn start_with(
+        mut self,
+        shared: &Arc<Shared>,
+        endpoint_url: Option<String>,
+        parts: Option<Box<Parts>>,
+    ) -> PendingCall<'_> {
         let (server, needs) = (&shared.server, &self.target.needs);
         let recording = Recording::of(shared, self.session, self.revision).filter(|_| !self.on_line);
         let queue = (needs.context && self.accepts.sse).then(|| {
@@ -82,26 +131,6 @@ impl StartCall {
             };
             Context::new(Arc::clone(&self.target), uri, *facts, queue.clone(), server)
         });
-        let endpoint_url = match needs.endpoint_url.then(|| shared.config.endpoint_url(request)).transpose() {
-            Ok(url) => url.flatten(),
-            Err(rejection) => return Err(self.seat.refuse(rejection)),
-        };
-        let layered = !server.layers.is_empty();
-        let wanted = if layered { WantedExtensions::ALL } else { &needs.extensions };
-        let parts = match needs.parts || layered {
-            true => {
-                let limit = self.target.timeout.unwrap_or(shared.config.tool_timeout);
-                let parts = match self.one_of_many {
-                    true => copy(request, wanted, limit, &shared.lifespan).await,
-                    false => take(request, wanted, limit, &shared.lifespan).await,
-                };
-                match parts {
-                    Ok(parts) => Some(Box::new(parts)),
-                    Err(rejection) => return Err(self.seat.refuse(rejection)),
-                }
-            }
-            false => None,
-        };
         let call = Call {
             states: (needs.optional_states || !needs.states.is_empty()).then(|| Arc::clone(&server.states)),
             arguments: self.arguments,
@@ -125,7 +154,7 @@ impl StartCall {
             revision: self.revision,
             seat: self.seat,
         };
-        Ok(PendingCall::new(shared, work, queue, recording, self.accepts, self.on_disconnect))
+        PendingCall::new(shared, work, queue, recording, self.accepts, self.on_disconnect)
     }
 }
 
@@ -241,7 +270,8 @@ struct Tie {
     key: Key,
     on_line: bool,
     /// The call keeps the session alive while it runs.
-    pulse: Option<Pulse>,
+    /// Boxed, since a call that never waits would have room for it.
+    pulse: Option<Box<Pulse>>,
     /// The call's cancellation, should it come to another replica.
     letter: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -256,7 +286,7 @@ impl Work {
                     self.wait(cx);
                 }
                 if let Some(Tie { key, pulse, .. }) = &mut self.session {
-                    let pulse = pulse.get_or_insert_with(|| Pulse::new(&self.seat.shared.sessions, *key));
+                    let pulse = pulse.get_or_insert_with(|| Box::new(Pulse::new(&self.seat.shared.sessions, *key)));
                     // The session was ended elsewhere, or while this call was on its way to its place; or it has expired while
                     // the store was down, or was lost with it.
                     if past_budget(cx, |cx| pulse.poll(cx)).is_ready() {

@@ -7,7 +7,7 @@
 use super::headers::Head;
 use super::rejection::Rejection;
 use super::service::Shared;
-use super::session::Session;
+use super::session::{AskedSession, Session};
 use super::stateless;
 use crate::auth::Principal;
 use crate::protocol::error::RpcError;
@@ -117,7 +117,7 @@ pub(crate) async fn batch(
         return Ok(None);
     }
     let wanted = WantedSession { named, assumed: assumed(shared, newest), opens: false };
-    let session = wanted.find(shared, head, principal).await?;
+    let session = wanted.look_up(shared, head, principal).done(principal).await?;
     let otherwise = named.unwrap_or(wanted.assumed);
     let revision = session.as_ref().map_or(otherwise, |session| session.record.revision);
     Ok(revision.has_batches().then_some((wanted, session)))
@@ -180,18 +180,38 @@ fn stateless(
     })
 }
 
+/// The session that a message names, and what the store says of it.
+pub(crate) enum LookUp<'s> {
+    Done(Result<Option<Session>, Box<Rejection>>),
+    Asked(WantedSession, AskedSession<'s>),
+}
+
+impl LookUp<'_> {
+    /// Waits for the store.
+    pub(crate) async fn done(self, principal: Option<&Principal>) -> Result<Option<Session>, Box<Rejection>> {
+        match self {
+            Self::Done(session) => session,
+            Self::Asked(wanted, asked) => wanted.found(asked.answer(principal).await),
+        }
+    }
+}
+
 impl WantedSession {
     /// Looks the session up, if the request names one.
-    pub(crate) async fn find(
-        self,
-        shared: &Shared,
-        head: &Head<'_>,
-        principal: Option<&Principal>,
-    ) -> Result<Option<Session>, Box<Rejection>> {
+    pub(crate) fn look_up<'s>(self, shared: &'s Shared, head: &Head<'_>, principal: Option<&Principal>) -> LookUp<'s> {
         if !shared.sessions.settings.enabled || head.session_id.value.is_none() {
-            return Ok(None);
+            return LookUp::Done(Ok(None));
         }
-        let found = shared.sessions.find(&head.session_id, principal).await;
+        match shared.sessions.ask(&head.session_id, principal) {
+            Err(rejection) => LookUp::Done(self.found(Err(rejection))),
+            Ok(mut asked) => match asked.at_hand(principal) {
+                Some(found) => LookUp::Done(self.found(found)),
+                None => LookUp::Asked(self, asked),
+            },
+        }
+    }
+
+    fn found(self, found: Result<Session, Box<Rejection>>) -> Result<Option<Session>, Box<Rejection>> {
         match (found, self.opens) {
             (found, false) => found.map(Some),
             // A live session is never overwritten; an id of no session is not taken over, a new one is made.

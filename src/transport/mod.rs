@@ -55,8 +55,9 @@ pub(crate) mod stdio;
 mod unanswered;
 
 use std::borrow::Cow;
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::{Method, Response};
@@ -67,7 +68,7 @@ use self::config::FindPrincipal;
 use self::cors::Page;
 use self::headers::Head;
 use self::pending::PendingCall;
-use self::post::{Posted, Received};
+use self::post::{Arrived, Later, Origin, Posted, Received};
 use self::rejection::Rejection;
 use self::request::RequestHead;
 use self::route::{Place, Route};
@@ -78,7 +79,12 @@ use crate::lifespan::spawner::panic_text;
 /// Answers a request: the whole of the service.
 ///
 /// What a request needs stays small and in its place: futures that hold it are moved by none of the steps.
-pub(crate) async fn respond<R, B>(shared: &Arc<Shared>, place: Place, request: &mut R, body: B) -> Response<Body>
+pub(crate) async fn respond<R, B>(
+    shared: &Arc<Shared>,
+    place: Place,
+    request: &mut R,
+    body: Pin<&mut B>,
+) -> Response<Body>
 where
     R: RequestHead,
     B: HttpBody,
@@ -86,22 +92,14 @@ where
     // Looked up first: a handler may take the headers.
     let page = shared.config.cors.as_ref().map(|cors| cors.page(request.field("origin")));
     let head_only = request.method() == Method::HEAD;
-    let body = pin!(body);
     let mut unread = Some(body);
-    let mut response = match receive(shared, place, page, request, &mut unread).await {
-        Ok(Accepted::Reply(response)) => response,
-        Ok(Accepted::Call(call)) => call.answer().await,
-        Err(rejection) => {
-            // Who waits to be asked for the body has its answer without.
-            if let Some(body) = unread.filter(|_| !request.awaits_continue()) {
-                read::discard(body, &shared.config.read).await;
-            }
-            rejection.into_response()
-        }
-    };
+    let accepted = receive(shared, place, page, request, &mut unread).await;
+    // Who waits to be asked for the body has its answer without.
+    let unwanted = unread.filter(|_| accepted.is_err() && !request.awaits_continue());
+    let mut response = answer(shared, accepted, unwanted).await;
     if head_only {
         // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
-        response = response.map(|_| Body::default());
+        response = response.map(|_| Body::withheld());
     }
     if let Some(page) = page {
         page.mark(response.headers_mut());
@@ -128,6 +126,27 @@ enum Accepted<'a> {
     Call(PendingCall<'a>),
 }
 
+async fn answer<B: HttpBody>(
+    shared: &Arc<Shared>,
+    accepted: Result<Accepted<'_>, Box<Rejection>>,
+    unwanted: Option<Pin<&mut B>>,
+) -> Response<Body> {
+    match accepted {
+        Ok(Accepted::Reply(response)) => response,
+        Ok(Accepted::Call(call)) => call.answer().await,
+        Err(rejection) => {
+            if let Some(body) = unwanted {
+                read::discard(body, &shared.config.read).await;
+            }
+            rejection.into_response()
+        }
+    }
+}
+
+/// Takes a request through the steps.
+///
+/// Every call's future has room for what is kept across an `.await` here, and is moved when it is boxed. So the steps that
+/// wait for nothing are functions of their own, and those that are rare are boxed.
 async fn receive<'a, R, B>(
     shared: &'a Arc<Shared>,
     place: Place,
@@ -140,65 +159,125 @@ where
     B: HttpBody,
 {
     let head = Head::read(request);
-    let method = request.method();
+    let route = match admit(shared, place, page, request, &head)? {
+        Admitted::At(route) => route,
+        Admitted::Reply(response) => return Ok(Accepted::Reply(response)),
+    };
+    if shared.lifespan.has_to_start() {
+        Box::pin(shared.lifespan.start()).await.map_err(|error| Rejection::not_started(&error))?;
+    }
+    shared.server.changes.go_on();
+    if route != Route::Endpoint || request.method() != Method::POST {
+        let elsewhere = elsewhere(shared, route, page.is_some(), request, unread);
+        return Box::pin(elsewhere).await.map(Accepted::Reply);
+    }
+    let principal = find_principal(shared, request)?;
+    let accepts = accept::check_post(&head, shared.server.identity.streams)?;
+    let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
+    let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
+    let origin = Origin { shared, principal, head: &head, accepts, body: &body, share };
+    let later = match accept_at_once(shared, origin, request)? {
+        Ok(accepted) => return Ok(accepted),
+        Err(later) => later,
+    };
+    let posted = later.await?;
+    // The calls of a batch have copies of what is theirs.
+    drop(body);
+    Box::pin(accept(shared, posted, request)).await
+}
+
+/// What a request is after the steps that look at its head only.
+enum Admitted<'a> {
+    At(Route<'a>),
+    Reply(Response<Body>),
+}
+
+fn admit<'a>(
+    shared: &'a Shared,
+    place: Place,
+    page: Option<Page<'_>>,
+    request: &impl RequestHead,
+    head: &Head<'_>,
+) -> Result<Admitted<'a>, Box<Rejection>> {
     let route = shared.config.routes.find(place, request)?;
     let probe = matches!(route, Route::Health | Route::Ready);
     if !probe {
         let forwarded = shared.config.proxies.forwarded(request)?;
-        guard::check(&shared.config.guard, &head, request.authority(), &forwarded)?;
+        guard::check(&shared.config.guard, head, request.authority(), &forwarded)?;
     }
-    let (sessions, streams) = (shared.serves_sessions(), shared.server.identity.streams);
-    let methods = || methods(shared, route);
     if let Some(page) = page
         && cors::is_preflight(request)
     {
-        return page.preflight(request, &methods()).map(Accepted::Reply);
+        return page.preflight(request, &methods(shared, route)).map(Admitted::Reply);
     }
     if probe {
-        return health::answer(shared, route == Route::Ready, &method).map(Accepted::Reply);
+        return health::answer(shared, route == Route::Ready, &request.method()).map(Admitted::Reply);
     }
-    if shared.lifespan.has_to_start() {
-        // Boxed, since it happens once and every call's future would have room for it.
-        Box::pin(shared.lifespan.start()).await.map_err(|error| Rejection::not_started(&error))?;
-    }
-    shared.server.changes.go_on();
+    Ok(Admitted::At(route))
+}
+
+/// Everything but a POST to the endpoint.
+async fn elsewhere<R, B>(
+    shared: &Arc<Shared>,
+    route: Route<'_>,
+    has_page: bool,
+    request: &mut R,
+    unread: &mut Option<Pin<&mut B>>,
+) -> Result<Response<Body>, Box<Rejection>>
+where
+    R: RequestHead,
+    B: HttpBody,
+{
+    let (sessions, streams) = (shared.serves_sessions(), shared.server.identity.streams);
+    let method = request.method();
+    let not_allowed = || Rejection::method_not_allowed(&methods(shared, route), has_page);
     if let Route::Custom(path) = route {
-        // Boxed, since it is rare and every call's future would have room for it.
-        let Some(route) = shared.config.routes.custom(path, &method) else {
-            return Err(Rejection::method_not_allowed(&methods(), page.is_some()));
-        };
-        return Box::pin(custom::answer(shared, route, request, unread)).await.map(Accepted::Reply);
+        let route = shared.config.routes.custom(path, &method).ok_or_else(not_allowed)?;
+        return custom::answer(shared, route, request, unread).await;
     }
     let principal = || find_principal(shared, request);
     match (route, method) {
-        (Route::LegacySse, Method::GET) => sse_legacy::open(shared, principal()?, request).map(Accepted::Reply),
+        (Route::LegacySse, Method::GET) => sse_legacy::open(shared, principal()?, request),
         (Route::LegacyMessages, Method::POST) => {
             let principal = principal()?;
-            // Boxed, since it is rare and every call's future would have room for it.
-            Box::pin(sse_legacy::post(shared, principal, request, unread)).await.map(Accepted::Reply)
-        }
-        (Route::Endpoint, Method::POST) => {
-            let principal = principal()?;
-            let accepts = accept::check_post(&head, streams)?;
-            let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
-            let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
-            match post::receive(shared, principal, &head, accepts, &body, share).await? {
-                Posted::Message(Received::Reply(response)) => Ok(Accepted::Reply(response)),
-                Posted::Message(Received::Call(call)) => Ok(Accepted::Call(call.start(shared, request).await?)),
-                Posted::Batch(batch) => {
-                    // Its calls have copies of what is theirs.
-                    drop(body);
-                    Ok(Accepted::Reply(Box::pin(batch.answer(shared, request, |_| {})).await))
-                }
-            }
+            sse_legacy::post(shared, principal, request, unread).await
         }
         (Route::Endpoint, Method::GET) if sessions && streams => {
-            session::stream::open(shared, principal()?.as_ref(), &head, None).await.map(Accepted::Reply)
+            session::stream::open(shared, principal()?.as_ref(), &Head::read(request), None).await
         }
         (Route::Endpoint, Method::DELETE) if sessions => {
-            session::end::delete(shared, principal()?.as_ref(), &head).await.map(Accepted::Reply)
+            session::end::delete(shared, principal()?.as_ref(), &Head::read(request)).await
         }
-        _ => Err(Rejection::method_not_allowed(&methods(), page.is_some())),
+        _ => Err(not_allowed()),
+    }
+}
+
+/// What a message comes to, or that something has to be waited for.
+fn accept_at_once<'a, 'o>(
+    shared: &'a Arc<Shared>,
+    origin: Origin<'o>,
+    request: &impl RequestHead,
+) -> Result<Result<Accepted<'a>, Later<'o, Posted>>, Box<Rejection>> {
+    Ok(match post::receive(origin)? {
+        Arrived::Now(Received::Reply(response)) => Ok(Accepted::Reply(response)),
+        Arrived::Now(Received::Call(call)) if !call.takes_head(shared) => {
+            Ok(Accepted::Call(call.start_without_head(shared, request)?))
+        }
+        Arrived::Now(call) => Err(Box::pin(ready(Ok(Posted::Message(call))))),
+        Arrived::Later(later) => Err(later),
+    })
+}
+
+/// Has the handlers started that a message needs.
+async fn accept<'a, R: RequestHead>(
+    shared: &'a Arc<Shared>,
+    posted: Posted,
+    request: &mut R,
+) -> Result<Accepted<'a>, Box<Rejection>> {
+    match posted {
+        Posted::Message(Received::Reply(response)) => Ok(Accepted::Reply(response)),
+        Posted::Message(Received::Call(call)) => call.start(shared, request).await.map(Accepted::Call),
+        Posted::Batch(batch) => Ok(Accepted::Reply(batch.answer(shared, request, |_| {}).await)),
     }
 }
 

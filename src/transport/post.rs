@@ -14,7 +14,7 @@ use super::batch::{self, Batch, Batched};
 use super::body::Body;
 use super::exchange::{Seat, StartCall};
 use super::headers::{Field, Head};
-use super::incoming::{self, Decision, Incoming};
+use super::incoming::{self, Decision, Incoming, LookUp};
 use super::read::Share;
 use super::rejection::{self, Rejection};
 use super::reply;
@@ -35,7 +35,7 @@ use crate::protocol::params::{self, Filter};
 use crate::protocol::stateless::parse_log_level;
 use crate::protocol::trace_context::TraceParent;
 use crate::server::call::{Arguments, CallFacts, Named};
-use crate::server::dispatch::Answer;
+use crate::server::dispatch::{Answer, ForTransport};
 use crate::server::run::has_span;
 use crate::server::target::{Kind as TargetKind, Target};
 
@@ -51,53 +51,111 @@ pub(crate) enum Received {
     Call(StartCall),
 }
 
+/// What a POST comes to, now or when something has been waited for.
+///
+/// Most calls wait for nothing on their way to their handler. What they are read into is large, and stays on the stack.
+pub(crate) enum Arrived<'a> {
+    Now(Received),
+    Later(Later<'a, Posted>),
+}
+
+/// Boxed, since it is rare and every call's future would have room for it.
+pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, Box<Rejection>>> + Send + 'a>>;
+
+impl Arrived<'_> {
+    /// Waits for what there is to wait for.
+    pub(crate) async fn posted(self) -> Result<Posted, Box<Rejection>> {
+        match self {
+            Self::Now(received) => Ok(Posted::Message(received)),
+            Self::Later(later) => later.await,
+        }
+    }
+}
+
+/// Where a message comes from, and what it is allowed.
+pub(crate) struct Origin<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) principal: Option<Principal>,
+    pub(crate) head: &'a Head<'a>,
+    pub(crate) accepts: Accepts,
+    /// The message, as it was sent.
+    pub(crate) body: &'a Bytes,
+    /// What the body holds of the budget.
+    pub(crate) share: Share<'a>,
+}
+
 /// A message's way to its answer, or to the handler that has to give it.
-pub(crate) async fn receive<'a>(
-    shared: &'a Arc<Shared>,
-    principal: Option<Principal>,
-    head: &Head<'_>,
-    accepts: Accepts,
-    body: &'a Bytes,
-    share: Share<'a>,
-) -> Result<Posted, Box<Rejection>> {
-    let text = std::str::from_utf8(body).map_err(|_| Rejection::not_utf8())?;
+pub(crate) fn receive(origin: Origin<'_>) -> Result<Arrived<'_>, Box<Rejection>> {
+    let Origin { shared, head, .. } = origin;
+    let text = std::str::from_utf8(origin.body).map_err(|_| Rejection::not_utf8())?;
     let mut message = Message::default();
     let kind = match parse(shared, &mut message, text) {
         Ok(kind) => kind,
         Err(malformed) if batch::is_array(text) => {
-            let otherwise = Rejection::malformed(malformed);
-            // Boxed, since it is rare and every call's future would have room for it.
-            let batch = batch::receive(shared, principal, head, accepts, text, share, otherwise);
-            return Box::pin(batch).await.map(|batched| match batched {
-                Batched::Accepted => Posted::Message(Received::Reply(reply::accepted())),
-                Batched::Requests(batch) => Posted::Batch(batch),
-            });
+            return Ok(Arrived::Later(Box::pin(receive_batch(origin, text, Rejection::malformed(malformed)))));
         }
         Err(malformed) => return Err(Rejection::malformed(malformed)),
     };
-    let id = match &kind {
-        Kind::Request(id) => Some(id),
-        Kind::Notification | Kind::Response => None,
-    };
-    let settled = match incoming::decide(shared, head, &message, &kind) {
-        Err(rejection) => Err(rejection),
-        Ok(Decision::Incoming(incoming)) => Ok(incoming),
-        Ok(Decision::Session(wanted)) => match wanted.find(shared, head, principal.as_ref()).await {
-            Err(rejection) => Err(rejection),
-            Ok(session) => wanted.incoming(session, &message),
+    let incoming = match incoming::decide(shared, head, &message, &kind) {
+        Err(rejection) => return Err(rejection.of(kind.id())),
+        Ok(Decision::Incoming(incoming)) => incoming,
+        Ok(Decision::Session(wanted)) => match wanted.look_up(shared, head, origin.principal.as_ref()) {
+            LookUp::Done(session) => {
+                let incoming = session.and_then(|session| wanted.incoming(session, &message));
+                incoming.map_err(|rejection| rejection.of(kind.id()))?
+            }
+            asked @ LookUp::Asked(..) => {
+                return Ok(Arrived::Later(Box::pin(async move {
+                    let session = asked.done(origin.principal.as_ref()).await;
+                    let incoming = session.and_then(|session| wanted.incoming(session, &message));
+                    let incoming = incoming.map_err(|rejection| rejection.of(kind.id()))?;
+                    go_on(origin, message, kind, incoming)?.posted().await
+                })));
+            }
         },
     };
-    let settled = settled.and_then(|incoming| match id {
-        Some(id) => Request { shared, head, accepts, body, message: &message, id }.settle(incoming, principal, share),
-        None => {
-            unanswered::hand_on(shared, head, &incoming, &message, &kind, body).map(|settled| settled.holding(share))
+    go_on(origin, message, kind, incoming)
+}
+
+/// The way of a message of which is known whose it is.
+fn go_on<'a>(
+    origin: Origin<'a>,
+    message: Message<'a>,
+    kind: Kind,
+    incoming: Incoming,
+) -> Result<Arrived<'a>, Box<Rejection>> {
+    let Origin { shared, head, accepts, body, share, principal } = origin;
+    let Kind::Request(id) = kind else {
+        return Ok(match unanswered::hand_on(shared, head, &incoming, &message, &kind, body)? {
+            None => Arrived::Now(Received::Reply(reply::accepted())),
+            Some(handing_on) => Arrived::Later(Box::pin(async move {
+                let _held = share;
+                handing_on.await.map(|()| Posted::Message(Received::Reply(reply::accepted())))
+            })),
+        });
+    };
+    let request = Request { shared, head, accepts, body, message: &message, id: &id };
+    match request.dispatch(&incoming).map_err(|rejection| rejection.of(Some(&id)))? {
+        Answer::Ready(answer) => Ok(Arrived::Now(request.reply(answer))),
+        Answer::Call(target, named) => {
+            let called = request.call(&incoming, target, named, principal, share);
+            called.map(Arrived::Now).map_err(|rejection| rejection.of(Some(&id)))
         }
-    });
-    match settled {
-        Ok(Settled::Received(received)) => Ok(Posted::Message(received)),
-        Ok(Settled::Later(later)) => later.await.map(Posted::Message).map_err(|rejection| rejection.of(id)),
-        Err(rejection) => Err(rejection.of(id)),
+        Answer::ForTransport(asked) => Ok(Arrived::Later(Box::pin(async move {
+            let _held = share;
+            let request = Request { shared, head, accepts, body, message: &message, id: &id };
+            let received = request.serve(asked, incoming, principal).await;
+            received.map(Posted::Message).map_err(|rejection| rejection.of(Some(&id)))
+        }))),
     }
+}
+
+/// The way of an array of messages.
+async fn receive_batch(origin: Origin<'_>, text: &str, otherwise: Box<Rejection>) -> Result<Posted, Box<Rejection>> {
+    Ok(match batch::receive(origin, text, otherwise).await? {
+        Batched::Accepted => Posted::Message(Received::Reply(reply::accepted())),
+        Batched::Requests(batch) => Posted::Batch(batch),
+    })
 }
 
 /// Reads a message into one that is empty.
@@ -117,26 +175,6 @@ fn parse_custom<'a>(shared: &Shared, message: &mut Message<'a>, text: &'a str) -
     Some(kind)
 }
 
-/// What a message comes to as soon as it is known whose it is.
-pub(super) enum Settled<'a> {
-    Received(Received),
-    /// Boxed, since it is rare and every call's future would have room for it.
-    Later(Pin<Box<dyn Future<Output = Result<Received, Box<Rejection>>> + Send + 'a>>),
-}
-
-impl<'a> Settled<'a> {
-    /// The same; what has to wait keeps the body's share of the budget meanwhile.
-    fn holding(self, share: Share<'a>) -> Self {
-        match self {
-            Self::Received(_) => self,
-            Self::Later(later) => Self::Later(Box::pin(async move {
-                let _held = share;
-                later.await
-            })),
-        }
-    }
-}
-
 pub(super) struct Request<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) head: &'a Head<'a>,
@@ -147,32 +185,36 @@ pub(super) struct Request<'a> {
     pub(super) id: &'a RequestId,
 }
 
-impl<'a> Request<'a> {
-    pub(super) fn settle(
-        self,
+impl Request<'_> {
+    /// What comes of it, for one of several messages, which wait for each other.
+    pub(super) async fn received(
+        &self,
         incoming: Incoming,
         principal: Option<Principal>,
-        share: Share<'a>,
-    ) -> Result<Settled<'a>, Box<Rejection>> {
+        share: Share<'_>,
+    ) -> Result<Received, Box<Rejection>> {
         match self.dispatch(&incoming)? {
-            Answer::Ready(answer) => Ok(Settled::Received(self.reply(answer))),
-            Answer::Call(target, named) => self.call(&incoming, target, named, principal, share).map(Settled::Received),
-            Answer::Listen(filter) => Ok(Settled::Later(Box::pin(async move {
+            Answer::Ready(answer) => Ok(self.reply(answer)),
+            Answer::Call(target, named) => self.call(&incoming, target, named, principal, share),
+            Answer::ForTransport(asked) => {
                 let _held = share;
-                self.listen(&filter).await
-            }))),
-            Answer::Initialize => Ok(Settled::Later(Box::pin(async move {
-                let _held = share;
-                self.initialize(principal).await
-            }))),
-            Answer::SetLevel => Ok(Settled::Later(Box::pin(async move {
-                let _held = share;
-                self.set_level(&incoming).await
-            }))),
-            Answer::Subscribe { uri, wanted } => Ok(Settled::Later(Box::pin(async move {
-                let _held = share;
-                self.subscribe(incoming, uri, wanted).await
-            }))),
+                self.serve(asked, incoming, principal).await
+            }
+        }
+    }
+
+    /// Does what is the transport's to do.
+    async fn serve(
+        &self,
+        asked: ForTransport,
+        incoming: Incoming,
+        principal: Option<Principal>,
+    ) -> Result<Received, Box<Rejection>> {
+        match asked {
+            ForTransport::Initialize => self.initialize(principal).await,
+            ForTransport::SetLevel => self.set_level(&incoming).await,
+            ForTransport::Subscribe { uri, wanted } => self.subscribe(incoming, uri, wanted).await,
+            ForTransport::Listen(filter) => self.listen(&filter).await,
         }
     }
 

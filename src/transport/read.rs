@@ -130,6 +130,10 @@ where
             }
             (Some(joined), _) => joined.extend_from_slice(&data),
         }
+        // The last frame of most bodies is their only one, and says so.
+        if body.is_end_stream() {
+            break;
+        }
     }
     Ok((rest.map_or_else(|| first.unwrap_or_default(), BytesMut::freeze), share))
 }

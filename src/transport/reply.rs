@@ -16,7 +16,8 @@ pub(crate) fn message(message: Bytes, accepts: Accepts) -> Response<Body> {
 pub(crate) fn json(message: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::full(message));
     let headers = response.headers_mut();
-    headers.reserve(2);
+    // And one for the host, which adds Content-Length.
+    headers.reserve(3);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -198,7 +198,7 @@ mod tests {
             let request = Request::post("/").header("host", host).header("content-type", "application/json");
             let mut head = Counting { parts: request.body(()).unwrap().into_parts().0, taken: 0 };
             let body = Full::new(Bytes::from_static(message.as_bytes()));
-            let response = respond(&mcp.shared, Place::Endpoint, &mut head, body).await;
+            let response = respond(&mcp.shared, Place::Endpoint, &mut head, pin!(body)).await;
             assert_eq!((response.status().as_u16(), head.taken), (status, taken), "{message}");
         }
     }

@@ -4,9 +4,8 @@ use bytes::Bytes;
 
 use super::headers::Head;
 use super::incoming::Incoming;
-use super::post::{Received, Settled};
+use super::post::Later;
 use super::rejection::Rejection;
-use super::reply;
 use super::service::Shared;
 use super::session::Session;
 use super::session::live::CallKey;
@@ -14,7 +13,7 @@ use crate::protocol::jsonrpc::{Kind, Message};
 use crate::protocol::method::Notification;
 use crate::server::letters::{Letter, Sent};
 
-/// Hands the message on, to another replica if nobody waits for it here.
+/// Hands the message on, to another replica if nobody waits for it here: then there is something to wait for.
 pub(super) fn hand_on<'a>(
     shared: &Shared,
     head: &Head<'_>,
@@ -22,25 +21,24 @@ pub(super) fn hand_on<'a>(
     message: &Message<'_>,
     kind: &Kind,
     body: &Bytes,
-) -> Result<Settled<'a>, Box<Rejection>> {
+) -> Result<Option<Later<'a, ()>>, Box<Rejection>> {
     if *kind == Kind::Response && !incoming.takes_responses {
         let text = "2026-07-28 has no responses from clients; answers go with the request again";
         return Err(Rejection::invalid(text));
     }
-    let accepted = || Received::Reply(reply::accepted());
     if let Some(session) = &incoming.session
         && let Some(letter) = deliver(shared, session, message, kind, body)
         && let Some(inbox) = shared.sessions.inbox(session.key, head.on_line)
     {
-        return Ok(Settled::Later(Box::pin(async move {
+        return Ok(Some(Box::pin(async move {
             match inbox.leave(letter).await {
-                Ok(Sent::Left) => Ok(accepted()),
+                Ok(Sent::Left) => Ok(()),
                 Ok(Sent::NoRoom) => Err(Rejection::no_room_for_message()),
                 Err(error) => Err(Rejection::store(&error)),
             }
         })));
     }
-    Ok(Settled::Received(accepted()))
+    Ok(None)
 }
 
 /// Hands a message to who waits for it. It is a letter if nobody does here.

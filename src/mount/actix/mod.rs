@@ -11,6 +11,7 @@ mod reply;
 mod request;
 
 use std::fmt;
+use std::pin::pin;
 use std::rc::Rc;
 
 use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef, ServiceRequest, ServiceResponse, fn_service};
@@ -270,7 +271,7 @@ impl Mount {
         let (payload, mut gone) = watch(payload, request.version());
         let answering = async {
             match layered {
-                None => respond(shared, place, &mut head, payload).await,
+                None => respond(shared, place, &mut head, pin!(payload)).await,
                 Some(layered) => request::through_layers(layered, shared, place, head, payload).await,
             }
         };

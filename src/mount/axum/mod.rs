@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::extract::connect_info::MockConnectInfo;
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
+use axum::routing::{MethodFilter, MethodRouter, any_service};
 use axum::serve::ListenerExt as _;
 use http::Extensions;
 use tokio::net::TcpListener;
@@ -29,6 +30,25 @@ pub(crate) fn unstripped_path(extensions: &Extensions) -> Option<&str> {
 pub(crate) fn connect_info(extensions: &Extensions) -> Option<SocketAddr> {
     let served = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address);
     served.or_else(|| extensions.get::<MockConnectInfo<SocketAddr>>().map(|MockConnectInfo(address)| *address))
+}
+
+/// A route for all methods. `merge` puts what `route_service` makes into a route once more, which costs each request two
+/// allocations, and this not. Each method is named, so that a route which the host has for one of them is not hidden: axum
+/// refuses the two.
+fn every_method<S: Clone + Send + Sync + 'static>(service: McpService) -> MethodRouter<S> {
+    let standard = [
+        MethodFilter::CONNECT,
+        MethodFilter::DELETE,
+        MethodFilter::GET,
+        MethodFilter::HEAD,
+        MethodFilter::OPTIONS,
+        MethodFilter::PATCH,
+        MethodFilter::POST,
+        MethodFilter::PUT,
+        MethodFilter::TRACE,
+    ];
+    let all = standard.into_iter().reduce(MethodFilter::or).expect("there are several");
+    any_service(service.clone()).on_service(all, service)
 }
 
 impl McpService {
@@ -72,11 +92,13 @@ impl McpService {
         let path = path.trim_end_matches('/');
         let service = self.mounted(Mounted::Endpoint);
         let endpoint = match path {
-            "" => Router::new().route_service("/", service),
-            path => Router::new().route_service(path, service.clone()).route_service(&format!("{path}/"), service),
+            "" => Router::new().route("/", every_method(service)),
+            path => Router::new()
+                .route(path, every_method(service.clone()))
+                .route(&format!("{path}/"), every_method(service)),
         };
         self.shared.config.routes.paths().into_iter().fold(endpoint, |router, suffix| {
-            router.route_service(&format!("{path}{suffix}"), self.mounted(Mounted::Suffix(suffix.into())))
+            router.route(&format!("{path}{suffix}"), every_method(self.mounted(Mounted::Suffix(suffix.into()))))
         })
     }
 

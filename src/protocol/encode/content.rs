@@ -1,13 +1,13 @@
 //! Content blocks, as each revision knows them.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use crate::protocol::content::Content;
 use crate::protocol::escape::write_string;
 use crate::protocol::revision::Revision;
 
 /// Writes blocks as an array.
-pub(super) fn write_content(out: &mut BytesMut, content: &[Content], revision: Revision) {
+pub(super) fn write_content(out: &mut Vec<u8>, content: &[Content], revision: Revision) {
     out.put_u8(b'[');
     for (index, block) in content.iter().enumerate() {
         if index > 0 {
@@ -19,7 +19,7 @@ pub(super) fn write_content(out: &mut BytesMut, content: &[Content], revision: R
 }
 
 /// Writes one block.
-pub(super) fn write_block(out: &mut BytesMut, block: &Content, revision: Revision) {
+pub(super) fn write_block(out: &mut Vec<u8>, block: &Content, revision: Revision) {
     match block {
         Content::Text { text, annotations: None } => write_text(out, text),
         // What a revision does not have yet is told in words.
@@ -34,11 +34,11 @@ pub(super) fn write_block(out: &mut BytesMut, block: &Content, revision: Revisio
     }
 }
 
-fn write_json(out: &mut BytesMut, block: &Content) {
+fn write_json(out: &mut Vec<u8>, block: &Content) {
     serde_json::to_writer(out.writer(), block).expect("content has string keys, so it is JSON");
 }
 
-fn write_text(out: &mut BytesMut, text: &str) {
+fn write_text(out: &mut Vec<u8>, text: &str) {
     out.put_slice(br#"{"type":"text","text":"#);
     write_string(out, text);
     out.put_u8(b'}');

@@ -1,6 +1,6 @@
 //! What a server says of itself: the answers to `initialize` and `server/discover`.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::to_json;
@@ -75,9 +75,9 @@ fn discover(identity: &Identity, capabilities: ServerCapabilities) -> Bytes {
             "capabilities": identity.declare(capabilities, Revision::V2026_07_28, identity.streams),
         }),
     ));
-    let mut out = BytesMut::from(&result[..]);
+    let mut out = result.to_vec();
     out.extend_from_slice(&identity.hints.members());
-    out.freeze()
+    Bytes::from(out)
 }
 
 fn with_instructions(identity: &Identity, mut result: Value) -> Value {

@@ -5,7 +5,7 @@ mod introduction;
 
 use std::collections::BTreeMap;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -89,7 +89,7 @@ impl Encoder {
             out.put_slice(br#","isError":true"#);
         }
         self.end(&mut out, revision, &result.meta, true);
-        out.freeze()
+        Bytes::from(out)
     }
 
     /// The answer to `resources/read`, whose parts are complete.
@@ -110,7 +110,7 @@ impl Encoder {
 
     /// The answer to `prompts/get`.
     pub(crate) fn prompt(&self, id: &RequestId, revision: Revision, result: &GetPromptResult) -> Bytes {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         if let Some(description) = &result.description {
             out.put_slice(br#""description":"#);
             write_string(&mut out, description);
@@ -144,7 +144,7 @@ impl Encoder {
         out.put_slice(br#","io.modelcontextprotocol/serverInfo":"#);
         out.put_slice(&self.server_info);
         out.put_slice(b"}}}");
-        out.freeze()
+        Bytes::from(out)
     }
 
     /// The answer of a call that asks its client first: each request by its key, with its method and parameters (2026-07-28,
@@ -172,7 +172,7 @@ impl Encoder {
         out.put_slice(br#"","_meta":{"io.modelcontextprotocol/serverInfo":"#);
         out.put_slice(&self.server_info);
         out.put_slice(b"}}}");
-        out.freeze()
+        Bytes::from(out)
     }
 
     /// The answer to a method of the application's own. What the revision says in every result is not taken from it.
@@ -200,11 +200,11 @@ impl Encoder {
         let mut out = start(id, expected + self.tails[revision.index()].len());
         members.iter().for_each(|member| out.put_slice(member));
         self.end(&mut out, revision, meta, !members.is_empty());
-        out.freeze()
+        Bytes::from(out)
     }
 
     /// Ends a result, with its own `_meta` and what the revision adds to it. `follows`: whether there is a member before it.
-    fn end(&self, out: &mut BytesMut, revision: Revision, meta: &OwnMeta, follows: bool) {
+    fn end(&self, out: &mut Vec<u8>, revision: Revision, meta: &OwnMeta, follows: bool) {
         let tail: &[u8] = &self.tails[revision.index()];
         // Every tail with members begins with the comma that separates it from those before.
         let tail = if follows { tail } else { tail.strip_prefix(b",").unwrap_or(tail) };
@@ -252,7 +252,7 @@ pub(crate) fn error_in_batch(id: Option<&RequestId>, error: &RpcError) -> Bytes 
 }
 
 fn write_error(id: Option<&RequestId>, code: i32, error: &RpcError) -> Bytes {
-    let mut out = BytesMut::with_capacity(96 + error.message.len());
+    let mut out = Vec::with_capacity(96 + error.message.len());
     out.put_slice(br#"{"jsonrpc":"2.0","#);
     if let Some(id) = id {
         out.put_slice(br#""id":"#);
@@ -268,11 +268,11 @@ fn write_error(id: Option<&RequestId>, code: i32, error: &RpcError) -> Bytes {
         out.put_slice(data.as_bytes());
     }
     out.put_slice(b"}}");
-    out.freeze()
+    Bytes::from(out)
 }
 
-fn start(id: &RequestId, expected: usize) -> BytesMut {
-    let mut out = BytesMut::with_capacity(expected + 64);
+fn start(id: &RequestId, expected: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(expected + 64);
     out.put_slice(br#"{"jsonrpc":"2.0","id":"#);
     id.write(&mut out);
     out.put_slice(br#","result":{"#);
@@ -290,11 +290,10 @@ fn tail(revision: Revision, server_info: &[u8]) -> Bytes {
     match revision.era() {
         Era::Session => Bytes::from_static(b"}}"),
         Era::Stateless => {
-            let mut out =
-                BytesMut::from(&br#","resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":"#[..]);
+            let mut out = br#","resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":"#.to_vec();
             out.put_slice(server_info);
             out.put_slice(b"}}}");
-            out.freeze()
+            Bytes::from(out)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of a stream's log: who writes it, and which request it answers.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes};
 
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
@@ -23,7 +23,7 @@ pub(crate) struct About {
 
 impl About {
     pub(crate) fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(64);
+        let mut out = Vec::with_capacity(64);
         out.put_u8(FORMAT);
         out.put_u128(self.writer);
         let head = out.len();
@@ -33,7 +33,7 @@ impl About {
         if out.len() > LONGEST {
             out.truncate(head);
         }
-        out.freeze()
+        Bytes::from(out)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {

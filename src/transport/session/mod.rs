@@ -25,7 +25,7 @@ use crate::auth::Principal;
 use crate::protocol::notifications::LogLevel;
 use crate::server::letters::Inbox;
 use crate::store::signals::Signals;
-use crate::store::{Expect, Key, LogKey, LogWatcher, Store, StoreError};
+use crate::store::{Expect, Key, LogKey, LogWatcher, Store, StoreError, StoreFuture, Stored};
 
 /// How often a record that another request has just changed is written again. Each time one of them gets through, so this
 /// is how many may meet: a client subscribes to all it wants at once.
@@ -192,6 +192,13 @@ pub(crate) struct Session {
     version: u64,
 }
 
+/// A session that the store has been asked for.
+pub(crate) struct AskedSession<'s> {
+    id: u128,
+    key: Key,
+    stored: StoreFuture<'s, Option<Stored>>,
+}
+
 impl SessionRoom {
     /// Has the store tell of its news, from the first call on. A store that is shared does so from the beginning.
     pub(crate) fn watch(&self) {
@@ -217,16 +224,20 @@ impl SessionRoom {
         header: &Field<'_>,
         principal: Option<&Principal>,
     ) -> Result<Session, Box<Rejection>> {
+        self.ask(header, principal)?.answer(principal).await
+    }
+
+    /// Asks the store for it.
+    pub(crate) fn ask(
+        &self,
+        header: &Field<'_>,
+        principal: Option<&Principal>,
+    ) -> Result<AskedSession<'_>, Box<Rejection>> {
         // What cannot be an id of ours is not looked up.
         let id =
             (!header.duplicate).then(|| parse_id(header.value?)).flatten().ok_or_else(Rejection::no_such_session)?;
         let key = self.key(id, principal);
-        let stored = self.store.get(key, Some(self.settings.idle)).await;
-        let stored = stored.map_err(|error| Rejection::store(&error))?.ok_or_else(Rejection::no_such_session)?;
-        match Record::decode(stored.value) {
-            Some(record) if record.is_owned_by(principal) => Ok(Session { id, key, record, version: stored.version }),
-            _ => Err(Rejection::no_such_session()),
-        }
+        Ok(AskedSession { id, key, stored: self.store.get(key, Some(self.settings.idle)) })
     }
 
     /// Keeps the least grave log message that the client wants.
@@ -304,6 +315,35 @@ impl SessionRoom {
     }
 }
 
+impl AskedSession<'_> {
+    /// What there is, if it need not be waited for.
+    pub(crate) fn at_hand(&mut self, principal: Option<&Principal>) -> Option<Result<Session, Box<Rejection>>> {
+        match &mut self.stored {
+            StoreFuture::Ready(stored) => stored.take().map(|stored| read(self.id, self.key, stored, principal)),
+            StoreFuture::Boxed(_) => None,
+        }
+    }
+
+    /// What there is.
+    pub(crate) async fn answer(self, principal: Option<&Principal>) -> Result<Session, Box<Rejection>> {
+        read(self.id, self.key, self.stored.await, principal)
+    }
+}
+
+/// The session, if what is kept is one of this principal.
+fn read(
+    id: u128,
+    key: Key,
+    stored: Result<Option<Stored>, StoreError>,
+    principal: Option<&Principal>,
+) -> Result<Session, Box<Rejection>> {
+    let stored = stored.map_err(|error| Rejection::store(&error))?.ok_or_else(Rejection::no_such_session)?;
+    match Record::decode(stored.value) {
+        Some(record) if record.is_owned_by(principal) => Ok(Session { id, key, record, version: stored.version }),
+        _ => Err(Rejection::no_such_session()),
+    }
+}
+
 impl std::fmt::Debug for SessionRoom {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionRoom").field("settings", &self.settings).finish_non_exhaustive()
@@ -327,16 +367,30 @@ pub(super) fn parse_id(value: &[u8]) -> Option<u128> {
     if value.len() != 32 {
         return None;
     }
-    let (high, low) = value.split_at(16);
-    let half = |digits: &[u8]| {
-        digits.iter().try_fold(0u64, |id, byte| match byte {
-            b'0'..=b'9' => Some(id << 4 | u64::from(byte - b'0')),
-            b'a'..=b'f' => Some(id << 4 | u64::from(byte - b'a' + 10)),
-            _ => None,
+    // No early exit: the look-up of all digits is what a session's every request pays.
+    let mut read = 0;
+    let mut half = |digits: &[u8]| {
+        digits.iter().fold(0, |id, byte| {
+            let digit = DIGITS[usize::from(*byte)];
+            read |= digit;
+            id << 4 | u64::from(digit)
         })
     };
-    Some(u128::from(half(high)?) << 64 | u128::from(half(low)?))
+    let (high, low) = value.split_at(16);
+    let id = u128::from(half(high)) << 64 | u128::from(half(low));
+    (read < 16).then_some(id)
 }
+
+/// What each byte is as a digit of an id: 255 is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [255; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        digits[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
 
 fn format_id(id: u128) -> String {
     format!("{id:032x}")
