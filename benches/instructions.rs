@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use bytes::Bytes;
+use mcp_mount::McpService;
 
 use self::bare::{open, through_hand, through_service};
 use self::calls::{Mode, listing, modes, service, service_with, sizes};
@@ -18,8 +19,15 @@ mod calls;
 mod by_hand;
 mod in_actix;
 
-/// Calls before those that are counted, which make what is made once.
-const WARM_UP: usize = 10;
+/// Calls before those that are counted, which make what is made once. They are few, or else they would be too many among
+/// the calls of functions, which callgrind counts as well.
+const WARM_UP: usize = 1;
+
+/// Other services that stay: a heap with holes, as that of an application. In a new one, what a large allocation costs
+/// depends on whether it happens to be the last.
+fn others() -> McpService {
+    service_with(1000)
+}
 
 /// Whose instructions are counted.
 #[derive(Clone, Copy)]
@@ -53,6 +61,7 @@ fn on_bare(name: &str, who: Who, count: usize) -> Option<()> {
     let (name, tools) = name.split_once(" of ").unwrap_or((name, "1"));
     let mut service = service_with(tools.parse().ok()?);
     let session = runtime.block_on(open(&mut service));
+    let _others = others();
     let list = listing();
     let listed = name == list.name;
     let mode = if listed { list } else { find(&session, name)? };
@@ -83,6 +92,7 @@ fn on_actix(name: &str, who: Who, count: usize) -> Option<()> {
     let runtime = actix_web::rt::System::new();
     let (ours, hand) = runtime.block_on(async { (in_actix::ours(&service()).await, in_actix::hand().await) });
     let session = runtime.block_on(in_actix::open(&ours));
+    let _others = others();
     let mode = find(&session, name)?;
     runtime.block_on(async {
         for _ in 0..WARM_UP {
