@@ -12,11 +12,17 @@ struct Echo {
     message: String,
 }
 
+/// A server of the echo tool.
 pub(crate) fn service() -> McpService {
-    Mcp::new("bench", "1.0.0")
-        .tool(tool_fn("echo", "Say it again", |Args(echo): Args<Echo>| async move { echo.message }))
-        .build()
-        .expect("a server of one tool")
+    service_with(1)
+}
+
+/// A server of so many tools. The one that is called is the first of them.
+#[allow(dead_code, reason = "one of the benchmarks has stores")]
+pub(crate) fn service_with(tools: usize) -> McpService {
+    let names = (0..tools).map(|number| if number == 0 { "echo".to_owned() } else { format!("tool_{number:04}") });
+    let tools = names.map(|name| tool_fn(name, "Say it again", |Args(echo): Args<Echo>| async move { echo.message }));
+    tools.fold(Mcp::new("bench", "1.0.0"), Mcp::tool).build().expect("a server of tools")
 }
 
 /// A request of each mode, as official clients send it.
@@ -58,6 +64,14 @@ pub(crate) fn modes(session: &str, message: &str) -> Vec<Mode> {
             body: modern.into(),
         },
     ]
+}
+
+/// A request for the list of tools, in the newest revision.
+#[allow(dead_code, reason = "most of the benchmarks only call")]
+pub(crate) fn listing() -> Mode {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    let headers = headers(&[("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/list")]);
+    Mode { name: "tools/list", headers, body: body.into() }
 }
 
 /// The message that opens a session.

@@ -31,8 +31,8 @@ pub(crate) struct Shelf<T> {
 pub(crate) struct Catalog<T> {
     /// In order of registration.
     entries: Vec<Entry<T>>,
-    /// The entries by name. A binary search beats a hash of the name up to hundreds of them.
-    by_key: Vec<u32>,
+    /// The entries by the digests of their names, so that a thousand are searched as fast as one is compared.
+    by_digest: Vec<(u64, u32)>,
     /// The first page by revision, which is what nearly every client reads.
     first: [Bytes; Revision::ALL.len()],
     /// The number that the next entry gets. None is given twice, so that a cursor outlives removals.
@@ -147,10 +147,10 @@ impl<T: Listed> Entry<T> {
 impl<T: Listed> Catalog<T> {
     fn new(entries: Vec<Entry<T>>, next: u64, layout: Layout) -> Self {
         let indices = 0..u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let key = |index: &u32| entries[*index as usize].item.key();
-        let mut by_key: Vec<u32> = indices.collect();
-        by_key.sort_by(|one, other| key(one).cmp(key(other)));
-        let mut catalog = Self { entries, by_key, first: Default::default(), next, layout };
+        let mut by_digest: Vec<_> =
+            indices.zip(&entries).map(|(index, entry)| (digest(entry.item.key()), index)).collect();
+        by_digest.sort_unstable();
+        let mut catalog = Self { entries, by_digest, first: Default::default(), next, layout };
         catalog.first = Revision::ALL.map(|revision| catalog.page_after(None, revision));
         catalog
     }
@@ -161,9 +161,10 @@ impl<T: Listed> Catalog<T> {
     }
 
     fn find(&self, key: &str) -> Option<&Entry<T>> {
-        let entry = |index: u32| &self.entries[index as usize];
-        let found = self.by_key.binary_search_by(|index| entry(*index).item.key().cmp(key));
-        found.ok().map(|at| entry(self.by_key[at]))
+        let digest = digest(key);
+        let from = self.by_digest.partition_point(|(other, _)| *other < digest);
+        let alike = self.by_digest[from..].iter().take_while(|(other, _)| *other == digest);
+        alike.map(|(_, index)| &self.entries[*index as usize]).find(|entry| entry.item.key() == key)
     }
 
     /// Whether the name is taken, be it by something that is hidden.
@@ -196,9 +197,12 @@ impl<T: Listed> Catalog<T> {
     }
 
     fn page_after(&self, after: Option<u64>, revision: Revision) -> Bytes {
-        let mut rest =
-            self.entries.iter().filter(|entry| entry.enabled && after.is_none_or(|after| entry.number > after));
-        let mut out = BytesMut::new();
+        let from = self.entries.partition_point(|entry| after.is_some_and(|after| entry.number <= after));
+        let mut rest = self.entries[from..].iter().filter(|entry| entry.enabled);
+        // Room for each with its comma, and for the name of the list and the cursor.
+        let listed = rest.clone().take(self.layout.page);
+        let expected: usize = listed.map(|entry| entry.encoded[revision.index()].len() + 1).sum();
+        let mut out = BytesMut::with_capacity(expected + 128);
         out.put_u8(b'"');
         out.put_slice(self.layout.member.as_bytes());
         out.put_slice(b"\":[");
@@ -230,6 +234,20 @@ impl<T: Listed> Catalog<T> {
         // One text for one number, and no number that was never given out.
         (member == self.layout.member && last < self.next && self.format_cursor(last) == cursor).then_some(last)
     }
+}
+
+/// Tells most names apart. It needs no secret: what is in a list is the application's own choice, and whoever only asks
+/// cannot make two of its names alike.
+fn digest(key: &str) -> u64 {
+    let (words, rest) = key.as_bytes().as_chunks();
+    let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain([rest]);
+    words.fold(key.len() as u64, mix)
+}
+
+fn mix(digest: u64, word: u64) -> u64 {
+    // The fractional part of the golden ratio: an odd number whose bits are as good as random.
+    (digest.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// A cursor that this list did not give out.
@@ -300,6 +318,31 @@ mod tests {
         {
             assert_eq!(shelf.load().page(Some(bad), Revision::V2025_11_25), Err(InvalidCursor), "{bad}");
         }
+    }
+
+    /// Two names of 16 bytes with one digest: the second half makes up for what is different in the first.
+    fn alike() -> [String; 2] {
+        let half = |number: u32| format!("{number:08}");
+        let begun = |half: &str| mix(16, u64::from_le_bytes(half.as_bytes().try_into().unwrap())).rotate_left(5);
+        let make_up = |other: &String| {
+            let second = u64::from_le_bytes(*b"~~~~~~~~") ^ begun(&half(0)) ^ begun(other);
+            String::from_utf8(second.to_le_bytes().into()).ok()
+        };
+        let other = (1..).map(half).find_map(|other| make_up(&other).map(|second| other + &second)).unwrap();
+        [half(0) + "~~~~~~~~", other]
+    }
+
+    #[test]
+    fn names_with_one_digest_are_told_apart() {
+        let names = alike();
+        assert_eq!(digest(&names[0]), digest(&names[1]));
+        let shelf = shelf(3);
+        shelf.add(names.clone().map(Item)).map_err(|(_, taken)| taken).unwrap();
+        for name in &names {
+            assert_eq!(&shelf.load().get(name).unwrap().0, name);
+        }
+        assert!(shelf.remove(&names[0]));
+        assert!(shelf.load().get(&names[0]).is_none() && shelf.load().get(&names[1]).is_some());
     }
 
     #[test]
