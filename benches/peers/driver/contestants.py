@@ -43,6 +43,29 @@ CONTESTANTS = [
         "mount-axum-nest", "mcp-mount, axum, `nest`", "mount-axum", "ceiling-axum", crate="mcp-mount", env={"MOUNT": "nest"}
     ),
     Contestant("mount-actix", "mcp-mount, actix-web", "mount-actix", "ceiling-actix", crate="mcp-mount"),
+    Contestant("rmcp-macro", "rmcp, by macros", "peer-rmcp", "ceiling-axum", crate="rmcp"),
+    Contestant("rmcp-stored", "rmcp, router stored", "peer-rmcp", "ceiling-axum", crate="rmcp", env={"ROUTER": "stored"}),
+    Contestant("rmcp-actix-web", "rmcp-actix-web", "peer-rmcp-actix-web", "ceiling-actix", crate="rmcp-actix-web"),
+    Contestant("tower-mcp", "tower-mcp", "peer-tower-mcp", "ceiling-axum", crate="tower-mcp"),
+    Contestant(
+        "rust-mcp-sdk",
+        "rust-mcp-sdk",
+        "peer-rust-mcp-sdk",
+        "ceiling-axum",
+        crate="rust-mcp-sdk",
+        lacks={mode: "2.x serves 2026-07-28 only" for mode in (SESSION, LEGACY)},
+    ),
+    Contestant(
+        "fastmcp",
+        "FastMCP",
+        None,
+        "ceiling-axum",
+        crate="fastmcp",
+        lacks={
+            **{(name, MODERN): "`subscriptions/listen` is not served" for name in ("streams", "fan_out")},
+            **{f"{name}, no NODELAY": "uvicorn sets TCP_NODELAY itself" for name in ("plain", "at once", "yields")},
+        },
+    ),
 ]
 
 

@@ -51,11 +51,11 @@ EXPERIMENTS = {
     "memory": [
         Experiment("sessions", "sessions", (SESSION,), {"count": "10000"}, {"SESSIONS": "20000"}, timed=False),
         Experiment("connections", "connections", (SESSION, MODERN), {"count": "2000"}, timed=False),
-        Experiment("streams", "streams", (SESSION, MODERN), {"count": "2000"}, timed=False),
+        Experiment("streams", "streams", (SESSION, MODERN), {"count": "2000"}, {"SESSIONS": "20000"}, timed=False),
     ],
     "events": [
         Experiment("events", "events", (SESSION, MODERN), options={"events": "20000"}),
-        Experiment("fan_out", "fan_out", (SESSION, MODERN), options={"count": "1000"}),
+        Experiment("fan_out", "fan_out", (SESSION, MODERN), {"count": "1000"}, {"SESSIONS": "20000", "ANNOUNCE": "1"}),
     ],
     "tools": [experiment for count in SIZES for experiment in tools(count)],
 }

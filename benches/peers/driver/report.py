@@ -4,7 +4,7 @@ from statistics import median
 
 from .contestants import CONTESTANTS, LEGACY, MODERN, SESSION
 from .experiments import SIZES
-from .prose import NOTES, PROSE
+from .prose import PROSE
 from .results import Results
 from .stores import STORES
 
@@ -71,7 +71,7 @@ class Report:
         columns |= {"2026-07-28": ("calls", MODERN), "64 KiB, 2026-07-28": ("64 KiB", MODERN)}
         return self.table("calls a second", columns, lambda one, column: self.rate(one, *columns[column]))
 
-    def processor(self):
+    def cpu_time(self):
         columns = {"session": ("calls", SESSION), "stateless legacy": ("calls", LEGACY)}
         columns |= {"2026-07-28": ("calls", MODERN), "64 KiB, 2026-07-28": ("64 KiB", MODERN)}
 
@@ -197,9 +197,9 @@ def document(measured):
     report = Report(measured)
     tables = {
         name: getattr(report, name)() or "Not measured."
-        for name in ("calls", "processor", "latency", "opens", "sse", "memory", "events", "tools", "starting", "stores")
+        for name in ("calls", "cpu_time", "latency", "opens", "sse", "memory", "events", "tools", "starting", "stores")
     }
-    return PROSE.format(**report.facts, **tables, absences=report.absences(), notes=NOTES, versions_line=versions(report.facts))
+    return PROSE.format(**report.facts, **tables, absences=report.absences(), versions_line=versions(report.facts))
 
 
 def versions(facts):

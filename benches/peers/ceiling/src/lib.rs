@@ -168,6 +168,7 @@ pub fn tools(more: impl Iterator<Item = String>) -> String {
         let schema = r#"{"type":"object","properties":{"message":{"type":"string"}},"required":["message"]}"#;
         format!(r#"{{"name":"{name}","description":"Say it again.","inputSchema":{schema}}}"#)
     };
-    let all: Vec<String> = ["echo", "count"].map(str::to_owned).into_iter().chain(more).map(|name| tool(&name)).collect();
+    let all: Vec<String> =
+        ["echo", "count"].map(str::to_owned).into_iter().chain(more).map(|name| tool(&name)).collect();
     format!(r#"{{"tools":[{}],"resultType":"complete","ttlMs":0,"cacheScope":"public"}}"#, all.join(","))
 }

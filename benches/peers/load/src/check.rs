@@ -102,7 +102,8 @@ mod tests {
         assert!(!result(answer, 1, b"hello"), "another id");
         assert!(!result(answer, 17, b"hell"), "another text");
         assert!(!result(answer, 17, b"hello!"), "another text");
-        let failed = br#"{"result":{"content":[{"text":"hello","type":"text"}],"isError":true},"jsonrpc":"2.0","id":17}"#;
+        let failed =
+            br#"{"result":{"content":[{"text":"hello","type":"text"}],"isError":true},"jsonrpc":"2.0","id":17}"#;
         assert!(!result(failed, 17, b"hello"));
         let refused = br#"{"jsonrpc":"2.0","id":17,"error":{"code":-32602,"message":"no"}}"#;
         assert!(!result(refused, 17, b"hello"));

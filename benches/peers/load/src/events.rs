@@ -42,7 +42,8 @@ fn data(line: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    const STREAM: &[u8] = b"id: 1\r\nretry: 3000\r\ndata:\r\n\r\n: still here\n\nevent: message\ndata: {\"a\":1}\n\ndata:{}\n\n";
+    const STREAM: &[u8] =
+        b"id: 1\r\nretry: 3000\r\ndata:\r\n\r\n: still here\n\nevent: message\ndata: {\"a\":1}\n\ndata:{}\n\n";
 
     #[test]
     fn a_body_has_the_data_of_its_events() {

@@ -88,7 +88,10 @@ impl Target {
     /// `initialize`
     pub(crate) fn initialize(&self) -> Request {
         let params = r#""protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}"#;
-        self.message(&[], &format!(r#"{{"jsonrpc":"2.0","id":{FIRST_ID},"method":"initialize","params":{{{params}}}}}"#))
+        self.message(
+            &[],
+            &format!(r#"{{"jsonrpc":"2.0","id":{FIRST_ID},"method":"initialize","params":{{{params}}}}}"#),
+        )
     }
 
     /// `notifications/initialized`
@@ -141,7 +144,8 @@ impl Target {
 
     fn head(&self, method: &str, path: &str, accept: &str, headers: &[(&str, &str)]) -> String {
         let port = self.port;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\naccept: {accept}\r\nuser-agent: bench\r\n");
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\naccept: {accept}\r\nuser-agent: bench\r\n");
         for (name, value) in headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }
@@ -166,6 +170,10 @@ mod tests {
         assert_eq!((request.id(), request.text().len()), (1_000_001, 32));
         assert!(request.text().starts_with(b"1000001x"));
         let changed = before.iter().zip(&request.bytes).filter(|(before, after)| before != after).count();
-        assert_eq!((changed, before.len()), (2, request.bytes.len()), "two places, of which each has another last digit");
+        assert_eq!(
+            (changed, before.len()),
+            (2, request.bytes.len()),
+            "two places, of which each has another last digit"
+        );
     }
 }

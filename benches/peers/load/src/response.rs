@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn chunks_are_put_together() {
-        let body = whole(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n").unwrap();
+        let body =
+            whole(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n").unwrap();
         assert_eq!(body, b"hello");
     }
 

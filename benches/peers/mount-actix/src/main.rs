@@ -13,10 +13,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mcp = mount::mcp(&settings).build()?;
     let (lifespan, notify) = (mcp.lifespan(), Data::new(mcp.notify()));
     let server = HttpServer::new(move || {
-        App::new()
-            .app_data(notify.clone())
-            .route("/announce", web::post().to(announce))
-            .service(mcp.scope("/mcp"))
+        App::new().app_data(notify.clone()).route("/announce", web::post().to(announce)).service(mcp.scope("/mcp"))
     })
     .workers(1)
     .h1_allow_half_closed(false)
