@@ -18,6 +18,8 @@ class Contestant:
     crate: str | None = None
     env: dict = field(default_factory=dict)
     path: str = "/mcp"
+    # For the rate of events: whether `count` logs, since progress is slowed down.
+    logs: bool = False
     # Experiment, or experiment and mode, and why it is left out.
     lacks: dict = field(default_factory=dict)
 
@@ -38,11 +40,11 @@ CONTESTANTS = [
     Contestant(
         "ceiling-actix", "by hand, actix-web", "ceiling-actix", "ceiling-actix", crate="actix-web", lacks=HAND_WRITTEN
     ),
-    Contestant("mount-axum-at", "mcp-mount, axum, `at`", "mount-axum", "ceiling-axum", crate="mcp-mount"),
+    Contestant("mount-axum-at", "mcp-mount, axum, `at`", "mount-axum", "ceiling-axum", crate="mcp-mount", logs=True),
     Contestant(
-        "mount-axum-nest", "mcp-mount, axum, `nest`", "mount-axum", "ceiling-axum", crate="mcp-mount", env={"MOUNT": "nest"}
+        "mount-axum-nest", "mcp-mount, axum, `nest`", "mount-axum", "ceiling-axum", crate="mcp-mount", logs=True, env={"MOUNT": "nest"}
     ),
-    Contestant("mount-actix", "mcp-mount, actix-web", "mount-actix", "ceiling-actix", crate="mcp-mount"),
+    Contestant("mount-actix", "mcp-mount, actix-web", "mount-actix", "ceiling-actix", crate="mcp-mount", logs=True),
     Contestant("rmcp-macro", "rmcp, by macros", "peer-rmcp", "ceiling-axum", crate="rmcp"),
     Contestant("rmcp-stored", "rmcp, router stored", "peer-rmcp", "ceiling-axum", crate="rmcp", env={"ROUTER": "stored"}),
     Contestant("rmcp-actix-web", "rmcp-actix-web", "peer-rmcp-actix-web", "ceiling-actix", crate="rmcp-actix-web"),

@@ -25,6 +25,8 @@ def one(contestant, experiment, mode, round_, seconds, record):
         record({**result, "lacks": reason})
         return
     env = {"MODE": mode, **contestant.env, **experiment.env}
+    if experiment.name == "events" and contestant.logs:
+        env["LOG"] = "1"
     options = {**({"seconds": seconds} if experiment.timed else {}), **experiment.options}
     log = build.LOGS / f"{contestant.name}.log"
     try:

@@ -74,7 +74,9 @@ there before and is not in it.
 
 ## Events
 
-One stream: a tool that logs 20,000 numbers and yields after each. 1,000 streams: the application tells all of them that
+One stream: a tool that reports progress 20,000 times and yields after each time. This crate sends a burst of 32 and then
+20 a second of it ([handlers.md](handlers.md)), since nobody who shows it can make use of more; its tool logs numbers
+instead, of which all are sent. 1,000 streams: the application tells all of them that
 the tools have changed, and again as soon as the last one has heard of it; events of all streams together. The
 hand-written handler knows all events before it answers, and writes them in one piece.
 
@@ -106,9 +108,7 @@ A dash is a contestant that has no such thing, or did not get through:
 
 {absences}
 
-Progress is not in the tables of events: this crate sends a burst of 32 and then 20 a second of it
-([handlers.md](handlers.md)), since nobody who shows it can make use of more, and others send all. Of the crates for
-servers in Rust, turbomcp, pmcp and poem-mcpserver are not in the comparison, nor is any server in another language but
+Of the crates for servers in Rust, turbomcp, pmcp and poem-mcpserver are not in the comparison, nor is any server in another language but
 FastMCP, from which many come. Several cores, TLS, HTTP/2 and real networks were
 not measured.
 

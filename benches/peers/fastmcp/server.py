@@ -19,9 +19,9 @@ async def echo(message: str) -> str:
 
 @mcp.tool
 async def count(events: int, yields: bool, ctx: Context) -> str:
-    """Log a number, as often as is asked for."""
+    """Report progress, as often as is asked for."""
     for index in range(events):
-        await ctx.info(str(index))
+        await ctx.report_progress(index)
         if yields:
             await asyncio.sleep(0)
     return f"counted to {events}"

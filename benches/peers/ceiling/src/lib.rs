@@ -45,6 +45,8 @@ struct Params<'a> {
 struct Meta<'a> {
     #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
     version: Option<Cow<'a, str>>,
+    #[serde(rename = "progressToken")]
+    progress: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -128,10 +130,11 @@ pub fn answer(body: &[u8], tools: &str) -> Answer {
 }
 
 fn call(id: u64, params: Params<'_>) -> Answer {
+    let token = params.meta.as_ref().and_then(|meta| meta.progress);
     let modern = params.meta.is_some_and(|meta| meta.version.is_some_and(|version| version == "2026-07-28"));
     let arguments = params.arguments.expect("arguments");
     if params.name.as_deref() == Some("count") {
-        return Answer::Events(count(id, modern, arguments.events.expect("events")));
+        return Answer::Events(count(id, modern, token.expect("a token"), arguments.events.expect("events")));
     }
     let text = arguments.message.expect("a message");
     Answer::Json(json(id, outcome(text, modern)))
@@ -145,11 +148,11 @@ fn outcome(text: String, modern: bool) -> CallResult {
     }
 }
 
-fn count(id: u64, modern: bool, events: u32) -> String {
+fn count(id: u64, modern: bool, token: u64, events: u32) -> String {
     let mut all = String::new();
     for index in 0..events {
-        let params = format!(r#"{{"level":"info","data":{index}}}"#);
-        let message = format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{params}}}"#);
+        let params = format!(r#"{{"progressToken":{token},"progress":{index}}}"#);
+        let message = format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{params}}}"#);
         let _ = write!(all, "event: message\ndata: {message}\n\n");
     }
     let last = json(id, outcome(format!("counted to {events}"), modern));

@@ -19,12 +19,15 @@ pub(crate) fn answer<'a>(response: &Response<'a>) -> Result<(&'a [u8], u64), Err
         return Ok((response.body, 0));
     }
     let mut said = 0;
-    let mut last: &[u8] = b"";
+    let mut answer: &[u8] = b"";
     for event in events(response.body) {
-        said += u64::from(!last.is_empty());
-        last = event;
+        if says(event) {
+            said += 1;
+        } else {
+            answer = event;
+        }
     }
-    Ok((last, said))
+    Ok((answer, said))
 }
 
 /// That this is the result of the call with this id, and that its text is this one.
@@ -42,6 +45,12 @@ pub(crate) fn result(answer: &[u8], id: u64, text: &[u8]) -> bool {
     let Some(after) = rest.strip_prefix(text).and_then(|rest| rest.strip_prefix(b"\"")) else { return false };
     let failed = [before, after].iter().any(|part| memmem::find(part, b"\"isError\":true").is_some());
     !failed && (has_id(before, id) || has_id(after, id))
+}
+
+/// Whether the message is what a tool says before it answers.
+pub(crate) fn says(message: &[u8]) -> bool {
+    const KINDS: [&[u8]; 2] = [b"\"method\":\"notifications/progress\"", b"\"method\":\"notifications/message\""];
+    KINDS.iter().any(|kind| memmem::find(message, kind).is_some())
 }
 
 /// Whether the message has this id.

@@ -25,7 +25,7 @@ pub(crate) struct Target {
 pub(crate) struct Request {
     pub(crate) bytes: Vec<u8>,
     id: u64,
-    /// Where the id stands: as the id of the message, and at the beginning of what is to be echoed.
+    /// Where the id stands: as the id of the message, as its token, and at the beginning of what is to be echoed.
     ids: Vec<usize>,
     /// What is to be echoed.
     text: Range<usize>,
@@ -114,14 +114,19 @@ impl Target {
     fn request(&self, session: Option<&str>, method: &str, name: Option<&str>, params: &str) -> Request {
         let mut headers = Vec::new();
         let mut params = params.to_owned();
+        let counts = name == Some("count");
+        let token = if counts { format!(r#""progressToken":{FIRST_ID}"#) } else { String::new() };
         if self.mode == Mode::Modern {
-            // Of the one that is for logging, servers may not log without it.
+            // Servers may not log without a level.
             let comma = if params.is_empty() { "" } else { "," };
-            let level = if name == Some("count") { r#","io.modelcontextprotocol/logLevel":"info""# } else { "" };
-            let _ = write!(params, r#"{comma}"_meta":{{{MODERN_META}{level}}}"#);
+            let says = if counts { format!(r#","io.modelcontextprotocol/logLevel":"info",{token}"#) } else { token };
+            let _ = write!(params, r#"{comma}"_meta":{{{MODERN_META}{says}}}"#);
             headers.extend([("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)]);
             headers.extend(name.map(|name| ("mcp-name", name)));
         } else {
+            if counts {
+                let _ = write!(params, r#","_meta":{{{token}}}"#);
+            }
             headers.push(("mcp-protocol-version", "2025-11-25"));
             headers.extend(session.map(|session| ("mcp-session-id", session)));
         }
@@ -135,10 +140,12 @@ impl Target {
         all.extend(headers);
         let mut bytes = self.head("POST", &self.path, "application/json, text/event-stream", &all).into_bytes();
         bytes.extend_from_slice(message.as_bytes());
-        let ids = match memchr::memmem::find(&bytes, format!("\"id\":{FIRST_ID}").as_bytes()) {
-            Some(at) => vec![at + 5],
-            None => Vec::new(),
-        };
+        let digits = FIRST_ID.to_string();
+        let ids = ["\"id\":", "\"progressToken\":"].into_iter().filter_map(|name| {
+            let at = memchr::memmem::find(&bytes, format!("{name}{digits}").as_bytes())?;
+            Some(at + name.len())
+        });
+        let ids = ids.collect();
         Request { bytes, id: FIRST_ID, ids, text: 0..0 }
     }
 

@@ -14,9 +14,21 @@ async fn echo(message: String) -> String {
     message
 }
 
-/// Log a number, as often as is asked for.
+/// Report progress, as often as is asked for.
 #[tool]
 async fn count(events: u32, yields: bool, ctx: Context) -> String {
+    for index in 0..events {
+        ctx.progress(index.into()).await;
+        if yields {
+            tokio::task::yield_now().await;
+        }
+    }
+    format!("counted to {events}")
+}
+
+/// Log a number, as often as is asked for. Progress is sent twenty times a second after a burst, log messages all.
+#[tool(name = "count")]
+async fn log(events: u32, yields: bool, ctx: Context) -> String {
     for index in 0..events {
         ctx.info(index).await;
         if yields {
@@ -29,7 +41,8 @@ async fn count(events: u32, yields: bool, ctx: Context) -> String {
 /// The server, still to be built.
 #[must_use]
 pub fn mcp(settings: &Settings) -> Mcp {
-    let mut mcp = Mcp::new("bench", "1.0.0").tools(tools![echo, count]);
+    let mcp = Mcp::new("bench", "1.0.0");
+    let mut mcp = if settings.log { mcp.tools(tools![echo, log]) } else { mcp.tools(tools![echo, count]) };
     for name in settings.more_tools() {
         mcp = mcp.tool(tool_fn(&name, "Say it again.", |Args(echo): Args<Echo>| async move { echo.message }));
     }

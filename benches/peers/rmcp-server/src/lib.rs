@@ -2,16 +2,13 @@
 //!
 //! `#[tool_handler]` makes the router anew for every request, unless it is told of one that is kept (`ROUTER=stored`).
 
-#![expect(deprecated, reason = "logging is, in 2026-07-28, and all servers here have it")]
-
 use std::env;
 use std::sync::{Arc, Mutex};
 
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{
-    CallToolResult, ContentBlock, LoggingLevel, LoggingMessageNotificationParam, ServerCapabilities, ServerConfig,
-    SubscriptionFilter,
+    CallToolResult, ContentBlock, ProgressNotificationParam, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_handler, tool_router};
@@ -99,15 +96,17 @@ impl Server {
         message
     }
 
-    #[tool(description = "Log a number, as often as is asked for.")]
+    #[tool(description = "Report progress, as often as is asked for.")]
     async fn count(
         &self,
         Parameters(Count { events, yields }): Parameters<Count>,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
+        let token = context.meta.get_progress_token();
+        let token = token.ok_or_else(|| ErrorData::invalid_params("no progress token", None))?;
         for index in 0..events {
-            let message = LoggingMessageNotificationParam::new(LoggingLevel::Info, serde_json::json!(index));
-            let sent = context.peer.notify_logging_message(message).await;
+            let progress = ProgressNotificationParam::new(token.clone(), index.into());
+            let sent = context.peer.notify_progress(progress).await;
             sent.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
             if yields {
                 tokio::task::yield_now().await;
@@ -120,7 +119,7 @@ impl Server {
 #[tool_handler(router = self.router())]
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed().enable_logging();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_tool_list_changed();
         ServerConfig::new(capabilities.build())
     }
 

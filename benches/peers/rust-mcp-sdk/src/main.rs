@@ -1,6 +1,7 @@
 //! rust-mcp-sdk in axum, mounted by rust-mcp-axum as its example `byo-server` does.
 
-use std::collections::BTreeMap;
+#![expect(missing_docs, reason = "`tool_box!` writes none")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use rust_mcp_sdk::mcp_http::{DEFAULT_MAX_LISTEN_STREAMS, McpAppState, McpHttpHan
 use rust_mcp_sdk::mcp_server::ServerHandler;
 use rust_mcp_sdk::schema::schema_utils::CallToolError;
 use rust_mcp_sdk::schema::{
-    CallToolRequestParams, CallToolResult, Implementation, JsonObject, ListToolsResult, ListToolsResultCacheScope,
-    LoggingLevel, LoggingMessageNotificationParams, PaginatedRequestParams, RequestId, RpcError, ServerCapabilities,
+    CallToolRequestParams, CallToolResult, Implementation, ListToolsResult, ListToolsResultCacheScope,
+    PaginatedRequestParams, ProgressNotificationParams, ProgressToken, RequestId, RpcError, ServerCapabilities,
     ServerCapabilitiesTools, ServerResult, SubscriptionsListenRequestParams, SubscriptionsListenResult,
     SubscriptionsListenResultMetaObject, TextContent, Tool,
 };
@@ -32,7 +33,7 @@ struct Echo {
     message: String,
 }
 
-#[mcp_tool(name = "count", description = "Log a number, as often as is asked for.")]
+#[mcp_tool(name = "count", description = "Report progress, as often as is asked for.")]
 #[derive(Debug, serde::Deserialize, serde::Serialize, JsonSchema)]
 struct Count {
     events: u32,
@@ -82,11 +83,13 @@ impl ServerHandler for Handler {
     ) -> Result<ServerResult, CallToolError> {
         // Of the others, each does what `echo` does.
         let name = if params.name == "count" { "count" } else { "echo" };
+        let token =
+            params.meta.progress_token.clone().ok_or_else(|| CallToolError::from_message("no progress token"))?;
         let tool = Tools::try_from(CallToolRequestParams { name: name.to_owned(), ..params })
             .map_err(|error| CallToolError::from_message(error.to_string()))?;
         let text = match tool {
             Tools::Echo(Echo { message }) => message,
-            Tools::Count(Count { events, yields }) => count(events, yields, &*runtime).await?,
+            Tools::Count(Count { events, yields }) => count(events, yields, token, &*runtime).await?,
         };
         Ok(CallToolResult::text_content(vec![TextContent::from(text)]).into())
     }
@@ -111,15 +114,21 @@ impl ServerHandler for Handler {
     }
 }
 
-async fn count(events: u32, yields: bool, runtime: &dyn McpServer) -> Result<String, CallToolError> {
+async fn count(
+    events: u32,
+    yields: bool,
+    token: ProgressToken,
+    runtime: &dyn McpServer,
+) -> Result<String, CallToolError> {
     for index in 0..events {
-        let message = LoggingMessageNotificationParams {
-            data: serde_json::json!(index),
-            level: LoggingLevel::Info,
-            logger: None,
+        let progress = ProgressNotificationParams {
+            message: None,
             meta: None,
+            progress: index.into(),
+            progress_token: token.clone(),
+            total: None,
         };
-        runtime.notify_log_message(message).await.map_err(CallToolError::new)?;
+        runtime.notify_progress(progress).await.map_err(CallToolError::new)?;
         if yields {
             tokio::task::yield_now().await;
         }
@@ -165,7 +174,6 @@ fn details() -> ServerDetails {
         },
         capabilities: ServerCapabilities {
             tools: Some(ServerCapabilitiesTools { list_changed: Some(true) }),
-            logging: Some(JsonObject(BTreeMap::new())),
             ..Default::default()
         },
         instructions: None,

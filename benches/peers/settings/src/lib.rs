@@ -13,8 +13,10 @@ pub struct Settings {
     pub nodelay: bool,
     /// `MODE`: what will be called, for who has to be told.
     pub mode: Mode,
-    /// `SESSIONS`: how many sessions there may be, where the default is fewer than a benchmark opens.
+    /// `SESSIONS`: how many sessions or streams there may be, where the default is fewer than a benchmark opens.
     pub sessions: Option<usize>,
+    /// `LOG`: `count` logs instead, for who slows progress down.
+    pub log: bool,
 }
 
 /// The three ways in which clients call.
@@ -47,6 +49,7 @@ impl Settings {
                 Ok(other) => panic!("MODE={other}"),
             },
             sessions: number("SESSIONS"),
+            log: env::var_os("LOG").is_some(),
         }
     }
 

@@ -9,7 +9,6 @@ use settings::{Mode, Settings};
 use tokio::net::TcpListener;
 use tower_mcp::context::{NotificationSender, ServerNotification, notification_channel};
 use tower_mcp::extract::{Context, Json};
-use tower_mcp::protocol::{LogLevel, LoggingMessageParams};
 use tower_mcp::stateless::StatelessConfig;
 use tower_mcp::{CallToolResult, HttpTransport, McpRouter, SubscriptionLimits, Tool, ToolBuilder};
 
@@ -33,10 +32,10 @@ fn echo(name: &str) -> Tool {
 
 fn count() -> Tool {
     ToolBuilder::new("count")
-        .description("Log a number, as often as is asked for.")
+        .description("Report progress, as often as is asked for.")
         .extractor_handler((), |context: Context, Json(Count { events, yields }): Json<Count>| async move {
             for index in 0..events {
-                context.send_log(LoggingMessageParams::new(LogLevel::Info, serde_json::json!(index)));
+                context.report_progress(index.into(), None, None).await;
                 if yields {
                     tokio::task::yield_now().await;
                 }

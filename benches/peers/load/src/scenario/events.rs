@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use memchr::memmem;
 use serde_json::{Value, json};
 
 use super::{WARM_UP, sessions, target};
@@ -49,7 +48,7 @@ pub(super) fn events(arguments: &Arguments) -> Result<Value, Error> {
 fn listen(client: &mut Client, request: &Request, text: &[u8]) -> Result<Heard, Error> {
     let (mut events, mut heard) = (Events::default(), Heard { events: 0, answered: false });
     let mut hear = |data: &[u8]| {
-        if memmem::find(data, b"\"method\":\"notifications/message\"").is_some() {
+        if check::says(data) {
             heard.events += 1;
         } else if check::result(data, request.id(), text) {
             heard.answered = true;
