@@ -30,6 +30,9 @@ class Contestant:
         return None
 
 
+# What speaks before it answers, in a call's own stream.
+SPEAKS = [f"{how}, {nodelay}" for how in ("at once", "yields") for nodelay in ("NODELAY", "no NODELAY")] + ["events"]
+
 HAND_WRITTEN = {
     experiment: "the hand-written handler keeps no sessions and no streams"
     for experiment in ("sessions", "streams", "fan_out")
@@ -48,7 +51,14 @@ CONTESTANTS = [
     Contestant("rmcp-macro", "rmcp, by macros", "peer-rmcp", "ceiling-axum", crate="rmcp"),
     Contestant("rmcp-stored", "rmcp, router stored", "peer-rmcp", "ceiling-axum", crate="rmcp", env={"ROUTER": "stored"}),
     Contestant("rmcp-actix-web", "rmcp-actix-web", "peer-rmcp-actix-web", "ceiling-actix", crate="rmcp-actix-web"),
-    Contestant("tower-mcp", "tower-mcp", "peer-tower-mcp", "ceiling-axum", crate="tower-mcp"),
+    Contestant(
+        "tower-mcp",
+        "tower-mcp",
+        "peer-tower-mcp",
+        "ceiling-axum",
+        crate="tower-mcp",
+        lacks={(name, SESSION): "what a tool says goes to the session's GET stream, not to the call's" for name in SPEAKS},
+    ),
     Contestant(
         "rust-mcp-sdk",
         "rust-mcp-sdk",

@@ -83,8 +83,7 @@ impl ServerHandler for Handler {
     ) -> Result<ServerResult, CallToolError> {
         // Of the others, each does what `echo` does.
         let name = if params.name == "count" { "count" } else { "echo" };
-        let token =
-            params.meta.progress_token.clone().ok_or_else(|| CallToolError::from_message("no progress token"))?;
+        let token = params.meta.progress_token.clone();
         let tool = Tools::try_from(CallToolRequestParams { name: name.to_owned(), ..params })
             .map_err(|error| CallToolError::from_message(error.to_string()))?;
         let text = match tool {
@@ -117,9 +116,10 @@ impl ServerHandler for Handler {
 async fn count(
     events: u32,
     yields: bool,
-    token: ProgressToken,
+    token: Option<ProgressToken>,
     runtime: &dyn McpServer,
 ) -> Result<String, CallToolError> {
+    let token = token.ok_or_else(|| CallToolError::from_message("no progress token"))?;
     for index in 0..events {
         let progress = ProgressNotificationParams {
             message: None,
