@@ -1,0 +1,35 @@
+//! The yardstick in actix-web.
+
+use actix_web::http::header::ContentType;
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App, HttpResponse, HttpServer};
+use ceiling::Answer;
+use settings::Settings;
+
+#[actix_web::main]
+async fn main() -> std::io::Result<()> {
+    let settings = Settings::from_env();
+    let tools = Data::new(ceiling::tools(settings.more_tools()));
+    HttpServer::new(move || {
+        App::new()
+            .app_data(web::PayloadConfig::new(4 << 20))
+            .app_data(tools.clone())
+            .route("/mcp", web::post().to(answer))
+    })
+    .workers(1)
+    .tcp_nodelay(settings.nodelay)
+    .bind(settings.address())?
+    .run()
+    .await
+}
+
+async fn answer(tools: Data<String>, body: Bytes) -> HttpResponse {
+    match ceiling::answer(&body, &tools) {
+        Answer::Json(body) => HttpResponse::Ok().content_type(ContentType::json()).body(body),
+        Answer::Events(body) => HttpResponse::Ok().content_type("text/event-stream").body(body),
+        Answer::Opened(body, id) => {
+            HttpResponse::Ok().content_type(ContentType::json()).insert_header(("mcp-session-id", id)).body(body)
+        }
+        Answer::Accepted => HttpResponse::Accepted().finish(),
+    }
+}

@@ -1,0 +1,90 @@
+"""Who is measured, how each is started, and what it does not serve."""
+
+from dataclasses import dataclass, field
+
+SESSION, LEGACY, MODERN = "session", "legacy", "modern"
+MODES = (SESSION, LEGACY, MODERN)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    name: str
+    label: str
+    # The package of this workspace, or None for the one in Python.
+    package: str | None
+    # Whose rates of the same round its own are divided by.
+    ceiling: str
+    # The crate of which the version is told, and the name it has there.
+    crate: str | None = None
+    env: dict = field(default_factory=dict)
+    path: str = "/mcp"
+    # For the rate of events: whether `count` logs, since progress is slowed down.
+    logs: bool = False
+    # Experiment, or experiment and mode, and why it is left out.
+    lacks: dict = field(default_factory=dict)
+
+    def why_not(self, experiment, mode):
+        for lacking in ((experiment, mode), experiment, mode):
+            if lacking in self.lacks:
+                return self.lacks[lacking]
+        return None
+
+
+# What speaks before it answers, in a call's own stream.
+SPEAKS = [f"{how}, {nodelay}" for how in ("at once", "yields") for nodelay in ("NODELAY", "no NODELAY")] + ["events"]
+
+HAND_WRITTEN = {
+    experiment: "the hand-written handler keeps no sessions and no streams"
+    for experiment in ("sessions", "streams", "fan_out")
+}
+
+CONTESTANTS = [
+    Contestant("ceiling-axum", "by hand, axum", "ceiling-axum", "ceiling-axum", crate="axum", lacks=HAND_WRITTEN),
+    Contestant(
+        "ceiling-actix", "by hand, actix-web", "ceiling-actix", "ceiling-actix", crate="actix-web", lacks=HAND_WRITTEN
+    ),
+    Contestant("mount-axum-at", "mcp-mount, axum, `at`", "mount-axum", "ceiling-axum", crate="mcp-mount", logs=True),
+    Contestant(
+        "mount-axum-nest", "mcp-mount, axum, `nest`", "mount-axum", "ceiling-axum", crate="mcp-mount", logs=True, env={"MOUNT": "nest"}
+    ),
+    Contestant("mount-actix", "mcp-mount, actix-web", "mount-actix", "ceiling-actix", crate="mcp-mount", logs=True),
+    Contestant("rmcp-macro", "rmcp, by macros", "peer-rmcp", "ceiling-axum", crate="rmcp"),
+    Contestant("rmcp-stored", "rmcp, router stored", "peer-rmcp", "ceiling-axum", crate="rmcp", env={"ROUTER": "stored"}),
+    Contestant("rmcp-actix-web", "rmcp-actix-web", "peer-rmcp-actix-web", "ceiling-actix", crate="rmcp-actix-web"),
+    Contestant(
+        "tower-mcp",
+        "tower-mcp",
+        "peer-tower-mcp",
+        "ceiling-axum",
+        crate="tower-mcp",
+        lacks={(name, SESSION): "what a tool says goes to the session's GET stream, not to the call's" for name in SPEAKS},
+    ),
+    Contestant(
+        "rust-mcp-sdk",
+        "rust-mcp-sdk",
+        "peer-rust-mcp-sdk",
+        "ceiling-axum",
+        crate="rust-mcp-sdk",
+        lacks={mode: "2.x serves 2026-07-28 only" for mode in (SESSION, LEGACY)},
+    ),
+    Contestant(
+        "fastmcp",
+        "FastMCP",
+        None,
+        "ceiling-axum",
+        crate="fastmcp",
+        lacks={
+            **{(name, MODERN): "`subscriptions/listen` is not served" for name in ("streams", "fan_out")},
+            **{f"{name}, no NODELAY": "uvicorn sets TCP_NODELAY itself" for name in ("plain", "at once", "yields")},
+        },
+    ),
+]
+
+
+def chosen(only):
+    """Those whose names begin with one of `only`, or all; with the ceilings that their rates are divided by."""
+    if not only:
+        return CONTESTANTS
+    wanted = [one for one in CONTESTANTS if one.name.startswith(tuple(only))]
+    needed = {one.ceiling for one in wanted}
+    return [one for one in CONTESTANTS if one in wanted or one.name in needed]

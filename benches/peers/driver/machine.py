@@ -1,0 +1,56 @@
+"""On what, with what and when it was measured. Not whose machine it was."""
+
+import os
+import platform
+import re
+import subprocess
+import time
+
+from . import build
+
+
+def output(*command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=build.ROOT, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def facts(command, given, took):
+    status = "" if output("git", "status", "--porcelain", "--", "src", "macros", "Cargo.toml") == "" else ", changed"
+    return {
+        "command": command,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "took_minutes": round(took / 60),
+        "rounds": given.rounds,
+        "seconds": given.seconds,
+        "commit": output("git", "rev-parse", "--short", "HEAD") + status,
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
+        "rustc": output("rustc", "--version").removeprefix("rustc "),
+        "python": platform.python_version(),
+        "redis": (re.search(r"v=(\S+)", output("redis-server", "--version")) or [None, "none"])[1],
+        "versions": versions(),
+    }
+
+
+def processor():
+    with open("/proc/cpuinfo") as info:
+        fields = dict(line.split(":", 1) for line in info.read().split("\n\n")[0].splitlines() if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    name = fields.get("model name", "").strip()
+    named = name and name != "unknown"
+    return name if named else f"{fields.get('vendor_id', 'unknown')}, family {fields.get('cpu family')}, model {fields.get('model')}"
+
+
+def versions():
+    """What Cargo.lock and requirements.txt say of each package."""
+    lock = (build.HERE / "Cargo.lock").read_text()
+    found = dict(re.findall(r'name = "([^"]+)"\nversion = "([^"]+)"', lock))
+    requirements = build.HERE / "fastmcp" / "requirements.txt"
+    if requirements.exists():
+        found |= dict(re.findall(r"^([\w-]+)==([^\s;]+)", requirements.read_text(), re.MULTILINE))
+    return found
