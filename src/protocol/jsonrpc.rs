@@ -14,6 +14,7 @@ use super::fill::{InPlace, fill};
 use super::meta::Meta;
 use super::params::{self, Params};
 use super::text::{Object, Text};
+use super::usual;
 
 /// The largest integer that is read exactly when it is written with a fraction, as `5.0`. Without one every 64-bit
 /// integer is.
@@ -146,10 +147,10 @@ impl<'de> Visitor<'de> for IdVisitor {
 /// A whole message. Which of its members may be there depends on what it is: see [`Message::kind`].
 #[derive(Debug, Default)]
 pub(crate) struct Message<'a> {
-    jsonrpc: Option<Text<'a>>,
-    id: Id<'a>,
-    method: Option<Text<'a>>,
-    params: Params<'a>,
+    pub(super) jsonrpc: Option<Text<'a>>,
+    pub(super) id: Id<'a>,
+    pub(super) method: Option<Text<'a>>,
+    pub(super) params: Params<'a>,
     result: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
 }
@@ -216,11 +217,19 @@ pub(crate) struct Malformed {
 impl<'a> Message<'a> {
     /// Reads a message into `self`, which is empty, and says what it is.
     pub(crate) fn parse(&mut self, text: &'a str) -> Result<Kind, Malformed> {
+        if usual::read(text, self).is_none() {
+            *self = Self::default();
+            self.read(text).map_err(|error| diagnose(text, &error))?;
+        }
+        self.kind()
+    }
+
+    /// Reads a message of any shape.
+    pub(super) fn read(&mut self, text: &'a str) -> Result<(), serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let seed = InPlace { target: self, or_null: false };
-        let read = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-        read.map_err(|error| diagnose(text, &error))?;
-        self.kind()
+        seed.deserialize(&mut deserializer)?;
+        deserializer.end()
     }
 
     /// Reads a message whose parameters are the application's own, and may be what no method of the protocol's takes.

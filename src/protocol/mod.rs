@@ -31,3 +31,4 @@ pub(crate) mod text;
 pub(crate) mod tools;
 pub(crate) mod trace_context;
 pub(crate) mod uri_template;
+mod usual;
