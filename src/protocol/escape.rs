@@ -19,15 +19,15 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// How many bytes there are before the first chunk that has something to escape.
-fn plain_chunks(bytes: &[u8]) -> usize {
+/// How many bytes come before the first chunk that has something to escape.
+pub(super) fn plain_chunks(bytes: &[u8]) -> usize {
     let plain =
         bytes.chunks(CHUNK).take_while(|chunk| !chunk.iter().fold(false, |found, byte| found | is_special(*byte)));
     plain.map(<[u8]>::len).sum()
 }
 
 /// What must not stand in a JSON string as it is (RFC 8259, 7).
-fn is_special(byte: u8) -> bool {
+pub(super) fn is_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 

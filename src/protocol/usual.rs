@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use serde::Deserialize as _;
 use serde_json::value::RawValue;
 
+use super::escape::{is_special, plain_chunks};
 use super::jsonrpc::{Id, Message, Token};
 use super::meta::Meta;
 use super::params::Params;
@@ -159,32 +160,54 @@ impl<'a> Reader<'a> {
         Some(rest[..count].iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
     }
 
-    /// An object that is read later or not at all, whose grammar is serde_json's to check.
+    /// An object that is read later or not at all. It may have a member twice.
     fn raw_object(&mut self) -> Option<ObjectText<'a>> {
-        if self.byte()? != b'{' {
-            return None;
+        let from = self.at;
+        self.object(|reader, _| match reader.byte()? {
+            b'"' => reader.skip_string(),
+            _ => reader.skip_value(),
+        })?;
+        self.text.get(from..self.at).map(ObjectText)
+    }
+
+    /// A string with whatever escapes. What they stand for is seen when it is read.
+    fn skip_string(&mut self) -> Option<()> {
+        self.eat(b'"')?;
+        let bytes = self.text.as_bytes();
+        loop {
+            self.at += plain(&bytes[self.at..]);
+            match bytes[self.at..] {
+                [b'"', ..] => {
+                    self.at += 1;
+                    return Some(());
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 2,
+                [b'\\', b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(u8::is_ascii_hexdigit) => self.at += 6,
+                _ => return None,
+            }
         }
+    }
+
+    /// Any value, whose grammar is serde_json's to check.
+    fn skip_value(&mut self) -> Option<()> {
         let mut deserializer = serde_json::Deserializer::from_str(&self.text[self.at..]);
-        let raw = <&RawValue>::deserialize(&mut deserializer).ok()?.get();
-        self.at += raw.len();
-        Some(ObjectText(raw))
+        self.at += <&RawValue>::deserialize(&mut deserializer).ok()?.get().len();
+        Some(())
     }
 }
 
 /// How many bytes come before one that ends a string, or must not stand in it as it is (RFC 8259, 7).
 fn plain(bytes: &[u8]) -> usize {
-    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    let chunks = bytes.chunks_exact(size_of::<u64>());
-    let mut whole = 0;
-    for chunk in chunks {
+    let mut count = plain_chunks(bytes);
+    for chunk in bytes[count..].chunks_exact(size_of::<u64>()) {
         let chunk = u64::from_le_bytes(chunk.try_into().expect("a chunk has eight bytes"));
         let special = first_special(chunk);
+        count += special;
         if special < size_of::<u64>() {
-            return whole + special;
+            return count;
         }
-        whole += size_of::<u64>();
     }
-    whole + bytes[whole..].iter().take_while(|byte| !is_special(byte)).count()
+    count + bytes[count..].iter().take_while(|byte| !is_special(**byte)).count()
 }
 
 /// The first of eight bytes that is special, or 8. All are looked at together: a byte's highest bit is set where a
@@ -212,7 +235,7 @@ mod tests {
     }
 
     const MODERN: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"message":"ü"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"c","version":"1"},"io.modelcontextprotocol/clientCapabilities":{},"progressToken":7}}}"#;
-    const LEGACY: &str = r#"{ "method" : "tools/call", "params" : { "arguments" : { "a" : [1.5e3, null, "\"\\"] }, "name" : "echo", "_meta": {"progressToken":"p"} }, "jsonrpc" : "2.0" , "id" : "a-b" }"#;
+    const LEGACY: &str = r#"{ "method" : "tools/call", "params" : { "arguments" : { "a" : [1.5e3, null, "\"\\"], "b": "\n\u00e9\"", "c": 1.5 , "b":{} }, "name" : "echo", "_meta": {"progressToken":"p"} }, "jsonrpc" : "2.0" , "id" : "a-b" }"#;
 
     #[test]
     fn what_clients_send_is_usual() {
@@ -239,6 +262,10 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{},"_meta":{}}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":null}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"arguments":[]}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"a":"\u12g4"}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"a":"\x"}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"a":01}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"a":[1,]}}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping"} x"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping",}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping""#,
@@ -258,7 +285,7 @@ mod tests {
                 assert_eq!(plain(&bytes), at, "{special} at {at}");
             }
         }
-        assert_eq!(plain("ü\u{7f} !#[]".repeat(5).as_bytes()), 45);
+        assert_eq!(plain("ü\u{7f} !#[]x".repeat(5).as_bytes()), 45);
     }
 
     proptest! {

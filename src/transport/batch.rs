@@ -15,7 +15,6 @@ use serde_json::value::RawValue;
 
 use super::accept::Accepts;
 use super::body::Body;
-use super::exchange::StartCall;
 use super::headers::Head;
 use super::incoming::{self, WantedSession};
 use super::pending::PendingCall;
@@ -26,6 +25,7 @@ use super::reply;
 use super::request::RequestHead;
 use super::service::Shared;
 use super::session::Session;
+use super::start::StartCall;
 use super::unanswered;
 use crate::auth::Principal;
 use crate::protocol::encode;

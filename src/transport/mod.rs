@@ -50,6 +50,7 @@ pub(crate) mod service;
 pub(crate) mod session;
 pub(crate) mod sse;
 pub(crate) mod sse_legacy;
+mod start;
 pub(crate) mod stateless;
 pub(crate) mod stdio;
 mod unanswered;

@@ -101,7 +101,7 @@ where
     let mut total = 0;
     let mut first: Option<Bytes> = None;
     let mut rest: Option<BytesMut> = None;
-    let mut deadline = Deadline { after: limits.deadline, sleep: None };
+    let mut deadline = Deadline::new(limits.deadline);
     loop {
         let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(Ok(frame)),
@@ -146,7 +146,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// may be, or not there after a second, is left.
 pub(crate) async fn discard<B: Body>(mut body: Pin<&mut B>, limits: &ReadLimits) {
     let mut left = limits.bytes;
-    let mut deadline = Deadline { after: LINGER.min(limits.deadline), sleep: None };
+    let mut deadline = Deadline::new(LINGER.min(limits.deadline));
     while body.size_hint().lower() <= left as u64 {
         let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
             Poll::Pending => deadline.poll(cx).map(|()| None),
@@ -174,12 +174,36 @@ fn announced(content_length: Field<'_>) -> Result<Option<u64>, Box<Rejection>> {
 /// A clock that is started when the body makes us wait.
 struct Deadline {
     after: Duration,
-    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    wait: Wait,
+}
+
+enum Wait {
+    New,
+    Once,
+    Until(Pin<Box<tokio::time::Sleep>>),
 }
 
 impl Deadline {
+    fn new(after: Duration) -> Self {
+        Self { after, wait: Wait::New }
+    }
+
     fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
-        let after = self.after;
-        self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + after))).as_mut().poll(cx)
+        match &mut self.wait {
+            // actix-web asks for the answer before it has looked at the body, which is there when it asks the second time. A
+            // timer would cost such a request more than that.
+            Wait::New => {
+                self.wait = Wait::Once;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Wait::Once => {
+                let mut sleep = Box::pin(sleep_until(Instant::now() + self.after));
+                let polled = sleep.as_mut().poll(cx);
+                self.wait = Wait::Until(sleep);
+                polled
+            }
+            Wait::Until(sleep) => sleep.as_mut().poll(cx),
+        }
     }
 }

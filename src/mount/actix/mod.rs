@@ -272,7 +272,8 @@ impl Mount {
         let answering = async {
             match layered {
                 None => respond(shared, place, &mut head, pin!(payload)).await,
-                Some(layered) => request::through_layers(layered, shared, place, head, payload).await,
+                // Boxed, since it is rare and every call's future would have room for it.
+                Some(layered) => Box::pin(request::through_layers(layered, shared, place, head, payload)).await,
             }
         };
         let response = or_gone(answering, &mut gone).await.unwrap_or_else(rejection::client_gone);

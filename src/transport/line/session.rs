@@ -14,7 +14,8 @@ use crate::server::answers::Mute;
 use crate::transport::body::Body;
 use crate::transport::headers::Head;
 use crate::transport::rejection::Rejection;
-use crate::transport::session::{end, parse_id, stream};
+use crate::transport::session::id::parse_id;
+use crate::transport::session::{end, stream};
 use crate::transport::sse::listen::{self, Entered};
 
 /// What `initialize` has come to.

@@ -4,6 +4,7 @@
 //! in this process, is in [`live`]: the calls of a session that run here, and its open stream.
 
 pub(crate) mod end;
+pub(crate) mod id;
 pub(crate) mod live;
 pub(crate) mod open;
 pub(crate) mod pulse;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use futures_util::future::join3;
 
+use self::id::parse_id;
 use self::live::LiveSessions;
 use self::record::{Record, TooManySubscriptions};
 use super::headers::Field;
@@ -359,60 +361,5 @@ fn left_to_expire(forgotten: Result<(), StoreError>) {
     if let Err(error) = forgotten {
         // The session is gone, so that nobody can ask for them.
         tracing::debug!(%error, "the logs of a session are left to expire");
-    }
-}
-
-/// Reads an id: 128 bits in 32 lower-case hexadecimal digits, as [`format_id`] writes them.
-pub(super) fn parse_id(value: &[u8]) -> Option<u128> {
-    if value.len() != 32 {
-        return None;
-    }
-    // No early exit: the look-up of all digits is what a session's every request pays.
-    let mut read = 0;
-    let mut half = |digits: &[u8]| {
-        digits.iter().fold(0, |id, byte| {
-            let digit = DIGITS[usize::from(*byte)];
-            read |= digit;
-            id << 4 | u64::from(digit)
-        })
-    };
-    let (high, low) = value.split_at(16);
-    let id = u128::from(half(high)) << 64 | u128::from(half(low));
-    (read < 16).then_some(id)
-}
-
-/// What each byte is as a digit of an id: 255 is none.
-const DIGITS: [u8; 256] = {
-    let mut digits = [255; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        digits[b"0123456789abcdef"[digit as usize] as usize] = digit;
-        digit += 1;
-    }
-    digits
-};
-
-fn format_id(id: u128) -> String {
-    format!("{id:032x}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_read_as_it_was_written_and_in_no_other_way() {
-        for id in [0, 1, u128::MAX, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef] {
-            assert_eq!(parse_id(format_id(id).as_bytes()), Some(id));
-        }
-        for bad in [
-            "",
-            "1",
-            "0123456789ABCDEF0123456789ABCDEF",
-            "0123456789abcdef0123456789abcde",
-            " 123456789abcdef0123456789abcdef",
-        ] {
-            assert_eq!(parse_id(bad.as_bytes()), None, "{bad}");
-        }
     }
 }

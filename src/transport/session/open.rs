@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response};
 use uuid::Uuid;
 
-use super::format_id;
+use super::id::format_id;
 use super::record::Record;
 use crate::auth::Principal;
 use crate::protocol::jsonrpc::RequestId;

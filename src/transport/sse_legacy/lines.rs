@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::auth::Principal;
 use crate::transport::line::Line;
-use crate::transport::session::parse_id;
+use crate::transport::session::id::parse_id;
 
 /// What names a conversation in the URL of its messages: as other servers call it, since some clients look.
 const PARAMETER: &str = "sessionId";
