@@ -20,6 +20,9 @@ use super::text::{ObjectText, Text};
 /// How many digits a number may have: fewer than any integer of 64 bits.
 const MOST_DIGITS: usize = 15;
 
+/// How many bytes of a string are looked at before it is taken for a long one.
+const SHORT: usize = 64;
+
 /// Reads a message into one that is empty. After `None` it holds anything.
 pub(super) fn read<'a>(text: &'a str, message: &mut Message<'a>) -> Option<()> {
     let mut reader = Reader { text, at: 0 };
@@ -198,10 +201,21 @@ impl<'a> Reader<'a> {
 
 /// How many bytes come before one that ends a string, or must not stand in it as it is (RFC 8259, 7).
 fn plain(bytes: &[u8]) -> usize {
-    let mut count = plain_chunks(bytes);
-    for chunk in bytes[count..].chunks_exact(size_of::<u64>()) {
-        let chunk = u64::from_le_bytes(chunk.try_into().expect("a chunk has eight bytes"));
-        let special = first_special(chunk);
+    // Most strings are short.
+    let begin = bytes.len().min(SHORT);
+    let count = plain_words(&bytes[..begin]);
+    if count < begin {
+        return count;
+    }
+    let count = count + plain_chunks(&bytes[count..]);
+    count + plain_words(&bytes[count..])
+}
+
+/// The same, eight bytes at a time.
+fn plain_words(bytes: &[u8]) -> usize {
+    let mut count = 0;
+    for word in bytes.chunks_exact(size_of::<u64>()) {
+        let special = first_special(u64::from_le_bytes(word.try_into().expect("a word has eight bytes")));
         count += special;
         if special < size_of::<u64>() {
             return count;
@@ -279,8 +293,8 @@ mod tests {
     #[test]
     fn the_first_special_byte_is_found_wherever_it_is() {
         for special in (0..0x20).chain([b'"', b'\\']) {
-            for at in 0..40 {
-                let mut bytes = "ab\u{7f}ü{ }!#[]".repeat(4).into_bytes();
+            for at in 0..240 {
+                let mut bytes = "ab\u{7f}ü{ }!#[]".repeat(20).into_bytes();
                 bytes[at] = special;
                 assert_eq!(plain(&bytes), at, "{special} at {at}");
             }
