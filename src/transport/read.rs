@@ -122,13 +122,17 @@ where
         match (&mut rest, first.take()) {
             (None, None) => first = Some(data),
             (None, Some(earlier)) => {
-                // What was announced is not trusted with more than the bytes that came so far.
-                let mut joined = BytesMut::with_capacity((earlier.len() + data.len()) * 2);
+                let mut joined = BytesMut::with_capacity(room(total, announced));
                 joined.extend_from_slice(&earlier);
                 joined.extend_from_slice(&data);
                 rest = Some(joined);
             }
-            (Some(joined), _) => joined.extend_from_slice(&data),
+            (Some(joined), _) => {
+                if joined.capacity() < total {
+                    joined.reserve(room(total, announced) - joined.len());
+                }
+                joined.extend_from_slice(&data);
+            }
         }
         // The last frame of most bodies is their only one, and says so.
         if body.is_end_stream() {
@@ -136,6 +140,15 @@ where
         }
     }
     Ok((rest.map_or_else(|| first.unwrap_or_default(), BytesMut::freeze), share))
+}
+
+/// For how many bytes room is made when `total` have come: for all that were announced, so that each is copied once. But
+/// what was announced is not trusted with more than a few times what is there.
+fn room(total: usize, announced: Option<u64>) -> usize {
+    match announced.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)) {
+        Some(announced) => announced.clamp(total, total.saturating_mul(8)),
+        None => total * 2,
+    }
 }
 
 /// How long a body that nobody wants is read.

@@ -115,14 +115,16 @@ fn a_body_of_several_frames_is_copied_once() {
         let framed = |frames: usize| {
             let frame = |part: &[u8]| Ok::<_, std::convert::Infallible>(Frame::data(Bytes::copy_from_slice(part)));
             let frames: Vec<_> = mode.body.chunks(mode.body.len().div_ceil(frames)).map(frame).collect();
-            request(&mode).map(|_| StreamBody::new(stream::iter(frames)))
+            let mut request = request(&mode).map(|_| StreamBody::new(stream::iter(frames)));
+            request.headers_mut().insert("content-length", mode.body.len().into());
+            request
         };
         called.answer(&mode);
         let whole = called.count_request(framed(1)).bytes_total;
-        for frames in [2, 3, 4] {
+        for frames in [2, 3, 5, 8] {
             let copied = called.count_request(framed(frames)).bytes_total - whole;
             let body = mode.body.len() as u64;
-            assert!((body..=2 * body).contains(&copied), "{}: {copied} bytes in {frames} frames", mode.name);
+            assert!((body..=body + 64).contains(&copied), "{}: {copied} bytes in {frames} frames", mode.name);
         }
     }
 }
