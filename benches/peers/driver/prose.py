@@ -90,8 +90,9 @@ Calls of `echo`, and whole lists (`tools/list` with every page), in 2026-07-28, 
 
 ## Starting, and standing still
 
-From the start of the process to the answer to its first call; resident memory after that call; the size of the binary
-with its symbols, as cargo leaves it.
+From the start of the process to the answer to its first call; resident memory after that call, and after the calls of
+the first table in 2026-07-28, which shows who keeps something of them; the size of the binary with its symbols, as
+cargo leaves it.
 
 {starting}
 
