@@ -40,7 +40,7 @@ HAND_WRITTEN = {
 TOWER_MCP = {(name, SESSION): "what a tool says goes to the session's GET stream, not to the call's" for name in SPEAKS}
 RUST_MCP_SDK = {mode: "2.x serves 2026-07-28 only" for mode in (SESSION, LEGACY)}
 JSON_ONLY = RUST_MCP_SDK | {
-    (name, MODERN): "with `enable_json_response` a call that reports progress is answered with the progress alone"
+    (name, MODERN): "a call that reports progress gets that in place of its answer"
     for name in SPEAKS
 }
 FASTMCP = {
@@ -57,21 +57,21 @@ CONTESTANTS = [
     Contestant("mount-axum-at", "mcp-mount, axum, `at`", "mount-axum", ON_AXUM, OURS, logs=True),
     Contestant("mount-axum-nest", "mcp-mount, axum, `nest`", "mount-axum", ON_AXUM, OURS, {"MOUNT": "nest"}, logs=True),
     Contestant("mount-actix", "mcp-mount, actix-web", "mount-actix", ON_ACTIX, OURS, logs=True),
-    Contestant("rmcp-macro", "rmcp, by macros", "peer-rmcp", ON_AXUM, "rmcp"),
-    Contestant("rmcp-stored", "rmcp, router stored", "peer-rmcp", ON_AXUM, "rmcp", {"ROUTER": "stored"}),
-    Contestant("rmcp-actix-web", "rmcp-actix-web", "peer-rmcp-actix-web", ON_ACTIX, "rmcp-actix-web"),
-    Contestant("tower-mcp", "tower-mcp", "peer-tower-mcp", ON_AXUM, "tower-mcp", lacks=TOWER_MCP),
-    Contestant("rust-mcp-sdk", "rust-mcp-sdk", "peer-rust-mcp-sdk", ON_AXUM, "rust-mcp-sdk", lacks=RUST_MCP_SDK),
+    Contestant("rmcp-macro", "rmcp {version}, by macros", "peer-rmcp", ON_AXUM, "rmcp"),
+    Contestant("rmcp-stored", "rmcp {version}, router stored", "peer-rmcp", ON_AXUM, "rmcp", {"ROUTER": "stored"}),
+    Contestant("rmcp-actix-web", "rmcp-actix-web {version}", "peer-rmcp-actix-web", ON_ACTIX, "rmcp-actix-web"),
+    Contestant("tower-mcp", "tower-mcp {version}", "peer-tower-mcp", ON_AXUM, "tower-mcp", lacks=TOWER_MCP),
+    Contestant("rust-mcp-sdk", "rust-mcp-sdk {version}", "peer-rust-mcp-sdk", ON_AXUM, "rust-mcp-sdk", lacks=RUST_MCP_SDK),
     Contestant(
         "rust-mcp-sdk-json",
-        "rust-mcp-sdk, JSON only",
+        "rust-mcp-sdk {version}, JSON only",
         "peer-rust-mcp-sdk",
         ON_AXUM,
         "rust-mcp-sdk",
         {"JSON": "1"},
         lacks=JSON_ONLY,
     ),
-    Contestant("fastmcp", "FastMCP", None, ON_AXUM, "fastmcp", lacks=FASTMCP),
+    Contestant("fastmcp", "FastMCP {version}", None, ON_AXUM, "fastmcp", lacks=FASTMCP),
 ]
 
 

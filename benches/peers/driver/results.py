@@ -8,8 +8,8 @@ BUSY = 0.9
 
 class Results:
     def __init__(self, results):
+        self.all = results
         self.by_key = {}
-        self.contestants = list(dict.fromkeys(result["contestant"] for result in results))
         for result in results:
             key = (result["contestant"], result["experiment"], result["mode"])
             self.by_key.setdefault(key, {})[result["round"]] = result
