@@ -193,7 +193,7 @@ class Report:
             return f"{NONE} ({self.results.why_not(store, experiment, SESSION) or 'not measured'})"
         ratios = self.results.ratios(store, experiment, SESSION, "memory")
         ratio = f" ({short(median(ratios))})" if ratios and store != "memory" else ""
-        mark = "\\*" if store == "memory" and self.results.disturbed(store, experiment, SESSION) else ""
+        mark = "\\*" if self.results.disturbed(store, experiment, SESSION) else ""
         return f"{figures(rate)}{ratio}{mark}"
 
     def absences(self):
