@@ -43,6 +43,7 @@ JSON_ONLY = RUST_MCP_SDK | {
     (name, MODERN): "a call that reports progress gets that in place of its answer"
     for name in SPEAKS
 }
+JSON_ONLY |= {(name, MODERN): "`subscriptions/listen` is acknowledged and ends" for name in ("streams", "fan_out")}
 FASTMCP = {
     **{(name, MODERN): "`subscriptions/listen` is not served" for name in ("streams", "fan_out")},
     **{f"{name}, no NODELAY": "asyncio sets TCP_NODELAY by itself" for name in ("plain", "at once", "yields")},

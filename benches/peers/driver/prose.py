@@ -3,7 +3,11 @@
 PROSE = """# Performance
 
 What a call costs in this crate, beside the same tools in its peers, and beside a handler that is written by hand for
-these tools alone. `{command}` measured it on {date}; anybody can do the same, from a fresh clone.
+these tools alone. It was measured on {date}; anybody can do the same, from a fresh clone:
+
+```sh
+{command}
+```
 
 {processor}, {cores} cores, {memory_gib} GiB, {kernel}, rustc {rustc}, Python {python}, Redis {redis}; mcp-mount of
 commit {commit}.

@@ -233,6 +233,6 @@ def document(measured):
         **report.facts,
         **tables,
         absences=report.absences(),
-        versions_line=fill(", ".join(f"{name} {known[name]}" for name in VERSIONS if name in known) + ".", 120),
+        versions_line=fill(", ".join(f"{name} {known[name]}" for name in VERSIONS if name in known) + ".", 120, break_on_hyphens=False),
         load_busy=report.load_busy(),
     )
