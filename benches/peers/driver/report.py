@@ -229,10 +229,11 @@ def document(measured):
     for name, report.now in TABLES.items():
         tables[name] = getattr(report, name)()
     known = report.facts["versions"]
+    versions = ", ".join(f"{name} {known[name]}" for name in VERSIONS if name in known)
     return PROSE.format(
         **report.facts,
         **tables,
         absences=report.absences(),
-        versions_line=fill(", ".join(f"{name} {known[name]}" for name in VERSIONS if name in known) + ".", 120, break_on_hyphens=False),
+        versions_line=fill(f"{versions}.", 120, break_on_hyphens=False),
         load_busy=report.load_busy(),
     )
