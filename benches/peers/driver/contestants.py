@@ -14,8 +14,8 @@ class Contestant:
     package: str | None
     # Whose rates of the same round its own are divided by.
     ceiling: str
-    # The crate of which the version is told, and the name it has there.
-    crate: str | None = None
+    # Of which the version is told.
+    crate: str
     env: dict = field(default_factory=dict)
     path: str = "/mcp"
     # For the rate of events: whether `count` logs, since progress is slowed down.
@@ -37,47 +37,42 @@ HAND_WRITTEN = {
     experiment: "the hand-written handler keeps no sessions and no streams"
     for experiment in ("sessions", "streams", "fan_out")
 }
+TOWER_MCP = {(name, SESSION): "what a tool says goes to the session's GET stream, not to the call's" for name in SPEAKS}
+RUST_MCP_SDK = {mode: "2.x serves 2026-07-28 only" for mode in (SESSION, LEGACY)}
+JSON_ONLY = RUST_MCP_SDK | {
+    (name, MODERN): "a call that reports progress gets that in place of its answer"
+    for name in SPEAKS
+}
+JSON_ONLY |= {(name, MODERN): "`subscriptions/listen` is acknowledged and ends" for name in ("streams", "fan_out")}
+FASTMCP = {
+    **{(name, MODERN): "`subscriptions/listen` is not served" for name in ("streams", "fan_out")},
+    **{f"{name}, no NODELAY": "asyncio sets TCP_NODELAY by itself" for name in ("plain", "at once", "yields")},
+}
+OURS = "mcp-mount"
+
+ON_AXUM, ON_ACTIX = "ceiling-axum", "ceiling-actix"
 
 CONTESTANTS = [
-    Contestant("ceiling-axum", "by hand, axum", "ceiling-axum", "ceiling-axum", crate="axum", lacks=HAND_WRITTEN),
+    Contestant("ceiling-axum", "by hand, axum", "ceiling-axum", ON_AXUM, "axum", lacks=HAND_WRITTEN),
+    Contestant("ceiling-actix", "by hand, actix-web", "ceiling-actix", ON_ACTIX, "actix-web", lacks=HAND_WRITTEN),
+    Contestant("mount-axum-at", "mcp-mount, axum, `at`", "mount-axum", ON_AXUM, OURS, logs=True),
+    Contestant("mount-axum-nest", "mcp-mount, axum, `nest`", "mount-axum", ON_AXUM, OURS, {"MOUNT": "nest"}, logs=True),
+    Contestant("mount-actix", "mcp-mount, actix-web", "mount-actix", ON_ACTIX, OURS, logs=True),
+    Contestant("rmcp-macro", "rmcp {version}, by macros", "peer-rmcp", ON_AXUM, "rmcp"),
+    Contestant("rmcp-stored", "rmcp {version}, router stored", "peer-rmcp", ON_AXUM, "rmcp", {"ROUTER": "stored"}),
+    Contestant("rmcp-actix-web", "rmcp-actix-web {version}", "peer-rmcp-actix-web", ON_ACTIX, "rmcp-actix-web"),
+    Contestant("tower-mcp", "tower-mcp {version}", "peer-tower-mcp", ON_AXUM, "tower-mcp", lacks=TOWER_MCP),
+    Contestant("rust-mcp-sdk", "rust-mcp-sdk {version}", "peer-rust-mcp-sdk", ON_AXUM, "rust-mcp-sdk", lacks=RUST_MCP_SDK),
     Contestant(
-        "ceiling-actix", "by hand, actix-web", "ceiling-actix", "ceiling-actix", crate="actix-web", lacks=HAND_WRITTEN
-    ),
-    Contestant("mount-axum-at", "mcp-mount, axum, `at`", "mount-axum", "ceiling-axum", crate="mcp-mount", logs=True),
-    Contestant(
-        "mount-axum-nest", "mcp-mount, axum, `nest`", "mount-axum", "ceiling-axum", crate="mcp-mount", logs=True, env={"MOUNT": "nest"}
-    ),
-    Contestant("mount-actix", "mcp-mount, actix-web", "mount-actix", "ceiling-actix", crate="mcp-mount", logs=True),
-    Contestant("rmcp-macro", "rmcp, by macros", "peer-rmcp", "ceiling-axum", crate="rmcp"),
-    Contestant("rmcp-stored", "rmcp, router stored", "peer-rmcp", "ceiling-axum", crate="rmcp", env={"ROUTER": "stored"}),
-    Contestant("rmcp-actix-web", "rmcp-actix-web", "peer-rmcp-actix-web", "ceiling-actix", crate="rmcp-actix-web"),
-    Contestant(
-        "tower-mcp",
-        "tower-mcp",
-        "peer-tower-mcp",
-        "ceiling-axum",
-        crate="tower-mcp",
-        lacks={(name, SESSION): "what a tool says goes to the session's GET stream, not to the call's" for name in SPEAKS},
-    ),
-    Contestant(
-        "rust-mcp-sdk",
-        "rust-mcp-sdk",
+        "rust-mcp-sdk-json",
+        "rust-mcp-sdk {version}, JSON only",
         "peer-rust-mcp-sdk",
-        "ceiling-axum",
-        crate="rust-mcp-sdk",
-        lacks={mode: "2.x serves 2026-07-28 only" for mode in (SESSION, LEGACY)},
+        ON_AXUM,
+        "rust-mcp-sdk",
+        {"JSON": "1"},
+        lacks=JSON_ONLY,
     ),
-    Contestant(
-        "fastmcp",
-        "FastMCP",
-        None,
-        "ceiling-axum",
-        crate="fastmcp",
-        lacks={
-            **{(name, MODERN): "`subscriptions/listen` is not served" for name in ("streams", "fan_out")},
-            **{f"{name}, no NODELAY": "uvicorn sets TCP_NODELAY itself" for name in ("plain", "at once", "yields")},
-        },
-    ),
+    Contestant("fastmcp", "FastMCP {version}", None, ON_AXUM, "fastmcp", lacks=FASTMCP),
 ]
 
 

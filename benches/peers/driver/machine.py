@@ -41,9 +41,9 @@ def processor():
     with open("/proc/cpuinfo") as info:
         fields = dict(line.split(":", 1) for line in info.read().split("\n\n")[0].splitlines() if ":" in line)
     fields = {name.strip(): value.strip() for name, value in fields.items()}
-    name = fields.get("model name", "").strip()
-    named = name and name != "unknown"
-    return name if named else f"{fields.get('vendor_id', 'unknown')}, family {fields.get('cpu family')}, model {fields.get('model')}"
+    if fields.get("model name", "unknown") != "unknown":
+        return fields["model name"]
+    return f"{fields.get('vendor_id')}, family {fields.get('cpu family')}, model {fields.get('model')}"
 
 
 def versions():

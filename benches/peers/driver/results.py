@@ -2,14 +2,20 @@
 
 from statistics import median
 
-# A server that had less of its core was disturbed by others, unless the load generator could not ask more of it.
+# A server that had less of its core was disturbed by others.
 BUSY = 0.9
+
+
+def disturbed(result):
+    # Unless it waited itself.
+    waits = result["experiment"].endswith("no NODELAY") or result["contestant"] in ("sqlite", "redis")
+    return not waits and result.get("server_busy", 1) < BUSY
 
 
 class Results:
     def __init__(self, results):
+        self.all = results
         self.by_key = {}
-        self.contestants = list(dict.fromkeys(result["contestant"] for result in results))
         for result in results:
             key = (result["contestant"], result["experiment"], result["mode"])
             self.by_key.setdefault(key, {})[result["round"]] = result
@@ -21,12 +27,11 @@ class Results:
             for number, result in self.by_key.get((contestant, experiment, mode), {}).items()
             if "lacks" not in result and "failed" not in result
         }
-        clean = {number: result for number, result in measured.items() if result.get("server_busy", 1) >= BUSY}
+        clean = {number: result for number, result in measured.items() if not disturbed(result)}
         return clean or measured
 
     def disturbed(self, contestant, experiment, mode):
-        rounds = self.rounds(contestant, experiment, mode)
-        return bool(rounds) and any(result.get("server_busy", 1) < BUSY for result in rounds.values())
+        return any(map(disturbed, self.rounds(contestant, experiment, mode).values()))
 
     def why_not(self, contestant, experiment, mode):
         """Why there is nothing, or nothing of some rounds."""

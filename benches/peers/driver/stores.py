@@ -1,4 +1,4 @@
-"""A plain call in a session, with the sessions in each store. A redis-server is started for it, on a port of its own."""
+"""A plain call in a session, with the sessions in each store. A redis-server is started for it, on its own port."""
 
 import contextlib
 import shutil

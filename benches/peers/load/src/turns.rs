@@ -77,17 +77,14 @@ impl<T: Turn> Turns<T> {
         self.all.iter().map(|asking| &asking.turn)
     }
 
-    /// Asks until the end, and waits for the answers to what has been asked by then. What is not complete at the end of the
-    /// time does not count; of a count all are completed.
+    /// Asks until the end, and waits for the answers to what has been asked by then: they count, and so does the time that
+    /// they take.
     pub(crate) fn run(&mut self, until: Until) -> Result<Done, Error> {
         let mut done = Done { count: 0, time: Duration::ZERO, latencies: Histogram::new(3)? };
-        let (began, deadline) = match until {
-            Until::Time(time) => (Instant::now(), Some(Instant::now() + time)),
-            Until::Count(_) => (Instant::now(), None),
-        };
-        let mut more = match until {
-            Until::Time(_) => u64::MAX,
-            Until::Count(count) => count,
+        let began = Instant::now();
+        let (deadline, mut more) = match until {
+            Until::Time(time) => (Some(began + time), u64::MAX),
+            Until::Count(count) => (None, count),
         };
         let mut events = Events::with_capacity(1024);
         let mut open = 0;
@@ -105,29 +102,23 @@ impl<T: Turn> Turns<T> {
                 let asking = &mut self.all[event.token().0];
                 let Some(counted) = asking.go_on(event)? else { continue };
                 now = Instant::now();
-                let late = deadline.is_some_and(|deadline| now > deadline);
-                if counted && !late {
+                if counted {
                     let latency = asking.began.map_or(Duration::ZERO, |began| now - began);
                     done.latencies.record(u64::try_from(latency.as_nanos())?)?;
                     done.count += 1;
-                }
-                if counted {
                     asking.began = None;
                 }
-                // A count goes on until what was begun is complete.
-                let goes_on = !late && (!counted || more > 0);
-                if goes_on {
+                // What was begun is completed.
+                let late = deadline.is_some_and(|deadline| now > deadline);
+                if !counted || (more > 0 && !late) {
                     more -= u64::from(counted);
                     asking.ask()?;
                 } else {
-                    (asking.began, open) = (None, open - 1);
+                    open -= 1;
                 }
             }
         }
-        done.time = match until {
-            Until::Time(time) => time,
-            Until::Count(_) => now - began,
-        };
+        done.time = now - began;
         Ok(done)
     }
 

@@ -10,6 +10,7 @@ struct Echo {
 
 /// Say it again.
 #[tool]
+#[expect(clippy::unused_async, reason = "as in the first example of the README")]
 async fn echo(message: String) -> String {
     message
 }
@@ -39,7 +40,6 @@ async fn log(events: u32, yields: bool, ctx: Context) -> String {
 }
 
 /// The server, still to be built.
-#[must_use]
 pub fn mcp(settings: &Settings) -> Mcp {
     let mcp = Mcp::new("bench", "1.0.0");
     let mut mcp = if settings.log { mcp.tools(tools![echo, log]) } else { mcp.tools(tools![echo, count]) };

@@ -1,7 +1,9 @@
-//! rust-mcp-sdk in axum, mounted by rust-mcp-axum as its example `byo-server` does.
+//! rust-mcp-sdk in axum, mounted by rust-mcp-axum as its example `byo-server` does. With `JSON` it answers plain calls by
+//! JSON instead of streams, and calls that report progress not at all.
 
 #![expect(missing_docs, reason = "`tool_box!` writes none")]
 
+use std::env;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -148,7 +150,7 @@ async fn main() -> std::io::Result<()> {
         handler: handler.to_mcp_server_handler(),
         ping_interval: Duration::from_secs(12),
         transport_options: Arc::default(),
-        enable_json_response: false,
+        enable_json_response: env::var_os("JSON").is_some(),
         message_observer: None,
         extensions: Arc::default(),
         active_listen_streams: Arc::default(),
