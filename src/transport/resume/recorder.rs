@@ -1,12 +1,12 @@
 //! Keeps what a call says, before its connection says it: so nothing that a client was sent is missing when it comes back.
 
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until, timeout};
-use uuid::Uuid;
 
 use super::Recording;
 use super::about::{About, not_kept};
@@ -38,8 +38,8 @@ pub(crate) struct Recorder {
     log: LogKey,
     name: Naming,
     state: State,
-    /// Until when the store may take for what it was given last.
-    patience: Instant,
+    /// When it took what the store was given last.
+    turn: Instant,
     /// When the log has to be kept alive, if nothing is said until then.
     keep: Instant,
     /// What has to be done about a log that could not be written on.
@@ -73,8 +73,7 @@ enum State {
 impl Recorder {
     /// A recorder for the new stream of a request.
     pub(crate) fn new(shared: &Arc<Shared>, recording: Recording, request: Option<RequestId>) -> Self {
-        // Not 0, which is the session's own stream.
-        let stream = Uuid::new_v4().as_u128();
+        let (stream, now) = (shared.sessions.stream_ids.next(), Instant::now());
         Self {
             shared: Arc::clone(shared),
             recording,
@@ -82,8 +81,8 @@ impl Recorder {
             log: LogKey::new(recording.group, stream),
             name: Naming { stream, epoch: Arc::default() },
             state: State::New,
-            patience: Instant::now() + PATIENCE,
-            keep: Instant::now(),
+            turn: now,
+            keep: now,
             owed: None,
         }
     }
@@ -97,18 +96,19 @@ impl Recorder {
     }
 
     /// Records a whole stream, and writes its events.
-    pub(crate) async fn whole(mut self, messages: impl IntoIterator<Item = Bytes>) -> Bytes {
-        let mut out = BytesMut::new();
-        self.patience = Instant::now() + PATIENCE;
+    pub(crate) async fn whole(mut self, messages: VecDeque<Bytes>) -> Bytes {
+        let frames = event::LONGEST_FRAME * (messages.len() + 1);
+        let mut out = BytesMut::with_capacity(messages.iter().map(Bytes::len).sum::<usize>() + frames);
         self.begin().await;
         if let Some(retry) = self.recording.primer
             && let Some(id) = self.append(Bytes::new(), false).await.and_then(|seq| self.name.event(seq))
         {
             event::write_primer(&mut out, id, retry);
         }
-        let mut messages = messages.into_iter().peekable();
-        while let Some(message) = messages.next() {
-            let seq = self.append(message.clone(), messages.peek().is_none()).await;
+        let mut left = messages.len();
+        for message in messages {
+            left -= 1;
+            let seq = self.append(message.clone(), left == 0).await;
             event::write(&mut out, seq.and_then(|seq| self.name.event(seq)), &message);
         }
         self.leave();
@@ -118,7 +118,7 @@ impl Recorder {
     /// Records what is said, until the answer.
     pub(crate) async fn run(mut self, queue: &Outbound) {
         // From now on, since the handler goes first.
-        self.patience = Instant::now() + PATIENCE;
+        self.turn = Instant::now();
         self.begin().await;
         if self.recording.primer.is_some()
             && let Some(seq) = self.append(Bytes::new(), false).await
@@ -130,7 +130,7 @@ impl Recorder {
                 queue.cannot_be_resumed();
             }
             let Said { messages, answered, close } = self.said(queue).await;
-            self.patience = Instant::now() + PATIENCE;
+            self.turn = Instant::now();
             let mut left = messages.len();
             for message in messages {
                 left -= 1;
@@ -220,7 +220,7 @@ impl Recorder {
 
     fn persistence(&self) -> Persistence<'_> {
         let store: &dyn Store = &*self.shared.sessions.store;
-        Persistence { store, log: self.log, limits: self.shared.config.log, until: self.patience }
+        Persistence { store, log: self.log, limits: self.shared.config.log, until: self.turn + PATIENCE }
     }
 
     /// Appends a message. Answers its number, if it was kept.
@@ -237,7 +237,7 @@ impl Recorder {
         match self.persistence().append(entry).await {
             Ok(seq) => {
                 self.state = State::Begun(seq);
-                self.keep = Instant::now() + self.shared.config.log.ttl / 2;
+                self.keep = self.turn + self.shared.config.log.ttl / 2;
                 Some(seq)
             }
             Err(refused) => {
