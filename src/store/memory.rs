@@ -31,7 +31,8 @@ pub(crate) const LOG_BUDGET: usize = 64 << 20;
 /// calls that ended first give way, and then the oldest messages of the others. When there is no room left for all, the
 /// sessions that take the most give way in the same manner.
 ///
-/// What has expired goes when it is asked for, or when room is needed; there is no task that sweeps.
+/// What has expired goes when it is asked for, when room is needed, and at the latest as others of its kind come; there is
+/// no task that sweeps.
 pub struct Memory {
     sessions: Values,
     /// Made when there is something to keep, since most servers have nothing.

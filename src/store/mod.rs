@@ -4,9 +4,10 @@
 //! has said. Everything a [`Store`] keeps is bounded, by the cap that [`Store::reserve`] is called with, by the limits
 //! that [`Store::append`] is called with, by what the store allows all logs together, and by time.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -208,6 +209,16 @@ impl StoreError {
         Self(cause.into())
     }
 }
+
+/// Has a table that was large once, and is nearly empty by now, give back the room that it has taken.
+pub(crate) fn shrink<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
+    if table.capacity() > SMALL && table.len() < table.capacity() / 8 {
+        table.shrink_to(table.len() * 2);
+    }
+}
+
+/// A table of so many is not worth shrinking.
+const SMALL: usize = 16;
 
 /// Hashes what contains a random id of this server's own making: the id's bits are the hash.
 #[derive(Debug, Default)]

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use self::group::{Group, Known};
 use super::{SHARDS, lock};
 use crate::store::log::Watchers;
-use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogWatcher, RandomId};
+use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogWatcher, RandomId, shrink};
 
 /// The most logs of a group: so many streams of one client can be resumed.
 const LOGS_OF_A_GROUP: usize = 64;
@@ -176,7 +176,10 @@ impl Logs {
     }
 
     pub(super) fn forget(&self, group: u128) {
-        let logs = lock(self.shard(group)).groups.remove(&group).unwrap_or_default();
+        let mut shard = lock(self.shard(group));
+        let logs = shard.groups.remove(&group).unwrap_or_default();
+        shrink(&mut shard.groups);
+        drop(shard);
         self.cost.fetch_sub(logs.cost(), Ordering::Relaxed);
         logs.ids().for_each(|id| self.tell(LogNews::Touched(LogKey { group, id })));
     }
@@ -252,6 +255,7 @@ impl Logs {
             self.cost.fetch_sub(logs.expire(now), Ordering::Relaxed);
             !logs.is_empty()
         });
+        shrink(&mut shard.groups);
     }
 
     fn shard(&self, group: u128) -> &Mutex<Shard> {
