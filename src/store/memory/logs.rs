@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use self::group::{Group, Known};
+use self::group::Group;
 use super::{SHARDS, lock};
 use crate::store::log::Watchers;
 use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogWatcher, RandomId, shrink};
@@ -53,10 +53,10 @@ struct Shard {
     swept: u64,
 }
 
-impl Shard {
-    fn cost(&self, group: u128) -> usize {
-        self.groups.get(&group).map_or(0, Group::cost)
-    }
+/// Where a log is among those of its group, or that it is a new one, and which one that has ended gives way to it.
+enum Place {
+    At(usize),
+    New { gives_way: Option<usize> },
 }
 
 impl Logs {
@@ -79,7 +79,10 @@ impl Logs {
         }
         if self.cost.load(Ordering::Relaxed) + needed > self.budget {
             // Nothing gives way to what is refused.
-            let fits = self.fit(&mut lock(self.shard(key.group)), key, entry, bound, now);
+            let fits = match lock(self.shard(key.group)).groups.get_mut(&key.group) {
+                Some(group) => self.fit(group, key, entry, bound, now),
+                None => self.fit(&mut Group::default(), key, entry, bound, now),
+            };
             if let Err(refused) = fits {
                 return refused;
             }
@@ -95,16 +98,30 @@ impl Logs {
     fn append_within(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Result<u64, Appended> {
         let mut shard = lock(self.shard(key.group));
         self.sweep(&mut shard, now);
-        let others = self.cost.load(Ordering::Relaxed).saturating_sub(shard.cost(key.group));
+        let group = shard.groups.entry(key.group).or_default();
+        let others = self.cost.load(Ordering::Relaxed).saturating_sub(group.cost());
         // What others hold of the budget is not this group's to take.
         let bound = self.bound_of_a_group(limits).min(self.budget.saturating_sub(others));
-        let gives_way = self.fit(&mut shard, key, entry, bound, now)?;
-        let group = shard.groups.entry(key.group).or_default();
+        let place = match self.fit(group, key, entry, bound, now) {
+            Ok(place) => place,
+            Err(refused) => {
+                if group.is_empty() {
+                    shard.groups.remove(&key.group);
+                }
+                return Err(refused);
+            }
+        };
         let before = group.cost();
-        if let Some(first) = gives_way {
-            group.remove_ended(first);
-        }
-        let seq = group.append(key.id, entry, limits, now);
+        let at = match place {
+            Place::At(at) => at,
+            Place::New { gives_way } => {
+                if let Some(ended) = gives_way {
+                    group.remove(ended);
+                }
+                group.make(key.id, &entry.about)
+            }
+        };
+        let seq = group.push(at, &entry.value, limits, now);
         while group.cost() > bound && group.give_way(Some(key.id)) {}
         let after = group.cost();
         if entry.place.ends() {
@@ -120,22 +137,12 @@ impl Logs {
         Ok(seq)
     }
 
-    /// Which log gives way to an entry, if one has to, and if its group has room for it within `bound`.
-    fn fit(
-        &self,
-        shard: &mut Shard,
-        key: LogKey,
-        entry: &LogEntry,
-        bound: usize,
-        now: u64,
-    ) -> Result<Option<u64>, Appended> {
-        let gives_way = self.place(shard, key, entry, now)?;
-        let Some(group) = shard.groups.get(&key.group) else {
-            return if needed(entry) > bound { Err(Appended::Full) } else { Ok(gives_way) };
-        };
+    /// Where an entry belongs, if its group has room for it within `bound`.
+    fn fit(&self, group: &mut Group, key: LogKey, entry: &LogEntry, bound: usize, now: u64) -> Result<Place, Appended> {
+        let place = self.place(group, key, entry, now)?;
         // What has ended is not counted among the least, whether or not it has given way yet.
         let fits = |cost: usize| cost + needed(entry) <= bound;
-        if fits(group.cost()) || fits(group.least(Some(key.id))) { Ok(gives_way) } else { Err(Appended::Full) }
+        if fits(group.cost()) || fits(group.least(Some(key.id))) { Ok(place) } else { Err(Appended::Full) }
     }
 
     /// What a group may cost: a part of the budget, and one log at least.
@@ -144,26 +151,22 @@ impl Logs {
         (self.budget / GROUP_PART).max(one_log).min(self.budget)
     }
 
-    /// The same, whatever the entry costs.
-    fn place(&self, shard: &mut Shard, key: LogKey, entry: &LogEntry, now: u64) -> Result<Option<u64>, Appended> {
-        let begins = entry.place.begins();
-        let Some(group) = shard.groups.get_mut(&key.group) else {
-            return if begins { Ok(None) } else { Err(Appended::Closed) };
-        };
-        match (group.find(key.id, now), begins) {
-            (Some(Known { ended: false, newest }), false) => {
+    fn place(&self, group: &mut Group, key: LogKey, entry: &LogEntry, now: u64) -> Result<Place, Appended> {
+        match (group.position(key.id, now), entry.place.begins()) {
+            (Some(at), false) if !group.has_ended(at) => {
+                let newest = group.newest(at);
                 let fits = entry.after.is_none_or(|after| after == newest);
-                return if fits { Ok(None) } else { Err(Appended::Misplaced(newest)) };
+                return if fits { Ok(Place::At(at)) } else { Err(Appended::Misplaced(newest)) };
             }
             (Some(_), _) | (None, false) => return Err(Appended::Closed),
             (None, true) => {}
         }
         self.cost.fetch_sub(group.expire(now), Ordering::Relaxed);
         if group.len() < LOGS_OF_A_GROUP {
-            return Ok(None);
+            return Ok(Place::New { gives_way: None });
         }
-        let first = group.first_ended().ok_or(Appended::Full)?;
-        Ok(Some(first))
+        let ended = group.first_ended().ok_or(Appended::Full)?;
+        Ok(Place::New { gives_way: Some(ended) })
     }
 
     pub(super) fn read(&self, key: LogKey, after: u64, max: usize, now: u64) -> Option<LogPage> {

@@ -100,9 +100,11 @@ impl Text {
     }
 
     fn push_hex(&mut self, number: u64) {
-        for at in (0..16).rev() {
-            self.push(b"0123456789abcdef"[(number >> (4 * at)) as usize & 15]);
+        let digits = self.bytes[self.length..].first_chunk_mut::<16>().expect("there is room for all");
+        for (at, digit) in digits.iter_mut().rev().enumerate() {
+            *digit = b"0123456789abcdef"[(number >> (4 * at)) as usize & 15];
         }
+        self.length += 16;
     }
 
     fn push_decimal(&mut self, number: u64) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::OVERHEAD;
 use crate::store::memory::millis;
-use crate::store::{LogEntry, LogLimits, LogPage};
+use crate::store::{LogLimits, LogPage};
 
 /// The logs of one group. What they cost is kept beside them, so that an append need not look at them all.
 #[derive(Default)]
@@ -49,12 +49,6 @@ impl Log {
     }
 }
 
-/// What is known of a log: whether it has ended, and the number of its newest entry.
-pub(super) struct Known {
-    pub(super) ended: bool,
-    pub(super) newest: u64,
-}
-
 impl Group {
     pub(super) fn cost(&self) -> usize {
         self.cost
@@ -72,9 +66,18 @@ impl Group {
         self.logs.iter().map(|log| log.id)
     }
 
-    pub(super) fn find(&self, id: u128, now: u64) -> Option<Known> {
-        let log = &self.logs[self.position(id, now)?];
-        Some(Known { ended: log.ended.is_some(), newest: log.next() - 1 })
+    /// Where a log is. Who is written to is mostly the newest, which is behind the others.
+    pub(super) fn position(&self, id: u128, now: u64) -> Option<usize> {
+        self.logs.iter().rposition(|log| log.id == id && log.expires > now)
+    }
+
+    pub(super) fn has_ended(&self, at: usize) -> bool {
+        self.logs[at].ended.is_some()
+    }
+
+    /// The number of a log's newest entry.
+    pub(super) fn newest(&self, at: usize) -> u64 {
+        self.logs[at].next() - 1
     }
 
     /// Removes what has expired. Answers what that cost.
@@ -92,27 +95,33 @@ impl Group {
         before - self.cost
     }
 
-    /// Which of its logs that have ended did so first.
-    pub(super) fn first_ended(&self) -> Option<u64> {
-        self.logs.iter().filter_map(|log| log.ended).min()
+    /// Where the log is that ended before the others.
+    pub(super) fn first_ended(&self) -> Option<usize> {
+        self.logs.iter().enumerate().filter_map(|(at, log)| Some((log.ended?, at))).min().map(|(_, at)| at)
     }
 
-    /// Removes the log that ended as this one of all.
-    pub(super) fn remove_ended(&mut self, ended: u64) {
-        if let Some(at) = self.logs.iter().position(|log| log.ended == Some(ended)) {
-            self.remove(at);
-        }
+    /// A new log, which has no entry yet.
+    pub(super) fn make(&mut self, id: u128, about: &[u8]) -> usize {
+        let (about, entries) = (Box::from(about), VecDeque::new());
+        let log = Log { id, about, entries, first: 1, bytes: 0, ended: None, expires: 0 };
+        self.cost += log.cost();
+        self.logs.push(log);
+        self.logs.len() - 1
     }
 
-    /// Appends to a log, which is made if it is not there. Answers the entry's number.
-    pub(super) fn append(&mut self, id: u128, entry: &LogEntry, limits: LogLimits, now: u64) -> u64 {
-        let at = self.position(id, now).unwrap_or_else(|| self.make(id, &entry.about));
+    pub(super) fn remove(&mut self, at: usize) {
+        let log = self.logs.swap_remove(at);
+        self.cost -= log.cost();
+    }
+
+    /// Answers the entry's number.
+    pub(super) fn push(&mut self, at: usize, value: &Bytes, limits: LogLimits, now: u64) -> u64 {
         let log = &mut self.logs[at];
         let seq = log.next();
-        log.bytes += entry.value.len();
+        log.bytes += value.len();
         // A copy, since the value may be a part of a buffer that is larger than what is counted.
-        log.entries.push_back(Bytes::copy_from_slice(&entry.value));
-        self.cost += OVERHEAD + entry.value.len();
+        log.entries.push_back(Bytes::copy_from_slice(value));
+        self.cost += OVERHEAD + value.len();
         while log.entries.len() > 1 && (log.entries.len() > limits.entries || log.bytes > limits.bytes) {
             self.cost -= log.drop_oldest();
         }
@@ -165,23 +174,5 @@ impl Group {
         let free = largest.map(Log::drop_oldest);
         self.cost -= free.unwrap_or(0);
         free.is_some()
-    }
-
-    /// Who is written to is mostly the newest, which is behind the others.
-    fn position(&self, id: u128, now: u64) -> Option<usize> {
-        self.logs.iter().rposition(|log| log.id == id && log.expires > now)
-    }
-
-    fn make(&mut self, id: u128, about: &[u8]) -> usize {
-        let (about, entries) = (Box::from(about), VecDeque::new());
-        let log = Log { id, about, entries, first: 1, bytes: 0, ended: None, expires: 0 };
-        self.cost += log.cost();
-        self.logs.push(log);
-        self.logs.len() - 1
-    }
-
-    fn remove(&mut self, at: usize) {
-        let log = self.logs.swap_remove(at);
-        self.cost -= log.cost();
     }
 }
