@@ -210,9 +210,10 @@ impl StoreError {
     }
 }
 
-/// Has a table that was large once, and is nearly empty by now, give back the room that it has taken.
+/// Has a table that was large once, and is nearly empty by now, give back the room that it has taken; one that is empty, all
+/// of it.
 pub(crate) fn shrink<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
-    if table.capacity() > SMALL && table.len() < table.capacity() / 8 {
+    if table.is_empty() || (table.capacity() > SMALL && table.len() < table.capacity() / 8) {
         table.shrink_to(table.len() * 2);
     }
 }

@@ -62,7 +62,7 @@ impl Rig {
     /// Does some work, and answers how many bytes more are live after it.
     pub(crate) fn live<T>(&self, work: impl Future<Output = T>) -> (T, i64) {
         let mut outcome = None;
-        let counted = measure(|| outcome = Some(self.runtime.block_on(work)));
+        let counted = measure(|| outcome = Some(self.run(work)));
         (outcome.expect("the work is done"), counted.bytes_current)
     }
 
@@ -70,12 +70,40 @@ impl Rig {
         self.runtime.block_on(work)
     }
 
-    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Response<Body> {
+    /// Nothing is live after this work that was not before, when it is done for the second time and the third, but for
+    /// `spare` bytes. The first time makes what is made once.
+    pub(crate) fn leaves(&self, spare: i64, what: &str, work: impl AsyncFn()) {
+        self.run(work());
+        let lives = [(); 2].map(|()| self.live(work()).1);
+        let [one, both] = [lives[0], lives[0] + lives[1]];
+        assert!(one.abs() <= spare && both.abs() <= spare, "{what}: {lives:?} bytes are still live");
+    }
+
+    pub(crate) fn leaves_nothing(&self, what: &str, work: impl AsyncFn()) {
+        self.leaves(0, what, work);
+    }
+
+    /// So many sessions.
+    pub(crate) async fn sessions(&self, count: usize) -> Vec<String> {
+        let mut ids = Vec::with_capacity(count);
+        for _ in 0..count {
+            ids.push(self.open().await);
+        }
+        ids
+    }
+
+    pub(crate) async fn delete_all(&self, ids: Vec<String>) {
+        for id in ids {
+            self.delete(&id).await;
+        }
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Response<Body> {
         self.mcp.clone().call(request).await.expect("infallible")
     }
 
     /// Opens a session, as a client does. Answers its id.
-    pub(crate) async fn open(&self) -> String {
+    async fn open(&self) -> String {
         let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"memory","version":"1.0.0"}}}"#;
         let response = self.send(post(&[], initialize)).await;
         let id = response.headers()["mcp-session-id"].to_str().expect("visible ASCII").to_owned();
@@ -85,7 +113,7 @@ impl Rig {
         id
     }
 
-    pub(crate) async fn delete(&self, id: &str) {
+    async fn delete(&self, id: &str) {
         let response = self.send(request(Method::DELETE, &in_session(id), "")).await;
         assert_eq!(response.status(), 204);
     }
@@ -170,5 +198,12 @@ impl Stream {
     /// Reads it to its end.
     pub(crate) async fn end(self) {
         self.0.collect().await.expect("a whole stream");
+    }
+}
+
+/// Lets the tasks that are ready have their turns.
+pub(crate) async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
     }
 }

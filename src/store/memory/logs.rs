@@ -39,8 +39,6 @@ pub(super) struct Logs {
     budget: usize,
     /// What all of them cost.
     cost: AtomicUsize,
-    /// Counts what ends, so that it is known what ended first.
-    ends: AtomicU64,
     /// Until when (in ms) nothing is looked for that gives way to others.
     full_until: AtomicU64,
     epoch: u64,
@@ -65,7 +63,6 @@ impl Logs {
             shards: Box::new(std::array::from_fn(|_| Mutex::default())),
             budget,
             cost: AtomicUsize::new(0),
-            ends: AtomicU64::new(0),
             full_until: AtomicU64::new(0),
             epoch: Uuid::new_v4().as_u64_pair().1,
             watchers: Watchers::default(),
@@ -125,7 +122,7 @@ impl Logs {
         while group.cost() > bound && group.give_way(Some(key.id)) {}
         let after = group.cost();
         if entry.place.ends() {
-            group.end(key.id, now, self.ends.fetch_add(1, Ordering::Relaxed));
+            group.end(key.id, now);
             self.full_until.store(0, Ordering::Relaxed);
         }
         // At once: counted twice for a moment, others would be refused meanwhile.
@@ -184,7 +181,7 @@ impl Logs {
         shrink(&mut shard.groups);
         drop(shard);
         self.cost.fetch_sub(logs.cost(), Ordering::Relaxed);
-        logs.ids().for_each(|id| self.tell(LogNews::Touched(LogKey { group, id })));
+        logs.ids().iter().for_each(|id| self.tell(LogNews::Touched(LogKey { group, id: *id })));
     }
 
     pub(super) fn watch(&self, watcher: LogWatcher) {

@@ -9,24 +9,27 @@ use super::OVERHEAD;
 use crate::store::memory::millis;
 use crate::store::{LogLimits, LogPage};
 
-/// The logs of one group. What they cost is kept beside them, so that an append need not look at them all.
+/// The logs of one group. What they cost is kept beside them, and so are their ids, so that an append need not look at them
+/// all.
 #[derive(Default)]
 pub(super) struct Group {
+    /// Those of `logs`, in the same order.
+    ids: Vec<u128>,
     logs: Vec<Log>,
+    /// The ids of those that have ended, the first one first.
+    ended: VecDeque<u128>,
     cost: usize,
     /// Until when (in ms) none of them expires.
     lasts: u64,
 }
 
 struct Log {
-    id: u128,
     about: Box<[u8]>,
     entries: VecDeque<Bytes>,
     /// The number of the oldest entry, or of the next one.
     first: u64,
     bytes: usize,
-    /// Which of all logs that ended it was.
-    ended: Option<u64>,
+    ended: bool,
     expires: u64,
 }
 
@@ -62,17 +65,18 @@ impl Group {
         self.logs.is_empty()
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = u128> {
-        self.logs.iter().map(|log| log.id)
+    pub(super) fn ids(&self) -> &[u128] {
+        &self.ids
     }
 
     /// Where a log is. Who is written to is mostly the newest, which is behind the others.
     pub(super) fn position(&self, id: u128, now: u64) -> Option<usize> {
-        self.logs.iter().rposition(|log| log.id == id && log.expires > now)
+        let at = self.ids.iter().rposition(|one| *one == id)?;
+        (self.logs[at].expires > now).then_some(at)
     }
 
     pub(super) fn has_ended(&self, at: usize) -> bool {
-        self.logs[at].ended.is_some()
+        self.logs[at].ended
     }
 
     /// The number of a log's newest entry.
@@ -86,32 +90,42 @@ impl Group {
             return 0;
         }
         let before = self.cost;
-        self.logs.retain(|log| {
-            let lives = log.expires > now;
-            self.cost -= if lives { 0 } else { log.cost() };
-            lives
-        });
+        for at in (0..self.logs.len()).rev() {
+            if self.logs[at].expires <= now {
+                self.remove(at);
+            }
+        }
         self.lasts = self.logs.iter().map(|log| log.expires).min().unwrap_or(u64::MAX);
         before - self.cost
     }
 
     /// Where the log is that ended before the others.
     pub(super) fn first_ended(&self) -> Option<usize> {
-        self.logs.iter().enumerate().filter_map(|(at, log)| Some((log.ended?, at))).min().map(|(_, at)| at)
+        let first = self.ended.front()?;
+        self.ids.iter().position(|id| id == first)
     }
 
     /// A new log, which has no entry yet.
     pub(super) fn make(&mut self, id: u128, about: &[u8]) -> usize {
         let (about, entries) = (Box::from(about), VecDeque::new());
-        let log = Log { id, about, entries, first: 1, bytes: 0, ended: None, expires: 0 };
+        let log = Log { about, entries, first: 1, bytes: 0, ended: false, expires: 0 };
         self.cost += log.cost();
+        self.ids.push(id);
         self.logs.push(log);
         self.logs.len() - 1
     }
 
     pub(super) fn remove(&mut self, at: usize) {
-        let log = self.logs.swap_remove(at);
+        let (id, log) = (self.ids.swap_remove(at), self.logs.swap_remove(at));
         self.cost -= log.cost();
+        if !log.ended {
+            return;
+        }
+        if self.ended.front() == Some(&id) {
+            self.ended.pop_front();
+        } else {
+            self.ended.retain(|ended| *ended != id);
+        }
     }
 
     /// Answers the entry's number.
@@ -130,9 +144,10 @@ impl Group {
         seq
     }
 
-    pub(super) fn end(&mut self, id: u128, now: u64, ended: u64) {
+    pub(super) fn end(&mut self, id: u128, now: u64) {
         if let Some(at) = self.position(id, now) {
-            self.logs[at].ended = Some(ended);
+            self.logs[at].ended = true;
+            self.ended.push_back(id);
         }
     }
 
@@ -150,23 +165,23 @@ impl Group {
         let from = log.first + skip.min(log.entries.len()) as u64;
         let entries = (from..).zip(log.entries.iter().skip(skip).take(max).cloned()).collect();
         let about = Bytes::copy_from_slice(&log.about);
-        Some(LogPage { entries, first: log.first, last: log.next() - 1, closed: log.ended.is_some(), about })
+        Some(LogPage { entries, first: log.first, last: log.next() - 1, closed: log.ended, about })
     }
 
     /// What they cost when all that may give way to log `writing` has.
     pub(super) fn least(&self, writing: Option<u128>) -> usize {
-        let newest = |log: &Log| {
-            log.entries.back().filter(|_| Some(log.id) != writing).map_or(0, |newest| OVERHEAD + newest.len())
+        let newest = |log: &Log, id: u128| {
+            log.entries.back().filter(|_| Some(id) != writing).map_or(0, |newest| OVERHEAD + newest.len())
         };
-        let open = self.logs.iter().filter(|log| log.ended.is_none());
-        open.map(|log| OVERHEAD + log.about.len() + newest(log)).sum()
+        let open = self.ids.iter().zip(&self.logs).filter(|(_, log)| !log.ended);
+        open.map(|(id, log)| OVERHEAD + log.about.len() + newest(log, *id)).sum()
     }
 
     /// Drops what is missed the least: the log that ended first, then the oldest entry of the largest that has others.
     /// Answers whether there was any. `writing` is spared, but for its oldest entries.
     pub(super) fn give_way(&mut self, writing: Option<u128>) -> bool {
-        let ended = self.logs.iter().enumerate().filter(|(_, log)| Some(log.id) != writing);
-        if let Some((_, at)) = ended.filter_map(|(at, log)| Some((log.ended?, at))).min() {
+        let ended = self.ended.iter().find(|id| Some(**id) != writing);
+        if let Some(at) = ended.and_then(|ended| self.ids.iter().position(|id| id == ended)) {
             self.remove(at);
             return true;
         }
