@@ -120,6 +120,10 @@ impl Store for Memory {
         StoreFuture::ready(self.logs.append(log, &entry, limits, self.now()))
     }
 
+    fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
+        Some(self.logs.append_all(log, entries, limits, self.now()))
+    }
+
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
         StoreFuture::ready(self.logs.read(log, after, max, self.now()))
     }

@@ -83,6 +83,13 @@ pub trait Store: Send + Sync + 'static {
     /// [`LogEntry::after`] it is appended once.
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended>;
 
+    /// Appends entries in a row, as [`append`](Self::append) does each, until one is refused: for a store that has the outcome
+    /// at hand, which is what became of the last that was tried. `None` where they are to be appended one by one: the default.
+    fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
+        let _ = (log, entries, limits);
+        None
+    }
+
     /// Reads at most `max` entries of a log, the oldest that are kept of those that come after number `after`. `None` if there
     /// is no such log. It lives no longer for being read.
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>>;
@@ -133,6 +140,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended> {
         (**self).append(log, entry, limits)
+    }
+
+    fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
+        (**self).append_at_once(log, entries, limits)
     }
 
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {

@@ -4,11 +4,13 @@
 //! entries of its largest; and all logs together what the largest groups have, a part of it at a time, so that the search
 //! for them is rare. The newest entry of a log that has not ended is never dropped: what there is no room for is refused.
 
+mod entries;
 mod group;
 
 use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::hash::BuildHasherDefault;
+use std::slice;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -70,6 +72,26 @@ impl Logs {
     }
 
     pub(super) fn append(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
+        self.append_all(key, slice::from_ref(entry), limits, now)
+    }
+
+    /// Appends entries in a row, until one is refused. Answers what became of the last that was tried.
+    pub(super) fn append_all(&self, key: LogKey, entries: &[LogEntry], limits: LogLimits, now: u64) -> Appended {
+        let (mut appended, mut any) = (Appended::Closed, false);
+        for entry in entries {
+            appended = self.append_quietly(key, entry, limits, now);
+            if !matches!(appended, Appended::Seq(_)) {
+                break;
+            }
+            any = true;
+        }
+        if any {
+            self.tell(LogNews::Touched(key));
+        }
+        appended
+    }
+
+    fn append_quietly(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
         let (needed, bound) = (needed(entry), self.bound_of_a_group(limits));
         if needed > bound {
             return Appended::Full;
@@ -85,11 +107,7 @@ impl Logs {
             }
             self.make_room(key, needed, now);
         }
-        let appended = self.append_within(key, entry, limits, now).map_or_else(|refused| refused, Appended::Seq);
-        if matches!(appended, Appended::Seq(_)) {
-            self.tell(LogNews::Touched(key));
-        }
-        appended
+        self.append_within(key, entry, limits, now).map_or_else(|refused| refused, Appended::Seq)
     }
 
     fn append_within(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Result<u64, Appended> {
@@ -112,10 +130,8 @@ impl Logs {
         let at = match place {
             Place::At(at) => at,
             Place::New { gives_way } => {
-                if let Some(ended) = gives_way {
-                    group.remove(ended);
-                }
-                group.make(key.id, &entry.about)
+                let room = gives_way.map(|ended| group.remove(ended)).unwrap_or_default();
+                group.make(key.id, &entry.about, room)
             }
         };
         let seq = group.push(at, &entry.value, limits, now);

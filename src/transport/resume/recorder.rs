@@ -15,7 +15,7 @@ use super::persistence::{Owed, Persistence, Refused};
 use crate::protocol::jsonrpc::RequestId;
 use crate::server::outbound::Outbound;
 use crate::server::outbound::recorded::Said;
-use crate::store::{LogEntry, LogKey, LogPlace, Store};
+use crate::store::{Appended, LogEntry, LogKey, LogPlace, Store};
 use crate::transport::service::Shared;
 use crate::transport::sse::event;
 
@@ -100,19 +100,47 @@ impl Recorder {
         let frames = event::LONGEST_FRAME * (messages.len() + 1);
         let mut out = BytesMut::with_capacity(messages.iter().map(Bytes::len).sum::<usize>() + frames);
         self.begin().await;
-        if let Some(retry) = self.recording.primer
-            && let Some(id) = self.append(Bytes::new(), false).await.and_then(|seq| self.name.event(seq))
-        {
-            event::write_primer(&mut out, id, retry);
+        let at_once = self.append_at_once(&messages);
+        let mut number = 0;
+        if let Some(retry) = self.recording.primer {
+            number += 1;
+            let seq = if at_once { Some(number) } else { self.append(Bytes::new(), false).await };
+            if let Some(id) = seq.and_then(|seq| self.name.event(seq)) {
+                event::write_primer(&mut out, id, retry);
+            }
         }
         let mut left = messages.len();
         for message in messages {
-            left -= 1;
-            let seq = self.append(message.clone(), left == 0).await;
+            (number, left) = (number + 1, left - 1);
+            let seq = if at_once { Some(number) } else { self.append(message.clone(), left == 0).await };
             event::write(&mut out, seq.and_then(|seq| self.name.event(seq)), &message);
         }
         self.leave();
         out.freeze()
+    }
+
+    /// Appends a whole stream, if the store does so at once. If it has not, or not all of it, it is appended one by one, which
+    /// finds what is there.
+    fn append_at_once(&mut self, messages: &VecDeque<Bytes>) -> bool {
+        if self.state != State::New {
+            return false;
+        }
+        let primer = self.recording.primer.map(|_| Bytes::new());
+        let mut entries: Vec<_> = primer.into_iter().chain(messages.iter().cloned()).zip(0..).map(next_entry).collect();
+        let last = entries.len() as u64;
+        if let Some(first) = entries.first_mut() {
+            (first.place, first.after, first.about) = (LogPlace::First, None, self.about());
+        }
+        if let Some(end) = entries.last_mut() {
+            end.place = if last == 1 { LogPlace::Only } else { LogPlace::Last };
+        }
+        let Shared { sessions, config, .. } = &*self.shared;
+        let appended = sessions.store.append_at_once(self.log, &entries, config.log);
+        let all = appended == Some(Appended::Seq(last));
+        if all {
+            self.state = State::Begun(last);
+        }
+        all
     }
 
     /// Records what is said, until the answer.
@@ -275,6 +303,11 @@ impl Recorder {
             });
         }
     }
+}
+
+/// An entry behind the one with this number.
+fn next_entry((message, after): (Bytes, u64)) -> LogEntry {
+    LogEntry::new(message, LogPlace::Next).after(after)
 }
 
 /// Does what is owed, once; never resolves if nothing is.

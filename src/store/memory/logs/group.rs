@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::OVERHEAD;
+use super::entries::Entries;
 use crate::store::memory::millis;
 use crate::store::{LogLimits, LogPage};
 
@@ -25,17 +26,16 @@ pub(super) struct Group {
 
 struct Log {
     about: Box<[u8]>,
-    entries: VecDeque<Bytes>,
+    entries: Entries,
     /// The number of the oldest entry, or of the next one.
     first: u64,
-    bytes: usize,
     ended: bool,
     expires: u64,
 }
 
 impl Log {
     fn cost(&self) -> usize {
-        self.bytes + self.about.len() + OVERHEAD * (self.entries.len() + 1)
+        self.entries.bytes() + self.about.len() + OVERHEAD * (self.entries.len() + 1)
     }
 
     /// The number of the next entry.
@@ -45,10 +45,9 @@ impl Log {
 
     /// Answers what is free by that.
     fn drop_oldest(&mut self) -> usize {
-        let Some(oldest) = self.entries.pop_front() else { return 0 };
+        let Some(oldest) = self.entries.pop() else { return 0 };
         self.first += 1;
-        self.bytes -= oldest.len();
-        OVERHEAD + oldest.len()
+        OVERHEAD + oldest
     }
 }
 
@@ -106,37 +105,33 @@ impl Group {
     }
 
     /// A new log, which has no entry yet.
-    pub(super) fn make(&mut self, id: u128, about: &[u8]) -> usize {
-        let (about, entries) = (Box::from(about), VecDeque::new());
-        let log = Log { about, entries, first: 1, bytes: 0, ended: false, expires: 0 };
+    pub(super) fn make(&mut self, id: u128, about: &[u8], entries: Entries) -> usize {
+        let log = Log { about: Box::from(about), entries, first: 1, ended: false, expires: 0 };
         self.cost += log.cost();
         self.ids.push(id);
         self.logs.push(log);
         self.logs.len() - 1
     }
 
-    pub(super) fn remove(&mut self, at: usize) {
+    /// Answers the room of its entries, for those of another log.
+    pub(super) fn remove(&mut self, at: usize) -> Entries {
         let (id, log) = (self.ids.swap_remove(at), self.logs.swap_remove(at));
         self.cost -= log.cost();
-        if !log.ended {
-            return;
-        }
         if self.ended.front() == Some(&id) {
             self.ended.pop_front();
-        } else {
+        } else if log.ended {
             self.ended.retain(|ended| *ended != id);
         }
+        log.entries.reuse()
     }
 
     /// Answers the entry's number.
     pub(super) fn push(&mut self, at: usize, value: &Bytes, limits: LogLimits, now: u64) -> u64 {
         let log = &mut self.logs[at];
         let seq = log.next();
-        log.bytes += value.len();
-        // A copy, since the value may be a part of a buffer that is larger than what is counted.
-        log.entries.push_back(Bytes::copy_from_slice(value));
+        log.entries.push(value);
         self.cost += OVERHEAD + value.len();
-        while log.entries.len() > 1 && (log.entries.len() > limits.entries || log.bytes > limits.bytes) {
+        while log.entries.len() > 1 && (log.entries.len() > limits.entries || log.entries.bytes() > limits.bytes) {
             self.cost -= log.drop_oldest();
         }
         log.expires = now.saturating_add(millis(limits.ttl));
@@ -163,7 +158,7 @@ impl Group {
         let log = &self.logs[self.position(id, now)?];
         let skip = usize::try_from(after.saturating_add(1).saturating_sub(log.first)).unwrap_or(usize::MAX);
         let from = log.first + skip.min(log.entries.len()) as u64;
-        let entries = (from..).zip(log.entries.iter().skip(skip).take(max).cloned()).collect();
+        let entries = (from..).zip(log.entries.iter(skip).take(max)).collect();
         let about = Bytes::copy_from_slice(&log.about);
         Some(LogPage { entries, first: log.first, last: log.next() - 1, closed: log.ended, about })
     }
@@ -171,7 +166,7 @@ impl Group {
     /// What they cost when all that may give way to log `writing` has.
     pub(super) fn least(&self, writing: Option<u128>) -> usize {
         let newest = |log: &Log, id: u128| {
-            log.entries.back().filter(|_| Some(id) != writing).map_or(0, |newest| OVERHEAD + newest.len())
+            log.entries.newest().filter(|_| Some(id) != writing).map_or(0, |newest| OVERHEAD + newest)
         };
         let open = self.ids.iter().zip(&self.logs).filter(|(_, log)| !log.ended);
         open.map(|(id, log)| OVERHEAD + log.about.len() + newest(log, *id)).sum()
