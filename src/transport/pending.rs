@@ -103,10 +103,15 @@ impl<'a> PendingCall<'a> {
                     Some(said) if !said.is_empty() => {
                         let mut messages = said;
                         messages.push_back(answer);
+                        let Some(recording) = self.recording else { return reply::events(messages) };
+                        let mut recorder = Recorder::new(self.shared, recording, request);
+                        if let Some(events) = recorder.at_once(&messages) {
+                            return reply::stream(Body::full(events));
+                        }
                         // A store that takes its time holds up no more calls than may run.
                         let seat = work.map(Work::into_seat);
                         // Boxed, since every plain call's future would have room for it.
-                        Box::pin(whole(self.shared, self.recording, request, messages, seat)).await
+                        Box::pin(whole(recorder, messages, seat)).await
                     }
                     _ => reply::message(answer, self.accepts),
                 }
@@ -182,19 +187,10 @@ impl Drop for PendingCall<'_> {
 }
 
 /// A reply of events that are all there. The call keeps its place until they are recorded.
-async fn whole(
-    shared: &Arc<Shared>,
-    recording: Option<Recording>,
-    request: Option<RequestId>,
-    messages: VecDeque<Bytes>,
-    seat: Option<Seat>,
-) -> Response<Body> {
-    let reply = match recording {
-        Some(recording) => reply::stream(Body::full(Recorder::new(shared, recording, request).whole(messages).await)),
-        None => reply::events(messages),
-    };
+async fn whole(recorder: Recorder, messages: VecDeque<Bytes>, seat: Option<Seat>) -> Response<Body> {
+    let events = recorder.whole(messages).await;
     drop(seat);
-    reply
+    reply::stream(Body::full(events))
 }
 
 /// Runs an adopted call to its end, or until its client is gone.

@@ -15,7 +15,7 @@ use super::persistence::{Owed, Persistence, Refused};
 use crate::protocol::jsonrpc::RequestId;
 use crate::server::outbound::Outbound;
 use crate::server::outbound::recorded::Said;
-use crate::store::{Appended, LogEntry, LogKey, LogPlace, Store};
+use crate::store::{Appended, LogEntry, LogKey, LogPlace, Store, StoreFuture};
 use crate::transport::service::Shared;
 use crate::transport::sse::event;
 
@@ -95,36 +95,14 @@ impl Recorder {
         self.name.clone()
     }
 
-    /// Records a whole stream, and writes its events.
-    pub(crate) async fn whole(mut self, messages: VecDeque<Bytes>) -> Bytes {
-        let frames = event::LONGEST_FRAME * (messages.len() + 1);
-        let mut out = BytesMut::with_capacity(messages.iter().map(Bytes::len).sum::<usize>() + frames);
-        self.begin().await;
-        let at_once = self.append_at_once(&messages);
-        let mut number = 0;
-        if let Some(retry) = self.recording.primer {
-            number += 1;
-            let seq = if at_once { Some(number) } else { self.append(Bytes::new(), false).await };
-            if let Some(id) = seq.and_then(|seq| self.name.event(seq)) {
-                event::write_primer(&mut out, id, retry);
-            }
+    /// Records a whole stream, and writes its events, if the store does so at once. If it has not, or not all of it, that
+    /// remains to be [waited for](Self::whole), which finds what is there.
+    pub(crate) fn at_once(&mut self, messages: &VecDeque<Bytes>) -> Option<Bytes> {
+        let Shared { sessions, config, .. } = &*self.shared;
+        if sessions.replicas.is_some() {
+            return None;
         }
-        let mut left = messages.len();
-        for message in messages {
-            (number, left) = (number + 1, left - 1);
-            let seq = if at_once { Some(number) } else { self.append(message.clone(), left == 0).await };
-            event::write(&mut out, seq.and_then(|seq| self.name.event(seq)), &message);
-        }
-        self.leave();
-        out.freeze()
-    }
-
-    /// Appends a whole stream, if the store does so at once. If it has not, or not all of it, it is appended one by one, which
-    /// finds what is there.
-    fn append_at_once(&mut self, messages: &VecDeque<Bytes>) -> bool {
-        if self.state != State::New {
-            return false;
-        }
+        let StoreFuture::Ready(Some(Ok(epoch))) = sessions.store.epoch() else { return None };
         let primer = self.recording.primer.map(|_| Bytes::new());
         let mut entries: Vec<_> = primer.into_iter().chain(messages.iter().cloned()).zip(0..).map(next_entry).collect();
         let last = entries.len() as u64;
@@ -134,13 +112,43 @@ impl Recorder {
         if let Some(end) = entries.last_mut() {
             end.place = if last == 1 { LogPlace::Only } else { LogPlace::Last };
         }
-        let Shared { sessions, config, .. } = &*self.shared;
         let appended = sessions.store.append_at_once(self.log, &entries, config.log);
-        let all = appended == Some(Appended::Seq(last));
-        if all {
-            self.state = State::Begun(last);
+        if appended != Some(Appended::Seq(last)) {
+            return None;
         }
-        all
+        self.name.epoch.get_or_init(|| epoch);
+        let mut numbers = 1..=last;
+        let primer = if self.recording.primer.is_some() { numbers.next() } else { None };
+        let mut out = self.begin_events(primer, messages);
+        for (number, message) in numbers.zip(messages) {
+            event::write(&mut out, self.name.event(number), message);
+        }
+        Some(out.freeze())
+    }
+
+    /// Records a whole stream, and writes its events.
+    pub(crate) async fn whole(mut self, messages: VecDeque<Bytes>) -> Bytes {
+        self.begin().await;
+        let primer = if self.recording.primer.is_some() { self.append(Bytes::new(), false).await } else { None };
+        let mut out = self.begin_events(primer, &messages);
+        let mut left = messages.len();
+        for message in messages {
+            left -= 1;
+            let seq = self.append(message.clone(), left == 0).await;
+            event::write(&mut out, seq.and_then(|seq| self.name.event(seq)), &message);
+        }
+        self.leave();
+        out.freeze()
+    }
+
+    /// What a whole stream begins with, and room for the rest.
+    fn begin_events(&self, primer: Option<u64>, messages: &VecDeque<Bytes>) -> BytesMut {
+        let frames = event::LONGEST_FRAME * (messages.len() + 1);
+        let mut out = BytesMut::with_capacity(messages.iter().map(Bytes::len).sum::<usize>() + frames);
+        if let (Some(retry), Some(id)) = (self.recording.primer, primer.and_then(|seq| self.name.event(seq))) {
+            event::write_primer(&mut out, id, retry);
+        }
+        out
     }
 
     /// Records what is said, until the answer.
