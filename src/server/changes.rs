@@ -36,7 +36,7 @@ pub(crate) use self::watch::{Mark, News, Position, Watcher};
 use self::watch::{State, Watch};
 use crate::protocol::params::Filter;
 use crate::protocol::subscriptions::ChangedList;
-use crate::store::{LogPage, StoreError};
+use crate::store::{LogPage, StoreError, shrink};
 
 /// Tells clients of changes: from [`McpService::notify`](crate::McpService::notify) or
 /// [`Context::notify`](crate::Context::notify). A clone tells the same clients.
@@ -133,6 +133,11 @@ impl Inner {
         }
     }
 
+    fn leave(&mut self, watch: u64) {
+        self.watches.remove(&watch);
+        shrink(&mut self.watches);
+    }
+
     /// Nothing is known of what came up to this number: everything may have changed.
     fn lose(&mut self, epoch: u64, number: u64, woken: &mut Vec<Arc<Watch>>) {
         (self.epoch, self.history) = (epoch, History::after_number(number));
@@ -205,7 +210,7 @@ impl Changes {
         }
         // Under the lock by which changes come, so that none is told to both or to neither.
         if let Some(before) = before {
-            inner.watches.remove(&before.id);
+            inner.leave(before.id);
             state.inherit(&mut lock(&before.watch.state));
         }
         let watch = Arc::new(Watch { state: Mutex::new(state), waker: AtomicWaker::new() });

@@ -165,8 +165,9 @@ impl Outbound {
             return;
         }
         state.progress = progress;
-        let reader = if self.has_room(&state, message.len()) && state.pace.admits() {
-            state.push(message)
+        let now = Instant::now();
+        let reader = if self.has_room(&state, message.len()) && state.pace.admits(now) {
+            state.push_at(message, now)
         } else if state.pace.hold(message) {
             None
         } else {
@@ -301,16 +302,23 @@ impl State {
     /// Answers who is to be woken.
     #[must_use]
     fn push(&mut self, message: Bytes) -> Option<Waker> {
-        self.enqueue(message);
+        self.enqueue(message, Instant::now);
         self.taker()
     }
 
-    fn enqueue(&mut self, message: Bytes) {
+    /// The same, where the time is known.
+    #[must_use]
+    fn push_at(&mut self, message: Bytes, now: Instant) -> Option<Waker> {
+        self.enqueue(message, || now);
+        self.taker()
+    }
+
+    fn enqueue(&mut self, message: Bytes, now: impl FnOnce() -> Instant) {
         self.bytes += message.len();
         self.queue.push_back(message);
         if self.recorded.is_none() {
             // From now on somebody has to read.
-            self.unread.get_or_insert_with(Instant::now);
+            self.unread.get_or_insert_with(now);
         }
     }
 
@@ -328,15 +336,18 @@ impl State {
 
     /// Moves progress that waits to the queue. Whoever calls this is going to wake the one who takes it, or is that one.
     fn push_late_progress(&mut self) {
-        if let Some(message) = self.pace.take() {
-            self.enqueue(message);
+        if self.pace.holds() {
+            let now = Instant::now();
+            if let Some(message) = self.pace.take(now) {
+                self.enqueue(message, || now);
+            }
         }
     }
 
     /// The same for the one who takes it, once its time has come.
     fn poll_late_progress(&mut self, cx: &mut TaskContext<'_>) {
-        if let Some(message) = self.pace.poll(cx) {
-            self.enqueue(message);
+        if let Some((message, now)) = self.pace.poll(cx) {
+            self.enqueue(message, || now);
         }
     }
 

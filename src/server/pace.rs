@@ -29,8 +29,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// Whether progress can be sent at once. What waits is outdated then.
-    pub(super) fn admits(&mut self) -> bool {
-        let now = Instant::now();
+    pub(super) fn admits(&mut self, now: Instant) -> bool {
         if self.whole.is_some_and(|whole| whole > now + INTERVAL * (BURST - 1)) {
             return false;
         }
@@ -49,22 +48,23 @@ impl Pace {
     }
 
     /// What waits, whether its time has come or not.
-    pub(super) fn take(&mut self) -> Option<Bytes> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<Bytes> {
         let late = self.late.take()?;
         self.timer = None;
-        self.count(Instant::now());
+        self.count(now);
         Some(late)
     }
 
-    /// What waits, if its time has come; else the reader is woken when it comes.
-    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Option<Bytes> {
+    /// What waits, and the time, if that has come; else the reader is woken when it comes.
+    pub(super) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Option<(Bytes, Instant)> {
         self.late.as_ref()?;
         let due = self.whole.and_then(|whole| whole.checked_sub(INTERVAL * (BURST - 1)));
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due.unwrap_or_else(Instant::now))));
         if past_budget(cx, |cx| timer.as_mut().poll(cx)).is_pending() {
             return None;
         }
-        self.take()
+        let now = Instant::now();
+        self.take(now).map(|message| (message, now))
     }
 
     pub(super) fn clear(&mut self) {

@@ -64,6 +64,10 @@ impl Store for InTime {
         in_time(self.0.append(log, entry, limits))
     }
 
+    fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
+        self.0.append_at_once(log, entries, limits)
+    }
+
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
         in_time(self.0.read(log, after, max))
     }

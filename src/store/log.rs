@@ -236,11 +236,12 @@ impl fmt::Debug for LogWatcher {
 
 /// The watchers of a store.
 #[derive(Debug, Default)]
-pub(crate) struct Watchers(Mutex<Vec<LogWatcher>>);
+pub(crate) struct Watchers(Mutex<Arc<[LogWatcher]>>);
 
 impl Watchers {
     pub(crate) fn add(&self, watcher: LogWatcher) {
-        self.lock().push(watcher);
+        let mut watchers = self.lock();
+        *watchers = watchers.iter().cloned().chain([watcher]).collect();
     }
 
     #[cfg(feature = "sqlite")]
@@ -251,15 +252,17 @@ impl Watchers {
     /// Watchers are foreign code: called without the lock, and one that panics is in nobody's way, nor in that of what it is
     /// told next.
     pub(crate) fn tell(&self, news: LogNews) {
-        let watchers = self.lock().clone();
+        let watchers = Arc::clone(&self.lock());
         let goes_on = |watcher: &LogWatcher| catch_unwind(AssertUnwindSafe(|| watcher.tell(news))).unwrap_or(true);
-        let gone: Vec<_> = watchers.into_iter().filter(|watcher| !goes_on(watcher)).collect();
+        let gone: Vec<_> = watchers.iter().filter(|watcher| !goes_on(watcher)).collect();
         if !gone.is_empty() {
-            self.lock().retain(|watcher| !gone.iter().any(|gone| Arc::ptr_eq(&gone.0, &watcher.0)));
+            let stays = |watcher: &&LogWatcher| !gone.iter().any(|gone| Arc::ptr_eq(&gone.0, &watcher.0));
+            let mut watchers = self.lock();
+            *watchers = watchers.iter().filter(stays).cloned().collect();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<LogWatcher>> {
+    fn lock(&self) -> MutexGuard<'_, Arc<[LogWatcher]>> {
         // No code that can panic runs under the lock, so what a poisoned one holds is whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

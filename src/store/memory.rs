@@ -31,7 +31,8 @@ pub(crate) const LOG_BUDGET: usize = 64 << 20;
 /// calls that ended first give way, and then the oldest messages of the others. When there is no room left for all, the
 /// sessions that take the most give way in the same manner.
 ///
-/// What has expired goes when it is asked for, or when room is needed; there is no task that sweeps.
+/// What has expired goes when it is asked for, when room is needed, and at the latest as others of its kind come; there is
+/// no task that sweeps.
 pub struct Memory {
     sessions: Values,
     /// Made when there is something to keep, since most servers have nothing.
@@ -117,6 +118,10 @@ impl Store for Memory {
 
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended> {
         StoreFuture::ready(self.logs.append(log, &entry, limits, self.now()))
+    }
+
+    fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
+        Some(self.logs.append_all(log, entries, limits, self.now()))
     }
 
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {

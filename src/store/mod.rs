@@ -4,9 +4,10 @@
 //! has said. Everything a [`Store`] keeps is bounded, by the cap that [`Store::reserve`] is called with, by the limits
 //! that [`Store::append`] is called with, by what the store allows all logs together, and by time.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -82,6 +83,13 @@ pub trait Store: Send + Sync + 'static {
     /// [`LogEntry::after`] it is appended once.
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended>;
 
+    /// Appends entries in a row, as [`append`](Self::append) does each, until one is refused: for a store that has the outcome
+    /// at hand, which is what became of the last that was tried. `None` where they are to be appended one by one: the default.
+    fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
+        let _ = (log, entries, limits);
+        None
+    }
+
     /// Reads at most `max` entries of a log, the oldest that are kept of those that come after number `after`. `None` if there
     /// is no such log. It lives no longer for being read.
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>>;
@@ -132,6 +140,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended> {
         (**self).append(log, entry, limits)
+    }
+
+    fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
+        (**self).append_at_once(log, entries, limits)
     }
 
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
@@ -208,6 +220,17 @@ impl StoreError {
         Self(cause.into())
     }
 }
+
+/// Has a table that was large once, and is nearly empty by now, give back the room that it has taken; one that is empty, all
+/// of it.
+pub(crate) fn shrink<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
+    if table.is_empty() || (table.capacity() > SMALL && table.len() < table.capacity() / 8) {
+        table.shrink_to(table.len() * 2);
+    }
+}
+
+/// A table of so many is not worth shrinking.
+const SMALL: usize = 16;
 
 /// Hashes what contains a random id of this server's own making: the id's bits are the hash.
 #[derive(Debug, Default)]

@@ -3,12 +3,13 @@
 //! The handler is polled in place, with its queue beside it:
 //!
 //! - done, and nothing was said: JSON, without a task or a channel;
-//! - done in the poll in which it spoke: one whole body of events;
-//! - pending after it spoke, or silent for ten seconds: the lifespan adopts it as a task, and the reply is a stream that
+//! - done in the poll in which it spoke, or in its next turn: one whole body of events;
+//! - pending after that, or silent for ten seconds: the lifespan adopts it as a task, and the reply is a stream that
 //!   only reads the queue. (Were the handler polled by the body, it would stop whenever nobody reads.)
 //!
 //! What a call of a session says is recorded, so that its client may come back for it.
 
+use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(crate) struct PendingCall<'a> {
     /// From when on it has to be waited for, if it goes on without its client.
     lasting: Option<LastingGuard>,
     silence: Option<Pin<Box<Sleep>>>,
+    /// Whether it has had one more turn after it spoke.
+    had_its_turn: bool,
 }
 
 enum First {
@@ -65,7 +68,17 @@ impl<'a> PendingCall<'a> {
         on_disconnect: OnDisconnect,
     ) -> Self {
         let work = Some(Box::new(work));
-        Self { shared, work, queue, recording, accepts, on_disconnect, lasting: None, silence: None }
+        Self {
+            shared,
+            work,
+            queue,
+            recording,
+            accepts,
+            on_disconnect,
+            lasting: None,
+            silence: None,
+            had_its_turn: false,
+        }
     }
 
     /// Lets what `cancel` gives for its id end the call.
@@ -88,11 +101,17 @@ impl<'a> PendingCall<'a> {
                     // «The response status MUST be 400», whatever was said before it (2026-07-28, basic/index, «`_meta`»).
                     _ if missing_capability => rejection::missing_capability(answer),
                     Some(said) if !said.is_empty() => {
-                        let messages = said.into_iter().chain([answer]);
+                        let mut messages = said;
+                        messages.push_back(answer);
+                        let Some(recording) = self.recording else { return reply::events(messages) };
+                        let mut recorder = Recorder::new(self.shared, recording, request);
+                        if let Some(events) = recorder.at_once(&messages) {
+                            return reply::stream(Body::full(events));
+                        }
                         // A store that takes its time holds up no more calls than may run.
                         let seat = work.map(Work::into_seat);
                         // Boxed, since every plain call's future would have room for it.
-                        Box::pin(whole(self.shared, self.recording, request, messages, seat)).await
+                        Box::pin(whole(recorder, messages, seat)).await
                     }
                     _ => reply::message(answer, self.accepts),
                 }
@@ -111,7 +130,12 @@ impl<'a> PendingCall<'a> {
             self.lasting.get_or_insert_with(|| lifespan.enter_lasting());
         }
         if self.queue.as_ref().is_some_and(|queue| queue.poll_message(cx).is_ready()) {
-            return Poll::Ready(First::Stream);
+            if std::mem::replace(&mut self.had_its_turn, true) {
+                return Poll::Ready(First::Stream);
+            }
+            // Who only let others go first is done then, and all that it says leaves in one piece, without a task.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         if !self.accepts.sse {
             return Poll::Pending;
@@ -163,19 +187,10 @@ impl Drop for PendingCall<'_> {
 }
 
 /// A reply of events that are all there. The call keeps its place until they are recorded.
-async fn whole(
-    shared: &Arc<Shared>,
-    recording: Option<Recording>,
-    request: Option<RequestId>,
-    messages: impl Iterator<Item = Bytes>,
-    seat: Option<Seat>,
-) -> Response<Body> {
-    let reply = match recording {
-        Some(recording) => reply::stream(Body::full(Recorder::new(shared, recording, request).whole(messages).await)),
-        None => reply::events(messages),
-    };
+async fn whole(recorder: Recorder, messages: VecDeque<Bytes>, seat: Option<Seat>) -> Response<Body> {
+    let events = recorder.whole(messages).await;
     drop(seat);
-    reply
+    reply::stream(Body::full(events))
 }
 
 /// Runs an adopted call to its end, or until its client is gone.

@@ -280,8 +280,7 @@ impl Request<'_> {
         let server = &self.shared.server;
         server.changes.catch_up().await.map_err(|error| Rejection::store(&error))?;
         let watcher = Arc::new(server.changes.watch(filter.clone()));
-        let result = server.encoder.subscription_ended(self.id);
-        let stream = ListenStream::new(self.shared, watcher, entered).of_subscription(self.id, filter, result);
+        let stream = ListenStream::new(self.shared, watcher, entered).of_subscription(self.id, filter);
         Ok(Received::Reply(reply::stream(Body::listen(stream))))
     }
 

@@ -1,7 +1,7 @@
 //! The replies of requests that are served.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::accept::Accepts;
 use super::body::Body;
@@ -35,9 +35,10 @@ pub(crate) fn events(messages: impl IntoIterator<Item = Bytes>) -> Response<Body
 pub(crate) fn stream(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
+    headers.reserve(3);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, no-transform"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
 }
 

@@ -153,6 +153,10 @@ impl OpenStream {
     pub(crate) fn take(shared: &Arc<Shared>) -> Option<Self> {
         shared.open_streams.take().then(|| Self(Arc::clone(shared)))
     }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl Drop for OpenStream {

@@ -59,6 +59,8 @@ mod pages;
 #[cfg(unix)]
 mod processes;
 #[cfg(all(unix, feature = "redis"))]
+mod redis_calls;
+#[cfg(all(unix, feature = "redis"))]
 mod redis_connect;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_contract;

@@ -166,7 +166,7 @@ async fn the_handler_goes_on_meanwhile() {
     store.set(Fault::HangsAtEpoch);
     gate.open();
     let began = Instant::now();
-    let opening = tokio::time::timeout(secs(60), session.talk("mywm").open(&mcp));
+    let opening = tokio::time::timeout(secs(60), session.talk("myywm").open(&mcp));
     let mut stream = opening.await.expect("the reply begins");
     assert_eq!(began.elapsed(), Duration::ZERO);
     pass(Duration::from_millis(1)).await;

@@ -1,6 +1,6 @@
 //! One who wants to know: what its stream has been told, and what it has not read yet.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::{Arc, Mutex};
 use std::task::Context;
@@ -20,14 +20,23 @@ pub(super) struct Watch {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// Which lists are wanted; the resources are in `uris`.
-    filter: Filter,
-    uris: HashSet<String>,
+    /// Which lists are wanted.
+    lists: Lists,
+    /// Most want a few, if any.
+    uris: BTreeSet<Box<str>>,
     news: Vec<News>,
     pub(super) position: Position,
     /// Whose numbers these are.
     epoch: u64,
     outdated: bool,
+}
+
+/// The lists of a filter, without the room that its resources take.
+#[derive(Debug, Default)]
+struct Lists {
+    tools: bool,
+    resources: bool,
+    prompts: bool,
 }
 
 /// What has changed since it was last read. Each thing is told once, in the order of their latest changes.
@@ -67,16 +76,21 @@ impl Default for Position {
 
 impl State {
     /// Of one who is told what comes after `number`.
-    pub(super) fn new(mut filter: Filter, epoch: u64, number: u64) -> Self {
-        let uris = mem::take(&mut filter.resource_subscriptions).into_iter().collect();
-        Self { filter, uris, epoch, position: Position::After(number), ..Self::default() }
+    pub(super) fn new(filter: Filter, epoch: u64, number: u64) -> Self {
+        let lists = Lists {
+            tools: filter.tools_list_changed,
+            resources: filter.resources_list_changed,
+            prompts: filter.prompts_list_changed,
+        };
+        let uris = filter.resource_subscriptions.into_iter().map(String::into_boxed_str).collect();
+        Self { lists, uris, epoch, position: Position::After(number), ..Self::default() }
     }
 
     fn wants(&self, change: &Change) -> bool {
         match change {
-            Change::List(ChangedList::Tools) => self.filter.tools_list_changed,
-            Change::List(ChangedList::Resources) => self.filter.resources_list_changed,
-            Change::List(ChangedList::Prompts) => self.filter.prompts_list_changed,
+            Change::List(ChangedList::Tools) => self.lists.tools,
+            Change::List(ChangedList::Resources) => self.lists.resources,
+            Change::List(ChangedList::Prompts) => self.lists.prompts,
             Change::Resource(uri) => self.uris.contains(&**uri),
         }
     }
@@ -118,7 +132,7 @@ impl State {
     pub(super) fn lose(&mut self, epoch: u64, number: u64) -> bool {
         (self.epoch, self.position) = (epoch, Position::Lost);
         let lists = [ChangedList::Tools, ChangedList::Resources, ChangedList::Prompts].map(Change::List);
-        let uris: Vec<_> = self.uris.iter().map(|uri| Change::Resource(uri.as_str().into())).collect();
+        let uris: Vec<_> = self.uris.iter().map(|uri| Change::Resource((**uri).into())).collect();
         for change in lists.into_iter().chain(uris) {
             self.note(None, &change);
         }
@@ -144,9 +158,9 @@ impl Watcher {
         let State { uris: known, news, outdated, .. } = &mut *state;
         if *outdated {
             // They may have been read before somebody changed them. They are read again; until then nothing is missed.
-            known.extend(uris);
-        } else if uris.len() != known.len() || !uris.iter().all(|uri| known.contains(uri)) {
-            *known = uris.into_iter().collect();
+            known.extend(uris.into_iter().map(String::into_boxed_str));
+        } else if uris.len() != known.len() || !uris.iter().all(|uri| known.contains(&**uri)) {
+            *known = uris.into_iter().map(String::into_boxed_str).collect();
             // What is no longer subscribed to is no longer told.
             news.retain(|news| match &news.change {
                 Change::List(_) => true,
@@ -160,7 +174,7 @@ impl Watcher {
     pub(crate) fn subscribe(&self, uri: &str, wanted: bool) {
         let mut state = lock(&self.watch.state);
         if wanted {
-            state.uris.insert(uri.to_owned());
+            state.uris.insert(uri.into());
         } else {
             state.uris.remove(uri);
             state.news.retain(|news| !matches!(&news.change, Change::Resource(one) if **one == *uri));
@@ -209,6 +223,6 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        lock(&self.changes.inner).watches.remove(&self.id);
+        lock(&self.changes.inner).leave(self.id);
     }
 }

@@ -4,19 +4,23 @@
 //! entries of its largest; and all logs together what the largest groups have, a part of it at a time, so that the search
 //! for them is rare. The newest entry of a log that has not ended is never dropped: what there is no room for is refused.
 
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+mod entries;
+mod group;
+
+use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::hash::BuildHasherDefault;
+use std::slice;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{SHARDS, lock, millis};
+use self::group::Group;
+use super::{SHARDS, lock};
 use crate::store::log::Watchers;
-use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogWatcher, RandomId};
+use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogNews, LogPage, LogWatcher, RandomId, shrink};
 
 /// The most logs of a group: so many streams of one client can be resumed.
 const LOGS_OF_A_GROUP: usize = 64;
@@ -37,8 +41,6 @@ pub(super) struct Logs {
     budget: usize,
     /// What all of them cost.
     cost: AtomicUsize,
-    /// Counts what ends, so that it is known what ended first.
-    ends: AtomicU64,
     /// Until when (in ms) nothing is looked for that gives way to others.
     full_until: AtomicU64,
     epoch: u64,
@@ -47,61 +49,14 @@ pub(super) struct Logs {
 
 #[derive(Default)]
 struct Shard {
-    groups: HashMap<u128, Vec<Log>, BuildHasherDefault<RandomId>>,
+    groups: HashMap<u128, Group, BuildHasherDefault<RandomId>>,
     swept: u64,
 }
 
-impl Shard {
-    fn cost(&self, group: u128) -> usize {
-        self.groups.get(&group).map_or(0, |logs| cost(logs))
-    }
-}
-
-struct Log {
-    id: u128,
-    about: Box<[u8]>,
-    entries: VecDeque<Bytes>,
-    /// The number of the oldest entry, or of the next one.
-    first: u64,
-    bytes: usize,
-    /// Which of all logs that ended it was.
-    ended: Option<u64>,
-    expires: u64,
-}
-
-impl Log {
-    fn cost(&self) -> usize {
-        self.bytes + self.about.len() + OVERHEAD * (self.entries.len() + 1)
-    }
-
-    /// The number of the next entry.
-    fn next(&self) -> u64 {
-        self.first + self.entries.len() as u64
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some(oldest) = self.entries.pop_front() {
-            self.first += 1;
-            self.bytes -= oldest.len();
-        }
-    }
-
-    fn push(&mut self, value: &Bytes, limits: LogLimits) -> u64 {
-        let seq = self.next();
-        self.bytes += value.len();
-        // A copy, since the value may be a part of a buffer that is larger than what is counted.
-        self.entries.push_back(Bytes::copy_from_slice(value));
-        while self.entries.len() > 1 && (self.entries.len() > limits.entries || self.bytes > limits.bytes) {
-            self.drop_oldest();
-        }
-        seq
-    }
-}
-
-/// Where a log is among those of its group, or where a new one comes to be, and which one that has ended gives way to it.
-struct Place {
-    at: usize,
-    gives_way: Option<u64>,
+/// Where a log is among those of its group, or that it is a new one, and which one that has ended gives way to it.
+enum Place {
+    At(usize),
+    New { gives_way: Option<usize> },
 }
 
 impl Logs {
@@ -110,7 +65,6 @@ impl Logs {
             shards: Box::new(std::array::from_fn(|_| Mutex::default())),
             budget,
             cost: AtomicUsize::new(0),
-            ends: AtomicU64::new(0),
             full_until: AtomicU64::new(0),
             epoch: Uuid::new_v4().as_u64_pair().1,
             watchers: Watchers::default(),
@@ -118,49 +72,73 @@ impl Logs {
     }
 
     pub(super) fn append(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
+        self.append_all(key, slice::from_ref(entry), limits, now)
+    }
+
+    /// Appends entries in a row, until one is refused. Answers what became of the last that was tried.
+    pub(super) fn append_all(&self, key: LogKey, entries: &[LogEntry], limits: LogLimits, now: u64) -> Appended {
+        let (mut appended, mut any) = (Appended::Closed, false);
+        for entry in entries {
+            appended = self.append_quietly(key, entry, limits, now);
+            if !matches!(appended, Appended::Seq(_)) {
+                break;
+            }
+            any = true;
+        }
+        if any {
+            self.tell(LogNews::Touched(key));
+        }
+        appended
+    }
+
+    fn append_quietly(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Appended {
         let (needed, bound) = (needed(entry), self.bound_of_a_group(limits));
         if needed > bound {
             return Appended::Full;
         }
         if self.cost.load(Ordering::Relaxed) + needed > self.budget {
             // Nothing gives way to what is refused.
-            let fits = self.fit(&mut lock(self.shard(key.group)), key, entry, bound, now);
+            let fits = match lock(self.shard(key.group)).groups.get_mut(&key.group) {
+                Some(group) => self.fit(group, key, entry, bound, now),
+                None => self.fit(&mut Group::default(), key, entry, bound, now),
+            };
             if let Err(refused) = fits {
                 return refused;
             }
             self.make_room(key, needed, now);
         }
-        let appended = self.append_within(key, entry, limits, now).map_or_else(|refused| refused, Appended::Seq);
-        if matches!(appended, Appended::Seq(_)) {
-            self.tell(LogNews::Touched(key));
-        }
-        appended
+        self.append_within(key, entry, limits, now).map_or_else(|refused| refused, Appended::Seq)
     }
 
     fn append_within(&self, key: LogKey, entry: &LogEntry, limits: LogLimits, now: u64) -> Result<u64, Appended> {
         let mut shard = lock(self.shard(key.group));
         self.sweep(&mut shard, now);
-        let others = self.cost.load(Ordering::Relaxed).saturating_sub(shard.cost(key.group));
+        let group = shard.groups.entry(key.group).or_default();
+        let others = self.cost.load(Ordering::Relaxed).saturating_sub(group.cost());
         // What others hold of the budget is not this group's to take.
         let bound = self.bound_of_a_group(limits).min(self.budget.saturating_sub(others));
-        let Place { mut at, gives_way } = self.fit(&mut shard, key, entry, bound, now)?;
-        let logs = shard.groups.entry(key.group).or_default();
-        let before = cost(logs);
-        if let Some(first) = gives_way {
-            logs.retain(|log| log.ended != Some(first));
-            at = logs.len();
-        }
-        if at == logs.len() {
-            let (about, entries) = (entry.about.as_ref().into(), VecDeque::new());
-            logs.push(Log { id: key.id, about, entries, first: 1, bytes: 0, ended: None, expires: 0 });
-        }
-        let log = &mut logs[at];
-        let seq = log.push(&entry.value, limits);
-        log.expires = now.saturating_add(millis(limits.ttl));
-        while cost(logs) > bound && give_way(logs, Some(key.id)) {}
-        let after = cost(logs);
-        if let Some(log) = logs.iter_mut().find(|log| log.id == key.id).filter(|_| entry.place.ends()) {
-            log.ended = Some(self.ends.fetch_add(1, Ordering::Relaxed));
+        let place = match self.fit(group, key, entry, bound, now) {
+            Ok(place) => place,
+            Err(refused) => {
+                if group.is_empty() {
+                    shard.groups.remove(&key.group);
+                }
+                return Err(refused);
+            }
+        };
+        let before = group.cost();
+        let at = match place {
+            Place::At(at) => at,
+            Place::New { gives_way } => {
+                let room = gives_way.map(|ended| group.remove(ended)).unwrap_or_default();
+                group.make(key.id, &entry.about, room)
+            }
+        };
+        let seq = group.push(at, &entry.value, limits, now);
+        while group.cost() > bound && group.give_way(Some(key.id)) {}
+        let after = group.cost();
+        if entry.place.ends() {
+            group.end(key.id, now);
             self.full_until.store(0, Ordering::Relaxed);
         }
         // At once: counted twice for a moment, others would be refused meanwhile.
@@ -173,11 +151,11 @@ impl Logs {
     }
 
     /// Where an entry belongs, if its group has room for it within `bound`.
-    fn fit(&self, shard: &mut Shard, key: LogKey, entry: &LogEntry, bound: usize, now: u64) -> Result<Place, Appended> {
-        let place = self.place(shard, key, entry, now)?;
+    fn fit(&self, group: &mut Group, key: LogKey, entry: &LogEntry, bound: usize, now: u64) -> Result<Place, Appended> {
+        let place = self.place(group, key, entry, now)?;
         // What has ended is not counted among the least, whether or not it has given way yet.
-        let least = shard.groups.get(&key.group).map_or(0, |logs| least(logs, Some(key.id)));
-        if least + needed(entry) > bound { Err(Appended::Full) } else { Ok(place) }
+        let fits = |cost: usize| cost + needed(entry) <= bound;
+        if fits(group.cost()) || fits(group.least(Some(key.id))) { Ok(place) } else { Err(Appended::Full) }
     }
 
     /// What a group may cost: a part of the budget, and one log at least.
@@ -186,55 +164,40 @@ impl Logs {
         (self.budget / GROUP_PART).max(one_log).min(self.budget)
     }
 
-    fn place(&self, shard: &mut Shard, key: LogKey, entry: &LogEntry, now: u64) -> Result<Place, Appended> {
-        let begins = entry.place.begins();
-        let at = |at| Place { at, gives_way: None };
-        let Some(logs) = shard.groups.get_mut(&key.group) else {
-            return if begins { Ok(at(0)) } else { Err(Appended::Closed) };
-        };
-        match (logs.iter().position(|log| log.id == key.id && log.expires > now), begins) {
-            (Some(place), false) if logs[place].ended.is_none() => {
-                let newest = logs[place].next() - 1;
+    fn place(&self, group: &mut Group, key: LogKey, entry: &LogEntry, now: u64) -> Result<Place, Appended> {
+        match (group.position(key.id, now), entry.place.begins()) {
+            (Some(at), false) if !group.has_ended(at) => {
+                let newest = group.newest(at);
                 let fits = entry.after.is_none_or(|after| after == newest);
-                return if fits { Ok(at(place)) } else { Err(Appended::Misplaced(newest)) };
+                return if fits { Ok(Place::At(at)) } else { Err(Appended::Misplaced(newest)) };
             }
             (Some(_), _) | (None, false) => return Err(Appended::Closed),
             (None, true) => {}
         }
-        self.retain(logs, |log| log.expires > now);
-        if logs.len() < LOGS_OF_A_GROUP {
-            return Ok(at(logs.len()));
+        self.cost.fetch_sub(group.expire(now), Ordering::Relaxed);
+        if group.len() < LOGS_OF_A_GROUP {
+            return Ok(Place::New { gives_way: None });
         }
-        let first = logs.iter().filter_map(|log| log.ended).min().ok_or(Appended::Full)?;
-        Ok(Place { at: logs.len(), gives_way: Some(first) })
+        let ended = group.first_ended().ok_or(Appended::Full)?;
+        Ok(Place::New { gives_way: Some(ended) })
     }
 
     pub(super) fn read(&self, key: LogKey, after: u64, max: usize, now: u64) -> Option<LogPage> {
-        let shard = lock(self.shard(key.group));
-        let log = shard.groups.get(&key.group)?.iter().find(|log| log.id == key.id && log.expires > now)?;
-        let skip = usize::try_from(after.saturating_add(1).saturating_sub(log.first)).unwrap_or(usize::MAX);
-        let from = log.first + skip.min(log.entries.len()) as u64;
-        let entries = (from..).zip(log.entries.iter().skip(skip).take(max).cloned()).collect();
-        let about = Bytes::copy_from_slice(&log.about);
-        Some(LogPage { entries, first: log.first, last: log.next() - 1, closed: log.ended.is_some(), about })
+        lock(self.shard(key.group)).groups.get(&key.group)?.read(key.id, after, max, now)
     }
 
     pub(super) fn keep(&self, key: LogKey, ttl: Duration, now: u64) -> bool {
         let mut shard = lock(self.shard(key.group));
-        let logs = shard.groups.get_mut(&key.group).map(Vec::as_mut_slice).unwrap_or_default();
-        let log = logs.iter_mut().find(|log| log.id == key.id && log.expires > now);
-        if let Some(log) = log {
-            log.expires = now.saturating_add(millis(ttl));
-            return true;
-        }
-        false
+        shard.groups.get_mut(&key.group).is_some_and(|group| group.keep(key.id, ttl, now))
     }
 
     pub(super) fn forget(&self, group: u128) {
-        let mut logs = lock(self.shard(group)).groups.remove(&group).unwrap_or_default();
-        let ids: Vec<_> = logs.iter().map(|log| log.id).collect();
-        self.retain(&mut logs, |_| false);
-        ids.into_iter().for_each(|id| self.tell(LogNews::Touched(LogKey { group, id })));
+        let mut shard = lock(self.shard(group));
+        let logs = shard.groups.remove(&group).unwrap_or_default();
+        shrink(&mut shard.groups);
+        drop(shard);
+        self.cost.fetch_sub(logs.cost(), Ordering::Relaxed);
+        logs.ids().iter().for_each(|id| self.tell(LogNews::Touched(LogKey { group, id: *id })));
     }
 
     pub(super) fn watch(&self, watcher: LogWatcher) {
@@ -260,8 +223,8 @@ impl Logs {
         for shard in self.shards.iter() {
             let mut shard = lock(shard);
             self.sweep_now(&mut shard, now);
-            groups.extend(shard.groups.iter().map(|(group, logs)| (cost(logs), *group)));
-            let least = |(group, logs): (&u128, &Vec<Log>)| least(logs, (*group == key.group).then_some(key.id));
+            groups.extend(shard.groups.iter().map(|(group, logs)| (logs.cost(), *group)));
+            let least = |(group, logs): (&u128, &Group)| logs.least((*group == key.group).then_some(key.id));
             least_of_all += shard.groups.iter().map(least).sum::<usize>();
         }
         if least_of_all > budget {
@@ -284,10 +247,10 @@ impl Logs {
     fn shrink(&self, group: u128) -> Option<usize> {
         let mut shard = lock(self.shard(group));
         let logs = shard.groups.get_mut(&group)?;
-        let before = cost(logs);
+        let before = logs.cost();
         // By parts, so that a group with many small entries does not take a turn for each.
-        while cost(logs) > before - before / 8 && give_way(logs, None) {}
-        let after = cost(logs);
+        while logs.cost() > before - before / 8 && logs.give_way(None) {}
+        let after = logs.cost();
         if logs.is_empty() {
             shard.groups.remove(&group);
         }
@@ -305,19 +268,10 @@ impl Logs {
     fn sweep_now(&self, shard: &mut Shard, now: u64) {
         shard.swept = now;
         shard.groups.retain(|_, logs| {
-            self.retain(logs, |log| log.expires > now);
+            self.cost.fetch_sub(logs.expire(now), Ordering::Relaxed);
             !logs.is_empty()
         });
-    }
-
-    fn retain(&self, logs: &mut Vec<Log>, keep: impl Fn(&Log) -> bool) {
-        logs.retain(|log| {
-            let keep = keep(log);
-            if !keep {
-                self.cost.fetch_sub(log.cost(), Ordering::Relaxed);
-            }
-            keep
-        });
+        shrink(&mut shard.groups);
     }
 
     fn shard(&self, group: u128) -> &Mutex<Shard> {
@@ -325,33 +279,10 @@ impl Logs {
     }
 }
 
-fn cost(logs: &[Log]) -> usize {
-    logs.iter().map(Log::cost).sum()
-}
-
 /// What an entry costs, with its log if it makes it.
 fn needed(entry: &LogEntry) -> usize {
     let log = if entry.place.begins() { OVERHEAD + entry.about.len() } else { 0 };
     log + OVERHEAD + entry.value.len()
-}
-
-/// What logs cost when all that may give way to log `writing` has.
-fn least(logs: &[Log], writing: Option<u128>) -> usize {
-    let newest =
-        |log: &Log| log.entries.back().filter(|_| Some(log.id) != writing).map_or(0, |newest| OVERHEAD + newest.len());
-    logs.iter().filter(|log| log.ended.is_none()).map(|log| OVERHEAD + log.about.len() + newest(log)).sum()
-}
-
-/// Drops what is missed the least: the log that ended first, then the oldest entry of the largest that has others. Answers
-/// whether there was any. `writing` is spared, but for its oldest entries.
-fn give_way(logs: &mut Vec<Log>, writing: Option<u128>) -> bool {
-    let ended = logs.iter().enumerate().filter(|(_, log)| Some(log.id) != writing);
-    if let Some((_, at)) = ended.filter_map(|(at, log)| Some((log.ended?, at))).min() {
-        logs.remove(at);
-        return true;
-    }
-    let largest = logs.iter_mut().filter(|log| log.entries.len() > 1).max_by_key(|log| log.cost());
-    largest.map(Log::drop_oldest).is_some()
 }
 
 impl fmt::Debug for Logs {

@@ -10,15 +10,18 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{SHARDS, lock, millis};
-use crate::store::{Cap, Expect, GroupCap, Key, RandomId, Reserved, Stored};
+use crate::store::{Cap, Expect, GroupCap, Key, RandomId, Reserved, Stored, shrink};
 
 /// How long to wait after a search for room that found nothing, or whose find was taken by somebody else.
 const AGAIN: Duration = Duration::from_secs(1);
 
 type ById<T> = HashMap<u128, T, BuildHasherDefault<RandomId>>;
 
+/// How often a shard is looked through for what has expired.
+const SWEEP_MS: u64 = 1_000;
+
 pub(super) struct Values {
-    shards: Box<[Mutex<ById<Entry>>; SHARDS]>,
+    shards: Box<[Mutex<Shard>; SHARDS]>,
     /// How many there are, expired ones included.
     count: AtomicUsize,
     /// Until when (in ms since the store's origin) a search for room need not be repeated.
@@ -26,6 +29,21 @@ pub(super) struct Values {
     groups: Mutex<ById<Group>>,
     /// Held while a value is reserved, so that a place that is taken for nothing is never in another one's way.
     reserving: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Shard {
+    entries: ById<Entry>,
+    /// When it was looked through (in ms since the store's origin).
+    swept: u64,
+}
+
+impl Shard {
+    fn remove(&mut self, id: u128) -> Option<Entry> {
+        let entry = self.entries.remove(&id);
+        shrink(&mut self.entries);
+        entry
+    }
 }
 
 pub(super) struct Entry {
@@ -71,9 +89,9 @@ impl Values {
 
     pub(super) fn get(&self, id: u128, touch: Option<Duration>, now: u64) -> Option<Stored> {
         let mut shard = self.shard(id);
-        let entry = shard.get_mut(&id)?;
+        let entry = shard.entries.get_mut(&id)?;
         if entry.expires <= now {
-            let expired = shard.remove(&id);
+            let expired = shard.remove(id);
             self.forget_entry(expired.as_ref());
             return None;
         }
@@ -87,7 +105,7 @@ impl Values {
 
     pub(super) fn put(&self, id: u128, mut entry: Entry, expect: Expect, now: u64) -> bool {
         let mut shard = self.shard(id);
-        let there = shard.get(&id).filter(|there| there.expires > now);
+        let there = shard.entries.get(&id).filter(|there| there.expires > now);
         let wanted = match expect {
             Expect::Any => true,
             Expect::Absent => there.is_none(),
@@ -96,7 +114,7 @@ impl Values {
         if wanted {
             entry.group = there.map_or(0, |there| there.group);
             self.room_at(entry.expires, entry.group);
-            match shard.insert(id, entry) {
+            match shard.entries.insert(id, entry) {
                 None => {
                     self.count.fetch_add(1, Ordering::Relaxed);
                 }
@@ -111,7 +129,7 @@ impl Values {
     pub(super) fn take(&self, id: u128, now: u64) -> Option<Stored> {
         // The lock is held until its place is free again: who finds nothing there finds room.
         let mut shard = self.shard(id);
-        let entry = shard.remove(&id)?;
+        let entry = shard.remove(id)?;
         self.forget_entry(Some(&entry));
         // There is room now, whatever an earlier search found.
         self.full_until.store(0, Ordering::Relaxed);
@@ -121,7 +139,7 @@ impl Values {
     pub(super) fn reserve(&self, key: Key, mut entry: Entry, cap: Cap, now: u64) -> Reserved {
         let _reserving = lock(&self.reserving);
         // Before anything gives way to it.
-        if self.shard(key.id).get(&key.id).is_some_and(|there| there.expires > now) {
+        if self.shard(key.id).entries.get(&key.id).is_some_and(|there| there.expires > now) {
             return Reserved::There;
         }
         let mut evicted = None;
@@ -145,12 +163,15 @@ impl Values {
             }
         }
         let mut shard = self.shard(key.id);
-        if shard.get(&key.id).is_some_and(|there| there.expires > now) {
+        if now >= shard.swept + SWEEP_MS {
+            self.sweep(&mut shard, now);
+        }
+        if shard.entries.get(&key.id).is_some_and(|there| there.expires > now) {
             // It was put there meanwhile: the place that was taken for it is free again.
             self.forget_entry(Some(&entry));
             return Reserved::There;
         }
-        let expired = shard.insert(key.id, entry);
+        let expired = shard.entries.insert(key.id, entry);
         self.forget_entry(expired.as_ref());
         evicted.map_or(Reserved::Free, |id| Reserved::Evicted(Key { id, ..key }))
     }
@@ -256,10 +277,8 @@ impl Values {
         let mut found = Search { oldest: None, expiry: u64::MAX };
         for shard in self.shards.iter() {
             let mut shard = lock(shard);
-            for (_, expired) in shard.extract_if(|_, entry| entry.expires <= now) {
-                self.forget_entry(Some(&expired));
-            }
-            for (id, entry) in shard.iter().filter(|(_, entry)| of(entry.group)) {
+            self.sweep(&mut shard, now);
+            for (id, entry) in shard.entries.iter().filter(|(_, entry)| of(entry.group)) {
                 found.expiry = found.expiry.min(entry.expires);
                 if found.oldest.is_none_or(|(_, touched)| entry.touched < touched) {
                     found.oldest = Some((*id, entry.touched));
@@ -267,6 +286,15 @@ impl Values {
             }
         }
         found
+    }
+
+    /// Removes what has expired in a shard.
+    fn sweep(&self, shard: &mut Shard, now: u64) {
+        shard.swept = now;
+        for (_, expired) in shard.entries.extract_if(|_, entry| entry.expires <= now) {
+            self.forget_entry(Some(&expired));
+        }
+        shrink(&mut shard.entries);
     }
 
     /// Removes what was found, if it has been idle for long enough and nobody touched it since.
@@ -282,13 +310,11 @@ impl Values {
             return Err(idle_at.min(found.expiry));
         }
         let mut shard = self.shard(id);
-        match shard.entry(id) {
-            Place::Occupied(place) if place.get().touched == touched => {
-                self.forget_entry(Some(&place.remove()));
-                Ok(id)
-            }
-            _ => Err(again),
+        if shard.entries.get(&id).is_none_or(|entry| entry.touched != touched) {
+            return Err(again);
         }
+        self.forget_entry(shard.remove(id).as_ref());
+        Ok(id)
     }
 
     /// Counts an entry out that is no longer there.
@@ -299,7 +325,7 @@ impl Values {
         }
     }
 
-    fn shard(&self, id: u128) -> MutexGuard<'_, ById<Entry>> {
+    fn shard(&self, id: u128) -> MutexGuard<'_, Shard> {
         lock(&self.shards[id as usize % SHARDS])
     }
 }

@@ -34,6 +34,14 @@ pub async fn entries_are_numbered_by_one(fixture: &mut impl StoreFixture) {
         Appended::Seq(1),
         "append: each log counts for itself"
     );
+    let (log, entries) = (LogKey::new(1, 3), [first("e1"), next("e2").after(1), last("e3").after(2)]);
+    if let Some(appended) = store.append_at_once(log, &entries) {
+        assert_eq!(appended, Appended::Seq(3), "append_at_once: as one by one");
+        let three = (1..=3).map(|number| (number, format!("e{number}"))).collect();
+        assert_eq!(store.kept(log).await, Some(three), "append_at_once: all that was appended");
+        let again = store.append_at_once(log, &entries);
+        assert_eq!(again, Some(Appended::Closed), "append_at_once: a log that is there is not made again");
+    }
 }
 
 /// An entry may be empty, binary, and large.

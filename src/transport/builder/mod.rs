@@ -14,6 +14,7 @@ use super::http_layer::HttpLayers;
 use super::public::{Public, PublicUrl};
 use super::replicas::Replicas;
 use super::resume::readers::Readers;
+use super::resume::stream_ids::StreamIds;
 use super::route::Routes;
 use super::service::{McpService, Mounted, Permits, Shared};
 use super::session::live::LiveSessions;
@@ -271,6 +272,7 @@ impl Mcp {
             store,
             live: Arc::new(LiveSessions::new()),
             readers: Arc::new(Readers::new()),
+            stream_ids: StreamIds::default(),
             signals: Arc::default(),
             watching: Once::new(),
             // Twice within the idle time at least, and twice before a live session could be taken for an idle one.

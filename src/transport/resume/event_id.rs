@@ -12,7 +12,7 @@ const LONGEST: usize = 128;
 pub(crate) struct StreamName {
     /// Which epoch of the store the numbers are of; on a session's own stream, which process, or which feed of all replicas.
     pub(crate) epoch: u64,
-    /// 0 for the session's own stream, else random.
+    /// 0 for the session's own stream, else [one of its own](super::stream_ids).
     pub(crate) stream: u128,
 }
 
@@ -59,15 +59,71 @@ impl EventId {
         let began = parts.next().filter(|_| of.stream == 0).map(str::parse).transpose().ok()?;
         let id = Self { of, seq: seq.parse().ok()?, began };
         // There is one way to write an id: no sign, no capitals, no zeros before it, nothing behind it.
-        (id.to_string() == text).then_some(id)
+        (id.text().as_bytes() == text.as_bytes()).then_some(id)
+    }
+
+    /// The id as it is sent.
+    pub(crate) fn text(self) -> Text {
+        let Self { of: StreamName { epoch, stream }, seq, began } = self;
+        let mut text = Text { bytes: [0; LONGEST_WRITTEN], length: 0 };
+        text.push_hex(epoch);
+        text.push(b'-');
+        text.push_hex((stream >> 64) as u64);
+        text.push_hex(stream as u64);
+        text.push(b'-');
+        text.push_decimal(seq);
+        if let Some(began) = began {
+            text.push(b'-');
+            text.push_decimal(began);
+        }
+        text
+    }
+}
+
+/// 16 and 32 hexadecimal digits, two numbers, and the dashes between them.
+const LONGEST_WRITTEN: usize = 16 + 1 + 32 + 1 + 20 + 1 + 20;
+
+/// An event's id as text. In place, since every event has one, and a formatter costs more than the rest of the event.
+pub(crate) struct Text {
+    bytes: [u8; LONGEST_WRITTEN],
+    length: usize,
+}
+
+impl Text {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+
+    fn push_hex(&mut self, number: u64) {
+        let digits = self.bytes[self.length..].first_chunk_mut::<16>().expect("there is room for all");
+        for (at, digit) in digits.iter_mut().rev().enumerate() {
+            *digit = b"0123456789abcdef"[(number >> (4 * at)) as usize & 15];
+        }
+        self.length += 16;
+    }
+
+    fn push_decimal(&mut self, number: u64) {
+        let from = self.length;
+        let mut rest = number;
+        loop {
+            self.push(b'0' + (rest % 10) as u8);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.bytes[from..self.length].reverse();
     }
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { of: StreamName { epoch, stream }, seq, began } = self;
-        write!(f, "{epoch:016x}-{stream:032x}-{seq}")?;
-        began.map_or(Ok(()), |began| write!(f, "-{began}"))
+        f.write_str(std::str::from_utf8(self.text().as_bytes()).expect("digits and dashes"))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! event_id     what an event is called: the store's epoch, the stream, the number
+//! stream_ids   what streams are called
 //! about        what is known of a stream: its writer and its request
 //! recorder     keeps what a call says, on its way to the connection
 //! persistence  asks a store again that fails, so that an entry is there once
@@ -24,6 +25,7 @@ mod persistence;
 pub(crate) mod readers;
 pub(crate) mod recorder;
 pub(crate) mod replay;
+pub(crate) mod stream_ids;
 
 use std::time::Duration;
 

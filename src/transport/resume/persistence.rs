@@ -1,8 +1,9 @@
 //! Asks a store again that fails or hangs, so that what is appended is there once.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -96,7 +97,12 @@ impl Attempts {
 
     /// What comes of an operation, if it comes in time.
     async fn outcome<T>(&mut self, operation: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
-        let outcome = timeout_at(self.until, operation).await.ok()?;
+        let mut operation = pin!(operation);
+        // What is at hand needs no timer.
+        let outcome = match poll_fn(|cx| Poll::Ready(operation.as_mut().poll(cx))).await {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => timeout_at(self.until, operation).await.ok()?,
+        };
         outcome.inspect_err(|error| self.note(error)).ok()
     }
 

@@ -13,7 +13,7 @@ use std::task::Context;
 use futures_util::task::AtomicWaker;
 
 use crate::server::outbound::Outbound;
-use crate::store::{LogKey, LogNews, RandomId};
+use crate::store::{LogKey, LogNews, RandomId, shrink};
 use crate::transport::session::SessionRoom;
 
 /// A power of two, so that a shard is picked by the low bits of a session's id.
@@ -279,6 +279,7 @@ impl Drop for Listing {
             listed.retain(|one| !one.reader.is(&self.reader));
             if listed.is_empty() {
                 shard.remove(&self.group);
+                shrink(&mut shard);
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Keeps what a call says, before its connection says it: so nothing that a client was sent is missing when it comes back.
 
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until, timeout};
-use uuid::Uuid;
 
 use super::Recording;
 use super::about::{About, not_kept};
@@ -15,7 +15,7 @@ use super::persistence::{Owed, Persistence, Refused};
 use crate::protocol::jsonrpc::RequestId;
 use crate::server::outbound::Outbound;
 use crate::server::outbound::recorded::Said;
-use crate::store::{LogEntry, LogKey, LogPlace, Store};
+use crate::store::{Appended, LogEntry, LogKey, LogPlace, Store, StoreFuture};
 use crate::transport::service::Shared;
 use crate::transport::sse::event;
 
@@ -38,8 +38,8 @@ pub(crate) struct Recorder {
     log: LogKey,
     name: Naming,
     state: State,
-    /// Until when the store may take for what it was given last.
-    patience: Instant,
+    /// When it took what the store was given last.
+    turn: Instant,
     /// When the log has to be kept alive, if nothing is said until then.
     keep: Instant,
     /// What has to be done about a log that could not be written on.
@@ -73,8 +73,7 @@ enum State {
 impl Recorder {
     /// A recorder for the new stream of a request.
     pub(crate) fn new(shared: &Arc<Shared>, recording: Recording, request: Option<RequestId>) -> Self {
-        // Not 0, which is the session's own stream.
-        let stream = Uuid::new_v4().as_u128();
+        let (stream, now) = (shared.sessions.stream_ids.next(), Instant::now());
         Self {
             shared: Arc::clone(shared),
             recording,
@@ -82,8 +81,8 @@ impl Recorder {
             log: LogKey::new(recording.group, stream),
             name: Naming { stream, epoch: Arc::default() },
             state: State::New,
-            patience: Instant::now() + PATIENCE,
-            keep: Instant::now(),
+            turn: now,
+            keep: now,
             owed: None,
         }
     }
@@ -96,29 +95,66 @@ impl Recorder {
         self.name.clone()
     }
 
-    /// Records a whole stream, and writes its events.
-    pub(crate) async fn whole(mut self, messages: impl IntoIterator<Item = Bytes>) -> Bytes {
-        let mut out = BytesMut::new();
-        self.patience = Instant::now() + PATIENCE;
-        self.begin().await;
-        if let Some(retry) = self.recording.primer
-            && let Some(id) = self.append(Bytes::new(), false).await.and_then(|seq| self.name.event(seq))
-        {
-            event::write_primer(&mut out, id, retry);
+    /// Records a whole stream, and writes its events, if the store does so at once. If it has not, or not all of it, that
+    /// remains to be [waited for](Self::whole), which finds what is there.
+    pub(crate) fn at_once(&mut self, messages: &VecDeque<Bytes>) -> Option<Bytes> {
+        let Shared { sessions, config, .. } = &*self.shared;
+        if sessions.replicas.is_some() {
+            return None;
         }
-        let mut messages = messages.into_iter().peekable();
-        while let Some(message) = messages.next() {
-            let seq = self.append(message.clone(), messages.peek().is_none()).await;
+        let StoreFuture::Ready(Some(Ok(epoch))) = sessions.store.epoch() else { return None };
+        let primer = self.recording.primer.map(|_| Bytes::new());
+        let mut entries: Vec<_> = primer.into_iter().chain(messages.iter().cloned()).zip(0..).map(next_entry).collect();
+        let last = entries.len() as u64;
+        if let Some(first) = entries.first_mut() {
+            (first.place, first.after, first.about) = (LogPlace::First, None, self.about());
+        }
+        if let Some(end) = entries.last_mut() {
+            end.place = if last == 1 { LogPlace::Only } else { LogPlace::Last };
+        }
+        let appended = sessions.store.append_at_once(self.log, &entries, config.log);
+        if appended != Some(Appended::Seq(last)) {
+            return None;
+        }
+        self.name.epoch.get_or_init(|| epoch);
+        let mut numbers = 1..=last;
+        let primer = if self.recording.primer.is_some() { numbers.next() } else { None };
+        let mut out = self.begin_events(primer, messages);
+        for (number, message) in numbers.zip(messages) {
+            event::write(&mut out, self.name.event(number), message);
+        }
+        Some(out.freeze())
+    }
+
+    /// Records a whole stream, and writes its events.
+    pub(crate) async fn whole(mut self, messages: VecDeque<Bytes>) -> Bytes {
+        self.begin().await;
+        let primer = if self.recording.primer.is_some() { self.append(Bytes::new(), false).await } else { None };
+        let mut out = self.begin_events(primer, &messages);
+        let mut left = messages.len();
+        for message in messages {
+            left -= 1;
+            let seq = self.append(message.clone(), left == 0).await;
             event::write(&mut out, seq.and_then(|seq| self.name.event(seq)), &message);
         }
         self.leave();
         out.freeze()
     }
 
+    /// What a whole stream begins with, and room for the rest.
+    fn begin_events(&self, primer: Option<u64>, messages: &VecDeque<Bytes>) -> BytesMut {
+        let frames = event::LONGEST_FRAME * (messages.len() + 1);
+        let mut out = BytesMut::with_capacity(messages.iter().map(Bytes::len).sum::<usize>() + frames);
+        if let (Some(retry), Some(id)) = (self.recording.primer, primer.and_then(|seq| self.name.event(seq))) {
+            event::write_primer(&mut out, id, retry);
+        }
+        out
+    }
+
     /// Records what is said, until the answer.
     pub(crate) async fn run(mut self, queue: &Outbound) {
         // From now on, since the handler goes first.
-        self.patience = Instant::now() + PATIENCE;
+        self.turn = Instant::now();
         self.begin().await;
         if self.recording.primer.is_some()
             && let Some(seq) = self.append(Bytes::new(), false).await
@@ -130,7 +166,7 @@ impl Recorder {
                 queue.cannot_be_resumed();
             }
             let Said { messages, answered, close } = self.said(queue).await;
-            self.patience = Instant::now() + PATIENCE;
+            self.turn = Instant::now();
             let mut left = messages.len();
             for message in messages {
                 left -= 1;
@@ -220,7 +256,7 @@ impl Recorder {
 
     fn persistence(&self) -> Persistence<'_> {
         let store: &dyn Store = &*self.shared.sessions.store;
-        Persistence { store, log: self.log, limits: self.shared.config.log, until: self.patience }
+        Persistence { store, log: self.log, limits: self.shared.config.log, until: self.turn + PATIENCE }
     }
 
     /// Appends a message. Answers its number, if it was kept.
@@ -237,7 +273,7 @@ impl Recorder {
         match self.persistence().append(entry).await {
             Ok(seq) => {
                 self.state = State::Begun(seq);
-                self.keep = Instant::now() + self.shared.config.log.ttl / 2;
+                self.keep = self.turn + self.shared.config.log.ttl / 2;
                 Some(seq)
             }
             Err(refused) => {
@@ -275,6 +311,11 @@ impl Recorder {
             });
         }
     }
+}
+
+/// An entry behind the one with this number.
+fn next_entry((message, after): (Bytes, u64)) -> LogEntry {
+    LogEntry::new(message, LogPlace::Next).after(after)
 }
 
 /// Does what is owed, once; never resolves if nothing is.

@@ -8,10 +8,13 @@ use std::task::Context;
 use crate::protocol::jsonrpc::RequestId;
 use crate::server::changes::Watcher;
 use crate::server::run::CancelHandle;
-use crate::store::RandomId;
+use crate::store::{RandomId, shrink};
 
 /// A power of two, so that a shard is picked by the low bits of a session's id.
 const SHARDS: usize = 64;
+
+/// A list of so many calls is not worth shrinking.
+const MANY_CALLS: usize = 16;
 
 /// The sessions that have something running here. A session without is not kept.
 #[derive(Debug)]
@@ -103,6 +106,11 @@ impl LiveSessions {
         let mut shard = self.shard(key.session);
         if let Some(index) = shard.position(key) {
             shard.calls.swap_remove(index);
+            if shard.calls.capacity() > MANY_CALLS && shard.calls.len() < shard.calls.capacity() / 8 {
+                // Many ran at a time, and do not any more.
+                let calls = shard.calls.len() * 2;
+                shard.calls.shrink_to(calls);
+            }
         }
     }
 
@@ -200,6 +208,7 @@ impl Drop for StreamSeat {
         let mut shard = self.live.shard(self.session);
         if shard.streams.get(&self.session).is_some_and(|stream| stream.taken.is(&self.taken)) {
             shard.streams.remove(&self.session);
+            shrink(&mut shard.streams);
         }
     }
 }

@@ -23,6 +23,7 @@ use super::headers::Field;
 use super::rejection::Rejection;
 use super::replicas::Replicas;
 use super::resume::readers::Readers;
+use super::resume::stream_ids::StreamIds;
 use crate::auth::Principal;
 use crate::protocol::notifications::LogLevel;
 use crate::server::letters::Inbox;
@@ -177,6 +178,7 @@ pub(crate) struct SessionRoom {
     pub(crate) signals: Arc<Signals>,
     pub(crate) live: Arc<LiveSessions>,
     pub(crate) readers: Arc<Readers>,
+    pub(crate) stream_ids: StreamIds,
     /// The other processes. `None` if there are none: the store is not shared.
     pub(crate) replicas: Option<Arc<Replicas>>,
     pub(crate) watching: Once,

@@ -28,7 +28,7 @@ pub(crate) struct Pulse {
     beat: Duration,
     state: State,
     /// Where there are other replicas.
-    told: Option<Listener>,
+    told: Option<Box<Listener>>,
     /// The record as it was last seen, until somebody asks for it.
     seen: Option<Bytes>,
 }
@@ -76,7 +76,7 @@ impl Pulse {
             idle: room.settings.idle,
             beat: room.beat,
             state: State::New,
-            told,
+            told: told.map(Box::new),
             seen: None,
         }
     }

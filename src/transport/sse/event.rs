@@ -10,6 +10,9 @@ use crate::transport::resume::event_id::EventId;
 /// A comment, which clients ignore: it keeps proxies from closing a quiet stream.
 pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 
+/// What an event has around its message, about.
+pub(crate) const LONGEST_FRAME: usize = 80;
+
 /// Each message as one event, in one piece.
 pub(crate) fn join(messages: impl IntoIterator<Item = Bytes>) -> Bytes {
     let mut out = BytesMut::new();
@@ -28,20 +31,21 @@ pub(crate) fn retry(after: Duration) -> Bytes {
 
 /// The same, behind what is there.
 pub(crate) fn write_retry(out: &mut BytesMut, after: Duration) {
-    let _ = write!(out.writer(), "retry: {}\n\n", after.as_millis());
+    let _ = write!(out.writer(), "retry: {}\n\n", millis(after));
 }
 
 /// An event without data, by whose id a client can come back, and when to do so (2025-11-25, basic/transports, «Sending
 /// Messages to the Server»).
 pub(crate) fn write_primer(out: &mut BytesMut, id: EventId, retry: Duration) {
-    let _ = write!(out.writer(), "id: {id}\nretry: {}\ndata: \n\n", retry.as_millis());
+    write_id(out, id);
+    let _ = write!(out.writer(), "retry: {}\ndata: \n\n", millis(retry));
 }
 
 /// One message as an event, with its id if it has one.
 pub(crate) fn write(out: &mut BytesMut, id: Option<EventId>, message: &[u8]) {
-    out.reserve(message.len() + 8);
+    out.reserve(message.len() + LONGEST_FRAME);
     if let Some(id) = id {
-        let _ = writeln!(out.writer(), "id: {id}");
+        write_id(out, id);
     }
     out.put_slice(b"data: ");
     // JSON has line breaks between its tokens only, where a space means the same; here one would end the field.
@@ -51,6 +55,17 @@ pub(crate) fn write(out: &mut BytesMut, id: Option<EventId>, message: &[u8]) {
         out.put_slice(message);
     }
     out.put_slice(b"\n\n");
+}
+
+fn write_id(out: &mut BytesMut, id: EventId) {
+    out.put_slice(b"id: ");
+    out.put_slice(id.text().as_bytes());
+    out.put_u8(b'\n');
+}
+
+/// A duration as clients read it. A standard formatter takes much longer for the 128 bits that one has.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

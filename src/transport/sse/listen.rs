@@ -33,11 +33,10 @@ pub(crate) struct ListenStream {
     entered: Option<Entered>,
     /// What is said first.
     first: Option<Bytes>,
-    /// What is said last, when the server ends it.
-    last: Bytes,
     /// The request that every message names.
     subscription: Option<RequestId>,
-    session: Option<SessionTie>,
+    /// Boxed, since not every stream has room for one to spare.
+    session: Option<Box<SessionTie>>,
 }
 
 /// What ties a GET stream to its session.
@@ -53,21 +52,21 @@ pub(crate) struct SessionTie {
 /// A place among the open streams.
 pub(crate) struct Entered {
     _counted: StreamGuard,
-    _permit: OpenStream,
+    permit: OpenStream,
 }
 
 /// Takes a place among the open streams, or says why there is none.
 pub(crate) fn enter(shared: &Arc<Shared>) -> Result<Entered, Box<Rejection>> {
     let permit = OpenStream::take(shared).ok_or_else(Rejection::too_many_streams)?;
     let counted = shared.lifespan.enter_stream().ok_or_else(Rejection::draining)?;
-    Ok(Entered { _counted: counted, _permit: permit })
+    Ok(Entered { _counted: counted, permit })
 }
 
 /// The same for a stream that comes to its end by itself, and is served in a shutdown too.
 pub(crate) fn enter_ending(shared: &Arc<Shared>) -> Result<Entered, Box<Rejection>> {
     let permit = OpenStream::take(shared).ok_or_else(Rejection::too_many_streams)?;
     let counted = shared.lifespan.enter_ending_stream().ok_or_else(Rejection::draining)?;
-    Ok(Entered { _counted: counted, _permit: permit })
+    Ok(Entered { _counted: counted, permit })
 }
 
 impl ListenStream {
@@ -78,8 +77,6 @@ impl ListenStream {
             drain: Box::pin(shared.lifespan.drain_begun()),
             entered: Some(entered),
             first: None,
-            // Time for the next process to start.
-            last: event::retry(shared.sessions.settings.retry_interval),
             subscription: None,
             session: None,
         }
@@ -87,17 +84,13 @@ impl ListenStream {
 
     /// The stream of a session.
     pub(crate) fn of_session(self, session: SessionTie) -> Self {
-        Self { session: Some(session), ..self }
+        Self { session: Some(Box::new(session)), ..self }
     }
 
     /// The stream of a `subscriptions/listen` request, which begins with its acknowledgment and ends with its result.
-    pub(crate) fn of_subscription(self, id: &RequestId, filter: &Filter, result: Bytes) -> Self {
-        Self {
-            first: Some(event::join([subscriptions::acknowledged(id, filter)])),
-            last: event::join([result]),
-            subscription: Some(id.clone()),
-            ..self
-        }
+    pub(crate) fn of_subscription(self, id: &RequestId, filter: &Filter) -> Self {
+        let first = Some(event::join([subscriptions::acknowledged(id, filter)]));
+        Self { first, subscription: Some(id.clone()), ..self }
     }
 
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -118,15 +111,14 @@ impl ListenStream {
             return Poll::Ready(Some(self.tell(&news)));
         }
         if self.drain.as_mut().poll(cx).is_ready() {
-            self.entered = None;
-            return Poll::Ready(Some(std::mem::take(&mut self.last)));
+            return Poll::Ready(self.entered.take().map(|entered| self.last(entered.permit.shared())));
         }
         self.keep_alive.poll(cx).map(|()| Some(event::KEEP_ALIVE))
     }
 
     /// Resolves when the session has ended, or another stream has taken the place of this one, be it elsewhere.
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(SessionTie { seat, pulse, .. }) = &mut self.session else { return Poll::Pending };
+        let Some(SessionTie { seat, pulse, .. }) = self.session.as_deref_mut() else { return Poll::Pending };
         if seat.poll_taken(cx) {
             return Poll::Ready(());
         }
@@ -147,12 +139,21 @@ impl ListenStream {
     /// The session's stream begins with its position, which is known once it is read: whose place it took has told its
     /// own by then.
     fn primer(&mut self) -> Option<Bytes> {
-        let SessionTie { named, primer, .. } = self.session.as_mut()?;
+        let SessionTie { named, primer, .. } = self.session.as_deref_mut()?;
         let retry = primer.take().filter(|_| *named)?;
         let (epoch, position) = self.watcher.stand();
         let mut out = BytesMut::new();
         event::write_primer(&mut out, StreamName::own(epoch).at(position, self.watcher.id()), retry);
         Some(out.freeze())
+    }
+
+    /// What is said last, when the server ends it. Not made before: it would be kept for as long as the stream is open.
+    fn last(&self, shared: &Shared) -> Bytes {
+        match &self.subscription {
+            Some(id) => event::join([shared.server.encoder.subscription_ended(id)]),
+            // Time for the next process to start.
+            None => event::retry(shared.sessions.settings.retry_interval),
+        }
     }
 
     fn tell(&self, news: &[News]) -> Bytes {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -105,11 +106,8 @@ fn a_group_keeps_64_logs() {
 
 fn cost_of(logs: &Logs) -> usize {
     let counted = logs.cost.load(Ordering::Relaxed);
-    let summed: usize = logs
-        .shards
-        .iter()
-        .flat_map(|shard| lock(shard).groups.values().map(|logs| cost(logs)).collect::<Vec<_>>())
-        .sum();
+    let summed: usize =
+        logs.shards.iter().flat_map(|shard| lock(shard).groups.values().map(Group::cost).collect::<Vec<_>>()).sum();
     assert_eq!(counted, summed);
     counted
 }
