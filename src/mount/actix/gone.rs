@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -49,8 +49,7 @@ pub(super) fn watch(payload: Payload, version: Version) -> (PayloadBody, Option<
 }
 
 /// What `answering` comes to, or `None` if the client goes away before. Then it is dropped, as on the other connections.
-pub(super) async fn or_gone<T>(answering: impl Future<Output = T>, gone: &mut Option<Gone>) -> Option<T> {
-    let mut answering = pin!(answering);
+pub(super) async fn or_gone<T>(mut answering: Pin<&mut impl Future<Output = T>>, gone: &mut Option<Gone>) -> Option<T> {
     poll_fn(|cx| match answering.as_mut().poll(cx) {
         Poll::Ready(answer) => Poll::Ready(Some(answer)),
         Poll::Pending => match gone {
