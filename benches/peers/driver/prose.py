@@ -25,7 +25,8 @@ Rounds: {rounds}, of {seconds:g} s for each measurement; {took_minutes} minutes 
   1 has saved it elsewhere: by reading a message once, and by writing the answer without building it first.
 - **One core each.** The server is pinned to one core and has one worker, the load generator to another: 32 connections
   that are kept alive, each of which sends its next request when the last one has been answered. The load generator
-  was busy for {load_busy:.0%} of the time at most; so it was not what was measured.
+  does not sleep while it waits, or a server that is slower would have to wake it more often; it had something to do for
+  {load_busy:.0%} of the time at most, so it was not what was measured.
 - **Every answer is checked**: its status, its framing, its id, its text, which differs from call to call, and that it is
   no error. The first ones of each connection are parsed in full.
 - **Everybody has the build that users get**: cargo's own release profile, and the features and defaults that each one's

@@ -34,6 +34,8 @@ pub(crate) enum Until {
 pub(crate) struct Done {
     pub(crate) count: u64,
     pub(crate) time: Duration,
+    /// How much of it there was nothing to do.
+    pub(crate) idle: Duration,
     /// In nanoseconds.
     pub(crate) latencies: Histogram<u64>,
 }
@@ -80,7 +82,7 @@ impl<T: Turn> Turns<T> {
     /// Asks until the end, and waits for the answers to what has been asked by then: they count, and so does the time that
     /// they take.
     pub(crate) fn run(&mut self, until: Until) -> Result<Done, Error> {
-        let mut done = Done { count: 0, time: Duration::ZERO, latencies: Histogram::new(3)? };
+        let mut done = Done { count: 0, time: Duration::ZERO, idle: Duration::ZERO, latencies: Histogram::new(3)? };
         let began = Instant::now();
         let (deadline, mut more) = match until {
             Until::Time(time) => (Some(began + time), u64::MAX),
@@ -97,7 +99,7 @@ impl<T: Turn> Turns<T> {
         }
         let mut now = began;
         while open > 0 {
-            self.wait(&mut events)?;
+            done.idle += self.wait(&mut events)?;
             for event in &events {
                 let asking = &mut self.all[event.token().0];
                 let Some(counted) = asking.go_on(event)? else { continue };
@@ -123,15 +125,16 @@ impl<T: Turn> Turns<T> {
     }
 
     /// Waits without sleeping: it has a core of its own, and a server that had to wake it would pay for that with each
-    /// answer, the more the slower it is.
-    fn wait(&mut self, events: &mut Events) -> Result<(), Error> {
-        let began = Instant::now();
+    /// answer, the more the slower it is. Answers how long there was nothing.
+    fn wait(&mut self, events: &mut Events) -> Result<Duration, Error> {
+        let mut began = None;
         loop {
             self.poll.poll(events, Some(Duration::ZERO))?;
+            let waited = began.get_or_insert_with(Instant::now).elapsed();
             if !events.is_empty() {
-                return Ok(());
+                return Ok(waited);
             }
-            if began.elapsed() > PATIENCE {
+            if waited > PATIENCE {
                 return Err("the server does not answer".into());
             }
         }

@@ -58,9 +58,9 @@ fn sessions(target: &Target, address: SocketAddr, count: usize) -> Result<Vec<Op
 fn measure<T: Turn>(arguments: &Arguments, turns: &mut Turns<T>) -> Result<Value, Error> {
     turns.run(Until::Time(WARM_UP))?;
     let pid = arguments.pid()?.to_string();
-    let (ours, theirs) = (ran("self")?, ran(&pid)?);
-    let Done { count, time, latencies } = turns.run(Until::Time(arguments.duration()?))?;
-    let (ours, theirs) = (ran("self")? - ours, ran(&pid)? - theirs);
+    let before = ran(&pid)?;
+    let Done { count, time, idle, latencies } = turns.run(Until::Time(arguments.duration()?))?;
+    let theirs = ran(&pid)? - before;
     let microseconds = |quantile| latencies.value_at_quantile(quantile) as f64 / 1000.0;
     Ok(json!({
         "count": count,
@@ -70,7 +70,7 @@ fn measure<T: Turn>(arguments: &Arguments, turns: &mut Turns<T>) -> Result<Value
         "p99_us": microseconds(0.99),
         "max_us": latencies.max() as f64 / 1000.0,
         // A load generator that never waits measures itself.
-        "load_busy": ours.as_secs_f64() / time.as_secs_f64(),
+        "load_busy": 1.0 - idle.as_secs_f64() / time.as_secs_f64(),
         "server_busy": theirs.as_secs_f64() / time.as_secs_f64(),
         // How many it would have done with a core of its own.
         "per_cpu_second": count as f64 / theirs.as_secs_f64(),
