@@ -1,7 +1,5 @@
 //! The yardstick: what somebody would write who needs this one tool, without MCP's checks.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -10,16 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Deserialize)]
 struct Message<'a> {
     id: u64,
-    #[serde(borrow)]
-    method: Cow<'a, str>,
+    method: &'a str,
     #[serde(borrow)]
     params: Params<'a>,
 }
 
 #[derive(Deserialize)]
 struct Params<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
+    name: &'a str,
     arguments: Arguments,
     #[serde(borrow, rename = "_meta")]
     meta: Option<Meta<'a>>,
@@ -27,8 +23,9 @@ struct Params<'a> {
 
 #[derive(Deserialize)]
 struct Meta<'a> {
-    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
-    version: Option<Cow<'a, str>>,
+    // Not `Cow`, which would copy it: in an `Option` it does not borrow.
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +80,7 @@ pub(crate) async fn answer(request: Request<Full<Bytes>>) -> Response<Full<Bytes
 pub(crate) fn answer_to(body: &[u8]) -> Vec<u8> {
     let message: Message<'_> = serde_json::from_slice(body).expect("a message");
     assert!(message.method == "tools/call" && message.params.name == "echo");
-    let modern = message.params.meta.is_some_and(|meta| meta.version.is_some_and(|version| version == "2026-07-28"));
+    let modern = message.params.meta.is_some_and(|meta| meta.version == Some("2026-07-28"));
     let text = Text { kind: "text", text: message.params.arguments.message };
     let meta = ServerMeta { server_info: ServerInfo { name: "bench", version: "1.0.0" } };
     let outcome = Outcome { content: [text], result_type: modern.then_some("complete"), meta: modern.then_some(meta) };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{Response, StatusCode, header};
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 async fn main() -> std::io::Result<()> {
     let settings = Settings::from_env();
     let tools: Arc<str> = ceiling::tools(settings.more_tools()).into();
-    let app = Router::new().route("/mcp", post(answer)).layer(DefaultBodyLimit::max(4 << 20)).with_state(tools);
+    let app = Router::new().route("/mcp", post(answer)).with_state(tools);
     let listener = TcpListener::bind(settings.address()).await?.tap_io(move |stream| {
         let _ = stream.set_nodelay(settings.nodelay);
     });

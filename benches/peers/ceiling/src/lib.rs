@@ -4,7 +4,6 @@
 //! It is what `benches/by_hand` is to the crate's own benchmarks, and it also opens sessions, lists its tools and speaks
 //! before it answers. Both hosts send what [`answer`] returns.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -26,16 +25,14 @@ pub enum Answer {
 #[derive(Deserialize)]
 struct Message<'a> {
     id: Option<u64>,
-    #[serde(borrow)]
-    method: Cow<'a, str>,
+    method: &'a str,
     #[serde(borrow)]
     params: Option<Params<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Params<'a> {
-    #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
+    name: Option<&'a str>,
     arguments: Option<Arguments>,
     #[serde(borrow, rename = "_meta")]
     meta: Option<Meta<'a>>,
@@ -43,8 +40,9 @@ struct Params<'a> {
 
 #[derive(Deserialize)]
 struct Meta<'a> {
-    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
-    version: Option<Cow<'a, str>>,
+    // Not `Cow`, which would copy it: in an `Option` it does not borrow.
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<&'a str>,
     #[serde(rename = "progressToken")]
     progress: Option<u64>,
 }
@@ -117,7 +115,7 @@ const SERVER: ServerInfo = ServerInfo { name: "bench", version: "1.0.0" };
 pub fn answer(body: &[u8], tools: &str) -> Answer {
     let message: Message<'_> = serde_json::from_slice(body).expect("a message");
     let Some(id) = message.id else { return Answer::Accepted };
-    match &*message.method {
+    match message.method {
         "tools/call" => call(id, message.params.expect("parameters")),
         "initialize" => {
             let capabilities = Capabilities { tools: Empty {} };
@@ -131,9 +129,9 @@ pub fn answer(body: &[u8], tools: &str) -> Answer {
 
 fn call(id: u64, params: Params<'_>) -> Answer {
     let token = params.meta.as_ref().and_then(|meta| meta.progress);
-    let modern = params.meta.is_some_and(|meta| meta.version.is_some_and(|version| version == "2026-07-28"));
+    let modern = params.meta.is_some_and(|meta| meta.version == Some("2026-07-28"));
     let arguments = params.arguments.expect("arguments");
-    if params.name.as_deref() == Some("count") {
+    if params.name == Some("count") {
         return Answer::Events(count(id, modern, token.expect("a token"), arguments.events.expect("events")));
     }
     let text = arguments.message.expect("a message");
