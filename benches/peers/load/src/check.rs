@@ -30,7 +30,7 @@ pub(crate) fn answer<'a>(response: &Response<'a>) -> Result<(&'a [u8], u64), Err
     Ok((answer, said))
 }
 
-/// That this is the result of the call with this id, and that its text is this one.
+/// That this is the result of the call with this id, and that its text is this one, as JSON writes it.
 pub(crate) fn call(response: &Response<'_>, id: u64, text: &[u8]) -> Result<u64, Error> {
     let (answer, said) = answer(response)?;
     let is_it = result(answer, id, text);
@@ -89,8 +89,9 @@ pub(crate) fn parsed(response: &Response<'_>, id: u64) -> Result<Value, Error> {
 /// That this is the result of a call, read in full.
 pub(crate) fn call_in_full(response: &Response<'_>, id: u64, text: &[u8]) -> Result<(), Error> {
     let result = parsed(response, id)?;
+    let text: String = serde_json::from_slice(&[b"\"", text, b"\""].concat())?;
     let content = &result["content"][0];
-    let right = content["type"] == "text" && content["text"].as_str().is_some_and(|said| said.as_bytes() == text);
+    let right = content["type"] == "text" && content["text"] == text;
     if right && result["isError"] != true { Ok(()) } else { Err(wrong("not the text that was asked for", response)) }
 }
 

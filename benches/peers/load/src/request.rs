@@ -27,7 +27,7 @@ pub(crate) struct Request {
     id: u64,
     /// Where the id stands: as the id of the message, as its token, and at the beginning of what is to be echoed.
     ids: Vec<usize>,
-    /// What is to be echoed.
+    /// What is to be echoed, as JSON writes it.
     text: Range<usize>,
 }
 
@@ -37,7 +37,7 @@ impl Request {
         self.id
     }
 
-    /// What is to be echoed.
+    /// What is to be echoed, as JSON writes it.
     pub(crate) fn text(&self) -> &[u8] {
         &self.bytes[self.text.clone()]
     }
@@ -54,14 +54,17 @@ impl Request {
 }
 
 impl Target {
-    /// `tools/call` of `echo` with a message of `size` bytes, of which the first are the id.
-    pub(crate) fn echo(&self, session: Option<&str>, size: usize) -> Request {
-        let message = format!("{FIRST_ID}{}", "x".repeat(size - DIGITS));
+    /// `tools/call` of `echo` with a message of `size` bytes, of which the first are the id. `escapes`: there is a line break
+    /// or a quote in every 40 of them.
+    pub(crate) fn echo(&self, session: Option<&str>, size: usize, escapes: bool) -> Request {
+        let rest = size - DIGITS;
+        let text = if escapes { text(rest) } else { "x".repeat(rest) };
+        let message = format!("{FIRST_ID}{text}");
         let arguments = format!(r#"{{"message":"{message}"}}"#);
         let mut request = self.call(session, "echo", &arguments);
         let start = find(&request.bytes, message.as_bytes());
         request.ids.push(start);
-        request.text = start..start + size;
+        request.text = start..start + message.len();
         request
     }
 
@@ -160,6 +163,16 @@ impl Target {
     }
 }
 
+/// Text of `size` bytes, as JSON writes it: lines, and quotes in them.
+fn text(size: usize) -> String {
+    let byte = |at: usize| match at % 80 {
+        39 => r#"\""#,
+        79 => r"\n",
+        _ => "x",
+    };
+    (0..size).map(byte).collect()
+}
+
 fn find(bytes: &[u8], part: &[u8]) -> usize {
     memchr::memmem::find(bytes, part).expect("it was written there")
 }
@@ -171,7 +184,7 @@ mod tests {
     #[test]
     fn the_next_request_differs_by_its_id() {
         let target = Target { mode: Mode::Modern, path: "/mcp".to_owned(), port: 8000 };
-        let mut request = target.echo(None, 32);
+        let mut request = target.echo(None, 32, false);
         let before = request.bytes.clone();
         request.next();
         assert_eq!((request.id(), request.text().len()), (1_000_001, 32));
@@ -182,5 +195,14 @@ mod tests {
             (2, request.bytes.len()),
             "two places, of which each has another last digit"
         );
+    }
+
+    #[test]
+    fn text_with_escapes_has_the_size_that_was_asked_for() {
+        let target = Target { mode: Mode::Modern, path: "/mcp".to_owned(), port: 8000 };
+        let request = target.echo(None, 87, true);
+        let text = format!("\"{}\"", std::str::from_utf8(request.text()).unwrap());
+        let text: String = serde_json::from_str(&text).unwrap();
+        assert_eq!((text.len(), text.matches('"').count(), text.matches('\n').count()), (87, 1, 1));
     }
 }

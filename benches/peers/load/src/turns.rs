@@ -56,6 +56,7 @@ struct Asking<T> {
 pub(crate) struct Turns<T> {
     poll: Poll,
     all: Vec<Asking<T>>,
+    sleeps: bool,
 }
 
 impl<T: Turn> Turns<T> {
@@ -71,7 +72,12 @@ impl<T: Turn> Turns<T> {
             poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
             all.push(Asking { stream, inbox: Inbox::default(), turn, sent: 0, waiting: false, began: None });
         }
-        Ok(Self { poll, all })
+        Ok(Self { poll, all, sleeps: false })
+    }
+
+    /// Whether it sleeps while it waits.
+    pub(crate) fn sleeps(&mut self, sleeps: bool) {
+        self.sleeps = sleeps;
     }
 
     /// The turns, to see what they have seen.
@@ -124,9 +130,15 @@ impl<T: Turn> Turns<T> {
         Ok(done)
     }
 
-    /// Waits without sleeping: it has a core of its own, and a server that had to wake it would pay for that with each
-    /// answer, the more the slower it is. Answers how long there was nothing.
+    /// Waits without sleeping, unless it was told to: it has a core of its own, and a server that had to wake it would pay
+    /// for that with each answer, the more the slower it is. Answers how long there was nothing.
     fn wait(&mut self, events: &mut Events) -> Result<Duration, Error> {
+        if self.sleeps {
+            let began = Instant::now();
+            self.poll.poll(events, Some(PATIENCE))?;
+            let silent = events.is_empty();
+            return if silent { Err("the server does not answer".into()) } else { Ok(began.elapsed()) };
+        }
         let mut began = None;
         loop {
             self.poll.poll(events, Some(Duration::ZERO))?;

@@ -42,12 +42,13 @@ impl Turn for Call {
     }
 }
 
-/// `--size`: the bytes of the message.
+/// `--size`: the bytes of the message; `--escapes`: whether JSON has to escape some of them.
 pub(super) fn echo(arguments: &Arguments) -> Result<Value, Error> {
-    let (target, address, size) = (target(arguments)?, arguments.address()?, arguments.get("size", 32)?);
+    let (target, address) = (target(arguments)?, arguments.address()?);
+    let (size, escapes) = (arguments.get("size", 32)?, arguments.get("escapes", false)?);
     let sessions = sessions(&target, address, arguments.connections()?)?;
     let calls = sessions.iter().map(|session| Call {
-        request: target.echo(session.as_deref(), size),
+        request: target.echo(session.as_deref(), size, escapes),
         text: None,
         events: 0,
         answered: 0,

@@ -92,7 +92,7 @@ pub(super) fn open_stream(address: SocketAddr, request: &[u8]) -> Result<Client,
 }
 
 fn call(client: &mut Client, target: &Target, session: Option<&str>) -> Result<(), Error> {
-    let request = target.echo(session, 32);
+    let request = target.echo(session, 32, false);
     check::call(&client.ask(&request.bytes)?, request.id(), request.text()).map(drop)
 }
 

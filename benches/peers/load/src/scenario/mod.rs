@@ -54,8 +54,10 @@ fn sessions(target: &Target, address: SocketAddr, count: usize) -> Result<Vec<Op
     (0..count).map(|_| opens::open(&mut client, target).map(Some)).collect()
 }
 
-/// Asks for a while, then for as long as is measured.
+/// Asks for a while, then for as long as is measured. `--sleeps true`: something else has this core as well, and gets it
+/// while there is nothing to do.
 fn measure<T: Turn>(arguments: &Arguments, turns: &mut Turns<T>) -> Result<Value, Error> {
+    turns.sleeps(arguments.get("sleeps", false)?);
     turns.run(Until::Time(WARM_UP))?;
     let pid = arguments.pid()?.to_string();
     let before = ran(&pid)?;
