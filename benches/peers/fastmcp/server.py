@@ -43,8 +43,7 @@ class KeepSessions(Middleware):
 @mcp.custom_route("/announce", methods=["POST"])
 async def announce(_request):
     """Tells all open streams that the tools have changed."""
-    for session in sessions:
-        await session.send_tool_list_changed()
+    await asyncio.gather(*(session.send_tool_list_changed() for session in sessions))
     return Response(status_code=204)
 
 

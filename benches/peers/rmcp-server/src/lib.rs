@@ -5,6 +5,7 @@
 use std::env;
 use std::sync::{Arc, Mutex};
 
+use futures::future::join_all;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{
@@ -48,10 +49,9 @@ impl Listeners {
     pub async fn announce(&self) {
         self.changes.send_modify(|changes| *changes += 1);
         let peers = self.peers.as_ref().map(|peers| peers.lock().expect("not poisoned").clone());
-        for peer in peers.into_iter().flatten() {
-            // A client that has gone is no failure.
-            let _ = peer.notify_tool_list_changed().await;
-        }
+        let told = peers.iter().flatten().map(Peer::notify_tool_list_changed);
+        // A client that has gone is no failure.
+        drop(join_all(told).await);
     }
 }
 

@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
+use futures::future::join_all;
 use rust_mcp_axum::{McpMountOptions, mcp_routes};
 use rust_mcp_sdk::id_generator::{FastIdGenerator, UuidGenerator};
 use rust_mcp_sdk::macros::{JsonSchema, mcp_tool};
@@ -186,9 +187,7 @@ fn details() -> ServerDetails {
 /// Tells all open streams that the tools have changed.
 async fn announce(State(listeners): State<Listeners>) -> StatusCode {
     let all = listeners.lock().expect("not poisoned").clone();
-    for listener in all {
-        // A client that has gone is no failure.
-        let _ = listener.notify_tool_list_changed(None).await;
-    }
+    // A client that has gone is no failure.
+    drop(join_all(all.iter().map(|listener| listener.notify_tool_list_changed(None))).await);
     StatusCode::NO_CONTENT
 }
