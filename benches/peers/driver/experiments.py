@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from .contestants import LEGACY, MODERN, MODES, SESSION
 
+# With fewer there is no median to speak of.
+ROUNDS = 3
 # More than a contestant opens within any experiment.
 MANY_SESSIONS = "10000000"
 
@@ -19,12 +21,15 @@ class Experiment:
     # Whether it is done in every round; the others are done once.
     rounds: bool = False
     timed: bool = True
+    # How much of the time of a call it has.
+    share: float = 1.0
 
 
 def tools(count):
+    env = {"TOOLS": str(count)}
     return [
-        Experiment(f"echo of {count}", "calls", (MODERN,), env={"TOOLS": str(count)}),
-        Experiment(f"list of {count}", "list", (MODERN,), options={"tools": str(count)}, env={"TOOLS": str(count)}),
+        Experiment(f"echo of {count}", "calls", (MODERN,), env=env),
+        Experiment(f"list of {count}", "list", (MODERN,), options={"tools": str(count)}, env=env),
     ]
 
 
@@ -32,21 +37,22 @@ def sse(nodelay):
     env = {"NODELAY": nodelay}
     name = "NODELAY" if nodelay == "1" else "no NODELAY"
     return [
-        Experiment(f"plain, {name}", "calls", (SESSION, MODERN), env=env),
-        Experiment(f"at once, {name}", "count", (SESSION, MODERN), options={"yields": "false"}, env=env),
-        Experiment(f"yields, {name}", "count", (SESSION, MODERN), options={"yields": "true"}, env=env),
+        Experiment(f"{how}, {name}", "count", (SESSION, MODERN), {"yields": yields}, env, rounds=True, share=0.3)
+        for how, yields in (("at once", "false"), ("yields", "true"))
     ]
 
 
 SIZES = (2, 100, 1000)
+LARGE = {"size": "65536"}
 
 # By group, so that one can be asked for by `--experiments`.
 EXPERIMENTS = {
     "calls": [
         Experiment("calls", "calls", MODES, rounds=True),
-        Experiment("64 KiB", "calls", (MODERN,), options={"size": "65536"}, rounds=True),
+        Experiment("64 KiB", "calls", (MODERN,), options=LARGE, rounds=True),
+        Experiment("64 KiB, escapes", "calls", (MODERN,), options={**LARGE, "escapes": "true"}, rounds=True),
     ],
-    "opens": [Experiment("opens", "opens", (SESSION,), env={"SESSIONS": MANY_SESSIONS}, rounds=True)],
+    "opens": [Experiment("opens", "opens", (SESSION,), env={"SESSIONS": MANY_SESSIONS}, rounds=True, share=0.6)],
     "sse": [*sse("1"), *sse("0")],
     "memory": [
         # With the 32 that are there before: 10,000, which is the most that some have by default.
@@ -61,4 +67,4 @@ EXPERIMENTS = {
     "tools": [experiment for count in SIZES for experiment in tools(count)],
 }
 
-__all__ = ["EXPERIMENTS", "LEGACY", "MODERN", "MODES", "SESSION", "SIZES", "Experiment"]
+__all__ = ["EXPERIMENTS", "LEGACY", "MODERN", "MODES", "ROUNDS", "SESSION", "SIZES", "Experiment"]

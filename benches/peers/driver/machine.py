@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from . import build
+from .server import LOAD_CORE, SERVER_CORE, siblings
 
 
 def output(*command):
@@ -17,8 +18,12 @@ def output(*command):
     return done.stdout.strip()
 
 
+# What is measured.
+SOURCES = ("src", "macros", "Cargo.toml", "benches/peers")
+
+
 def facts(command, given, took):
-    status = "" if output("git", "status", "--porcelain", "--", "src", "macros", "Cargo.toml") == "" else ", changed"
+    status = "" if output("git", "status", "--porcelain", "--", *SOURCES) == "" else ", changed"
     return {
         "command": command,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -28,6 +33,7 @@ def facts(command, given, took):
         "commit": output("git", "rev-parse", "--short", "HEAD") + status,
         "processor": processor(),
         "cores": os.cpu_count(),
+        "two_cores": two_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
         "rustc": output("rustc", "--version").removeprefix("rustc "),
@@ -44,6 +50,15 @@ def processor():
     if fields.get("model name", "unknown") != "unknown":
         return fields["model name"]
     return f"{fields.get('vendor_id')}, family {fields.get('cpu family')}, model {fields.get('model')}"
+
+
+def two_cores():
+    """What those of the server and of the load generator are to each other."""
+    if SERVER_CORE == LOAD_CORE:
+        return "one core, which they share"
+    if LOAD_CORE in siblings(SERVER_CORE):
+        return "two threads of one physical core"
+    return "two physical cores, as the kernel sees it"
 
 
 def versions():

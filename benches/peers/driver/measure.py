@@ -1,21 +1,24 @@
 """Interleaved rounds: within a round everybody is measured once, one after the other, each with a server of its own."""
 
 from . import build
+from .contestants import rotated
 from .server import Failed, Server
 from .stores import stores
 from .starting import starting
 
+# Of what is measured in one round only.
+ONCE_SECONDS = 1.5
 
-def measure(contestants, groups, rounds, seconds, once_seconds, record):
-    """Calls `record` with each result."""
-    for round_ in range(rounds):
-        for experiment in (one for group in groups.values() for one in group):
-            if round_ > 0 and not experiment.rounds:
-                continue
-            duration = seconds if experiment.rounds else once_seconds
-            for mode in experiment.modes:
-                for contestant in contestants:
-                    one(contestant, experiment, mode, round_, duration, record)
+
+def measure(contestants, groups, round_, rounds, seconds, record):
+    """One round. Calls `record` with each result."""
+    for experiment in (one for group in groups.values() for one in group):
+        if round_ > 0 and not experiment.rounds:
+            continue
+        duration = seconds * experiment.share if experiment.rounds else min(seconds, ONCE_SECONDS)
+        for mode in experiment.modes:
+            for contestant in rotated(contestants, round_, rounds):
+                one(contestant, experiment, mode, round_, duration, record)
 
 
 def one(contestant, experiment, mode, round_, seconds, record):

@@ -10,64 +10,77 @@ these tools alone. It was measured on {date}; anybody can do the same, from a fr
 ```
 
 {processor}, {cores} cores, {memory_gib} GiB, {kernel}, rustc {rustc}, Python {python}, Redis {redis}; mcp-mount of
-commit {commit}.
+commit {commit}. The server and the load generator had {two_cores}.
 {versions_line}
-Rounds: {rounds}, of {seconds:g} s for each measurement; {took_minutes} minutes in all.
+{rounds} rounds; {took_minutes} minutes in all, without the builds.
 
 ## How to read it
 
 - **A ratio compares two servers of one round.** In each round every contestant is measured once, one after the other,
-  each with a process of its own; its rate is divided by that of the hand-written handler *on the same host* (axum, or
-  actix-web) in the same round. The tables have the median of the rounds, and after ± half of the way from the lowest
-  ratio to the highest. 1.00 is the hand-written handler. Absolute figures are of one machine on one day.
+  each with a process of its own and in an order that changes from round to round; its rate is divided by that of the
+  hand-written handler *on the same host* (axum, or actix-web) in the same round. The tables have the median of the
+  rounds, and after ± half of the way from the lowest ratio to the highest. 1.00 is the hand-written handler. Absolute
+  figures are of one machine on one day. Below each table stands what was measured in rounds, and what only once.
 - **The hand-written handler is a yardstick, not an MCP server.** It reads the request with serde_json and writes the
-  same answer with it. It checks nothing, keeps no session and has no limit. A server that does all this and comes near
-  1 has saved it elsewhere: by reading a message once, and by writing the answer without building it first.
+  same answer with it. It checks nothing, keeps no session, and limits nothing but the size of a body, as its host does
+  for it. A server that does all this and comes near 1 has saved it elsewhere: by reading a message once, and by writing
+  the answer without building it first.
 - **One core each.** The server is pinned to one core and has one worker, the load generator to another: 32 connections
   that are kept alive, each of which sends its next request when the last one has been answered. The load generator
   does not sleep while it waits, or a server that is slower would have to wake it more often; it had something to do for
-  {load_busy:.0%} of the time at most, so it was not what was measured.
+  {load_busy:.0%} of the time at most. Of their core, the hand-written handlers took {axum_busy:.0%} at least in axum, and
+  {actix_busy:.0%} in actix-web.
 - **Every answer is checked**: its status, its framing, its id, its text, which differs from call to call, and that it is
   no error. The first ones of each connection are parsed in full.
 - **Everybody has the build that users get**: cargo's own release profile, and the features and defaults that each one's
   documentation teaches, with guards, limits, timeouts and masking on where they are on by default. Each package is
   built alone, since what is built together shares features. TCP_NODELAY is on in every server, although not every
-  documentation says so; what happens without it has a table.
-- \\* marks what others on the machine have disturbed: the server had less than nine tenths of its core in every round.
-  Rounds that were disturbed are left out if there are others.
+  documentation says so; what happens without it has a table. Caps that a benchmark would run into are raised, and only
+  where it would: *Who is who* names them.
+- \\* marks what others on the machine have disturbed: the server had less than nine tenths of its core in every round,
+  or in none did both servers of a ratio have as much. Rounds that were disturbed are left out if there are others.
+- † marks what did not succeed in every round: the last section says in which, and why.
 
 Who is who:
 
-- *by hand*: the yardstick, in axum and in actix-web.
+- *by hand*: the yardstick, in axum and in actix-web. actix-web's limit of a body is set to 4 MiB; axum has its own.
 - *mcp-mount*: this crate, the same server in every mode. `at` merges its routes, as the documentation advises; `nest`
-  nests its service.
+  nests its service. Raised: `Sessions::max`, from 10,000, where sessions are opened at a rate and where streams are.
 - *rmcp*: the server of its README. `#[tool_handler]` makes the router anew for each request; *router stored* has one
   that all handlers share. Without sessions, and in 2026-07-28, it is set as its README says for stateless servers: no
-  sessions, and answers in JSON. *rmcp-actix-web* is the same server in actix-web.
+  sessions, and answers in JSON. *rmcp-actix-web* is the same server in actix-web. Nothing was in the way.
 - *tower-mcp*: mounted as its deployment guide says. For 2025-11-25 without sessions it has `stateless(..)`: by default
-  each request without a session leaves one behind.
+  each request without a session leaves one behind. Raised: `SubscriptionLimits::max_active`, for the streams.
 - *rust-mcp-sdk*: mounted as the example `byo-server` of rust-mcp-axum does, which is without its guard. *JSON only* has
   `enable_json_response`: plain calls are faster, and a call that reports progress gets that in place of its answer.
+  Raised: `max_listen_streams`, for the streams.
 - *FastMCP*: `mcp.run`, one process, and no log of each request. Without sessions: `stateless_http` and `json_response`.
-  Its ratios are to the handler in axum, too.
+  Its ratios are to the handler in axum, too. Nothing was in the way.
 
 The code is in [benches/peers](../benches/peers).
 
 ## Calls
 
-`tools/call` of a tool that says 32 bytes again, in the three ways in which clients call, and 64 KiB. In brackets: the
+`tools/call` of a tool that says 32 bytes again, in the three ways in which clients call, and 64 KiB: in the one text
+there is nothing that JSON has to escape, in the other a line break or a quote in every 40 characters. In brackets: the
 ratio.
 
 {calls}
+
+In {rounds} rounds, {seconds:g} s each.
 
 The same by the processor time that the server took, which other work on the machine disturbs less:
 
 {cpu_time}
 
+In the same rounds.
+
 How long a call took, with 32 of them under way at any time; so the median follows from the rate, and the 99th percentile
-tells whether some wait much longer than others:
+tells whether some wait much longer than others; in brackets, the ratio of the latter to the hand-written handler's:
 
 {latency}
+
+In the same rounds.
 
 ## Sessions opened
 
@@ -75,23 +88,31 @@ tells whether some wait much longer than others:
 
 {opens}
 
+In {rounds} rounds, {opens_seconds:g} s each.
+
 ## Answers that are streams
 
-A tool that says one thing before it answers: at once, or after it has yielded to the runtime once. How many times as
-long as a plain call of the same server (32 bytes, with TCP_NODELAY) such a call takes, with TCP_NODELAY and without:
-where two writes follow each other without it, the second waits for the acknowledgement of the first, up to 40 ms. A
-server whose plain answers are streams already, as rmcp's are in sessions, has a low ratio to a slow call.
+A tool that says one thing before it answers: at once, or after it has yielded to the runtime once. With TCP_NODELAY and
+without: where two writes follow each other without it, the second waits for the acknowledgement of the first, up to
+40 ms. In brackets, how many times as long such a call takes as a plain call of the same server (32 bytes, with
+TCP_NODELAY) in the same round. A server whose plain answers are streams already, as rmcp's are in sessions, has a low
+ratio to a slow call.
 
 {sse}
+
+In {rounds} rounds, {sse_seconds:g} s each.
 
 ## Memory
 
 By how much the server's resident memory grows: for each of 10,000 idle sessions, opened over few connections; for each
 of 2,000 connections that have made a call in 2026-07-28 and stay open; and for each of 2,000 open streams with their
-connections. In brackets, what a stream costs beyond a connection to the hand-written handler on the same host (FastMCP:
-beyond its own). The session of a GET stream was there before and is not in it.
+connections. In brackets, what a stream costs beyond an idle connection, for everybody beyond the smaller of two: one to
+the hand-written handler that the row is compared with, or one to the row's own server. The session of a GET stream was
+there before and is not in it.
 
 {memory}
+
+Sessions once, connections and streams in {rounds} rounds.
 
 ## Events
 
@@ -103,11 +124,15 @@ before it answers, and writes them in one piece.
 
 {events}
 
+Once, {once_seconds:g} s each; where a stream of 20,000 takes longer, until it is complete.
+
 ## As tools grow
 
 Calls of `echo`, and whole lists (`tools/list` with every page), in 2026-07-28, with 2, 100 and 1,000 tools.
 
 {tools}
+
+Once, {once_seconds:g} s each.
 
 ## Starting, and standing still
 
@@ -117,21 +142,27 @@ cargo leaves it.
 
 {starting}
 
+The median of seven starts, the resident memory after the calls of {rounds} rounds, each of a process of its own.
+
 ## Stores
 
 Calls in sessions, and sessions opened, where this crate in axum keeps them: in memory, in a SQLite file, and in a Redis
-on the load generator's core, so that the network is a loopback. In brackets: the ratio to memory.
+on the load generator's core, so that the network is a loopback. The load generator sleeps while it waits, in all three
+rows, to leave that core to Redis; so the rates of memory are lower than those above. In brackets: the ratio to memory.
 
 {stores}
 
+In {rounds} rounds, {seconds:g} s each.
+
 ## What is not there
 
-A dash is what a contestant does not serve, or did not get through:
+A dash is what a contestant does not serve, or did not get through. What did not succeed has the number of its round:
 
 {absences}
 
-Of the crates for servers in Rust, turbomcp, pmcp and poem-mcpserver are not in the comparison, nor is any server in
-another language but FastMCP, from which many come. Several cores, TLS, HTTP/2 and real networks were not measured.
+Of the crates for servers in Rust, turbomcp, pmcp and poem-mcpserver are not in the comparison, for want of time only;
+nor is any server in another language but FastMCP, from which many come. Several cores, TLS, HTTP/2 and real networks
+were not measured.
 
 ## Again
 
@@ -143,5 +174,6 @@ benches/peers/run --experiments calls,opens  # calls opens sse memory events too
 ```
 
 It needs two cores, Rust, `python3` with `venv`, and for the stores `redis-server`. The raw results are in
-`target/peers/results.json`; `benches/peers/run --render` writes this page from them again.
+`target/peers/results.json`; `benches/peers/run --render` writes this page from them again. It is written for
+{least_rounds} rounds or more.
 """

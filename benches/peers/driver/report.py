@@ -3,8 +3,9 @@
 from statistics import median
 from textwrap import fill
 
-from .contestants import CONTESTANTS, LEGACY, MODERN, SESSION
-from .experiments import SIZES
+from .contestants import CONTESTANTS, LEGACY, MODERN, MODES, ON_ACTIX, ON_AXUM, SESSION
+from .experiments import EXPERIMENTS, ROUNDS, SIZES
+from .measure import ONCE_SECONDS
 from .prose import PROSE
 from .results import Results
 from .stores import STORES
@@ -34,6 +35,7 @@ CALLS = {
     "2025-11-25, stateless": ("calls", LEGACY),
     "2026-07-28": ("calls", MODERN),
     "2026-07-28, 64 KiB": ("64 KiB", MODERN),
+    "2026-07-28, 64 KiB with escapes": ("64 KiB, escapes", MODERN),
 }
 STREAMED = {
     f"{NAMES[mode]}: {how}, {nodelay}": (f"{how}, {nodelay}", mode)
@@ -95,27 +97,39 @@ class Report:
         return contestant.label.format(version=self.facts["versions"].get(contestant.crate))
 
     def value(self, contestant, experiment, mode, field):
-        """The median, or None; then it is noted why."""
-        value = self.results.median(contestant.name, experiment, mode, field)
-        reason = self.results.why_not(contestant.name, experiment, mode)
-        if value is None and reason:
-            reason = " ".join(reason.split())[:200]
-            self.reasons.setdefault((self.label(contestant), reason), {})[self.now] = None
+        """The median, or None. It is noted why it is None, and what went wrong in other rounds."""
+        of = (contestant.name, experiment, mode)
+        value = self.results.median(*of, field)
+        if reason := self.results.lacks(*of):
+            self.note(contestant, reason)
+        for round_, reason in self.results.failures(*of).items():
+            self.note(contestant, f"{experiment}, {mode}, round {round_ + 1}: {reason}")
         return value
 
-    def mark(self, contestant, experiment, mode):
-        return "\\*" if self.results.disturbed(contestant.name, experiment, mode) else ""
+    def note(self, contestant, reason):
+        reason = " ".join(reason.split())[:200].rstrip(".")
+        self.reasons.setdefault((self.label(contestant), reason), {})[self.now] = None
+
+    def mark(self, contestant, experiment, mode, ratio_disturbed=False):
+        of = (contestant.name, experiment, mode)
+        disturbed = ratio_disturbed or self.results.disturbed(*of)
+        return ("\\*" if disturbed else "") + ("†" if self.results.failures(*of) else "")
 
     def rate(self, contestant, experiment, mode, field="rate"):
         """`98,000 (0.97 ±0.01)`"""
         rate = self.value(contestant, experiment, mode, field)
         if rate is None:
             return None
-        ratios = self.results.ratios(contestant.name, experiment, mode, contestant.ceiling, field)
-        spread = f" ±{(max(ratios) - min(ratios)) / 2:.2f}" if len(ratios) > 1 else ""
-        compared = ratios and contestant.name != contestant.ceiling
-        ratio = f" ({short(median(ratios))}{spread})" if compared else ""
-        return f"{figures(rate)}{ratio}{self.mark(contestant, experiment, mode)}"
+        ratio, disturbed = self.ratio(contestant, experiment, mode, field)
+        return f"{figures(rate)}{ratio}{self.mark(contestant, experiment, mode, disturbed)}"
+
+    def ratio(self, contestant, experiment, mode, field, spread=True):
+        """` (0.97 ±0.01)`, and whether it is of disturbed rounds."""
+        if contestant.name == contestant.ceiling:
+            return "", False
+        ratios, disturbed = self.results.ratios(contestant.name, experiment, mode, contestant.ceiling, field)
+        half = f" ±{(max(ratios) - min(ratios)) / 2:.2f}" if spread and len(ratios) > 1 else ""
+        return (f" ({short(median(ratios))}{half})" if ratios else ""), disturbed
 
     def calls(self):
         return self.table("calls a second", CALLS, self.rate)
@@ -128,33 +142,42 @@ class Report:
 
     def latency(self):
         def cell(contestant, experiment, mode):
-            fields = ("p50_us", "p99_us", "max_us")
-            values = [self.value(contestant, experiment, mode, field) for field in fields]
-            return None if None in values else " / ".join(map(figures, values))
+            values = [self.value(contestant, experiment, mode, field) for field in ("p50_us", "p99_us", "max_us")]
+            if None in values:
+                return None
+            p50, p99, longest = map(figures, values)
+            ratio, disturbed = self.ratio(contestant, experiment, mode, "p99_us", spread=False)
+            return f"{p50} / {p99}{ratio} / {longest}{self.mark(contestant, experiment, mode, disturbed)}"
 
-        return self.table("µs: median / 99th percentile / longest", CALLS, cell)
+        return self.table("µs: median / 99th percentile (ratio) / longest", CALLS, cell)
 
     def opens(self):
         return self.table("", {"opened a second": ("opens", SESSION)}, self.rate)
 
     def sse(self):
         def cell(contestant, experiment, mode):
-            if self.value(contestant, experiment, mode, "rate") is None:
+            rate = self.value(contestant, experiment, mode, "rate")
+            if rate is None:
                 return None
-            ratios = self.results.ratios(contestant.name, experiment, mode, contestant.name, other="plain, NODELAY")
-            return f"{1 / median(ratios):.2f}{self.mark(contestant, experiment, mode)}" if ratios else None
+            ratios, disturbed = self.results.ratios(contestant.name, experiment, mode, contestant.name, other="calls")
+            times = f" ({1 / median(ratios):.2f})" if ratios else ""
+            return f"{figures(rate)}{times}{self.mark(contestant, experiment, mode, disturbed)}"
 
-        return self.table("times a plain call", STREAMED, cell)
+        return self.table("calls a second (times a plain call)", STREAMED, cell)
 
     def memory(self):
         def cell(contestant, experiment, mode):
             each = self.value(contestant, experiment, mode, "bytes_each")
-            if each is None or experiment != "streams":
-                return None if each is None else figures(each)
-            # What it is on has no hand-written handler beside it in Python.
-            host = contestant.ceiling if contestant.package else contestant.name
-            connection = self.results.median(host, "connections", MODERN, "bytes_each")
-            return f"{figures(each)} ({each - connection:+,.0f})" if connection else figures(each)
+            if each is None:
+                return None
+            mark = self.mark(contestant, experiment, mode)
+            if experiment != "streams":
+                return figures(each) + mark
+            servers = (contestant.ceiling, contestant.name)
+            idle = [self.results.median(server, "connections", MODERN, "bytes_each") for server in servers]
+            known = [connection for connection in idle if connection is not None]
+            beyond = f" ({each - min(known):+,.0f})" if known else ""
+            return f"{figures(each)}{beyond}{mark}"
 
         return self.table("bytes each", MEMORY, cell)
 
@@ -165,7 +188,7 @@ class Report:
                 return None
             said, heard = (self.results.median(contestant.name, experiment, mode, what) for what in ("said", "heard"))
             lost = f" ({1 - heard / said:.0%} lost)" if said and heard < said else ""
-            return f"{figures(rate)}{lost}"
+            return f"{figures(rate)}{lost}{self.mark(contestant, experiment, mode)}"
 
         return self.table("events a second", EVENTS, cell)
 
@@ -179,7 +202,7 @@ class Report:
     def starting(self):
         def cell(contestant, experiment, field, unit):
             value = self.value(contestant, experiment, MODERN, field)
-            return None if value is None else f"{value / unit:.1f}"
+            return None if value is None else f"{value / unit:.1f}{self.mark(contestant, experiment, MODERN)}"
 
         return self.table("", STARTING, cell)
 
@@ -190,11 +213,12 @@ class Report:
     def in_store(self, store, experiment):
         rate = self.results.median(store, experiment, SESSION, "rate")
         if rate is None:
-            return f"{NONE} ({self.results.why_not(store, experiment, SESSION) or 'not measured'})"
-        ratios = self.results.ratios(store, experiment, SESSION, "memory")
+            failed = next(iter(self.results.failures(store, experiment, SESSION).values()), "not measured")
+            return f"{NONE} ({failed})"
+        ratios, disturbed = self.results.ratios(store, experiment, SESSION, "memory")
         ratio = f" ({short(median(ratios))})" if ratios and store != "memory" else ""
-        mark = "\\*" if self.results.disturbed(store, experiment, SESSION) else ""
-        return f"{figures(rate)}{ratio}{mark}"
+        mark = "\\*" if disturbed or self.results.disturbed(store, experiment, SESSION) else ""
+        return f"{figures(rate)}{ratio}{mark}{'†' if self.results.failures(store, experiment, SESSION) else ''}"
 
     def absences(self):
         """To be asked for after the tables, which note what they lack."""
@@ -202,9 +226,14 @@ class Report:
         return "\n".join(f"- {label} ({', '.join(where)}): {reason}." for (label, reason), where in reasons)
 
     def load_busy(self):
-        """The most that the load generator took of its core for calls of the first table."""
+        """The most of the time that the load generator had something to do for calls of the first table."""
         calls = (result for result in self.results.all if result["experiment"] == "calls" and "load_busy" in result)
         return max((result["load_busy"] for result in calls), default=0)
+
+    def ceiling_busy(self, ceiling):
+        """The least that a hand-written handler had of its core in the rounds that are used, over the three modes."""
+        modes = (self.results.rounds(ceiling, "calls", mode).values() for mode in MODES)
+        return min((result["server_busy"] for rounds in modes for result in rounds), default=0)
 
 
 def table(head, rows):
@@ -223,6 +252,11 @@ def short(ratio):
     return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
 
 
+def seconds_of(group, facts):
+    """How long one measurement of a group took that is measured in rounds."""
+    return facts["seconds"] * EXPERIMENTS[group][0].share
+
+
 def document(measured):
     report = Report(measured)
     tables = {}
@@ -236,4 +270,10 @@ def document(measured):
         absences=report.absences(),
         versions_line=fill(f"{versions}.", 120, break_on_hyphens=False),
         load_busy=report.load_busy(),
+        axum_busy=report.ceiling_busy(ON_AXUM),
+        actix_busy=report.ceiling_busy(ON_ACTIX),
+        opens_seconds=seconds_of("opens", report.facts),
+        sse_seconds=seconds_of("sse", report.facts),
+        once_seconds=ONCE_SECONDS,
+        least_rounds=ROUNDS,
     )

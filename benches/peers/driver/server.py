@@ -6,11 +6,29 @@ import resource
 import socket
 import subprocess
 import time
+from pathlib import Path
 
-SERVER_CORE, LOAD_CORE = 0, 1
+
+def two_cores():
+    """The server's and the load generator's: of those that this process may use, and not two threads of one core."""
+    may = sorted(os.sched_getaffinity(0))
+    return may[0], next((core for core in may if core not in siblings(may[0])), may[-1])
+
+
+def siblings(core):
+    """The processors of one physical core, as the kernel sees them."""
+    try:
+        listed = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list").read_text()
+    except OSError:
+        return {core}
+    ends = [[int(end) for end in part.split("-")] for part in listed.strip().split(",")]
+    return {one for part in ends for one in range(part[0], part[-1] + 1)}
+
+
+SERVER_CORE, LOAD_CORE = two_cores()
 DESCRIPTORS = 65_536
 # Some retain what they serve. The machine shall live.
-MEMORY = 12 << 30
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 PATIENCE = 60
 
 
@@ -18,8 +36,7 @@ def pinned(core):
     """What a child does before it becomes another program."""
 
     def prepare():
-        if os.cpu_count() > 1:
-            os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, {core})
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

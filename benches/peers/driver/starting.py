@@ -4,7 +4,7 @@ import json
 import time
 
 from . import build
-from .contestants import MODERN
+from .contestants import MODERN, rotated
 from .server import Failed, Server
 
 META = {
@@ -17,7 +17,7 @@ TIMES = 7
 
 def starting(contestants, record, times=TIMES):
     for round_ in range(times):
-        for contestant in contestants:
+        for contestant in rotated(contestants, round_, times):
             result = {"contestant": contestant.name, "experiment": "starting", "mode": MODERN, "round": round_}
             log = build.LOGS / f"{contestant.name}.log"
             try:
