@@ -148,7 +148,7 @@ The median of seven starts, the resident memory after the calls of {rounds} roun
 
 Calls in sessions, and sessions opened, where this crate in axum keeps them: in memory, in a SQLite file, and in a Redis
 on the load generator's core, so that the network is a loopback. The load generator sleeps while it waits, in all three
-rows, to leave that core to Redis; so the rates of memory are lower than those above. In brackets: the ratio to memory.
+rows, to leave that core to Redis; so the rates of memory are not those above. In brackets: the ratio to memory.
 
 {stores}
 

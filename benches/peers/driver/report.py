@@ -101,14 +101,17 @@ class Report:
         of = (contestant.name, experiment, mode)
         value = self.results.median(*of, field)
         if reason := self.results.lacks(*of):
-            self.note(contestant, reason)
-        for round_, reason in self.results.failures(*of).items():
-            self.note(contestant, f"{experiment}, {mode}, round {round_ + 1}: {reason}")
+            self.note(self.label(contestant), reason)
+        self.note_failures(self.label(contestant), *of)
         return value
 
-    def note(self, contestant, reason):
-        reason = " ".join(reason.split())[:200].rstrip(".")
-        self.reasons.setdefault((self.label(contestant), reason), {})[self.now] = None
+    def note_failures(self, label, contestant, experiment, mode):
+        for round_, reason in self.results.failures(contestant, experiment, mode).items():
+            self.note(label, f"{experiment}, {mode}, round {round_ + 1}: {reason}")
+
+    def note(self, label, reason):
+        reason = " ".join(reason.split())[:200].rstrip(". ")
+        self.reasons.setdefault((label, reason), {})[self.now] = None
 
     def mark(self, contestant, experiment, mode, ratio_disturbed=False):
         of = (contestant.name, experiment, mode)
@@ -212,9 +215,9 @@ class Report:
 
     def in_store(self, store, experiment):
         rate = self.results.median(store, experiment, SESSION, "rate")
+        self.note_failures(store, store, experiment, SESSION)
         if rate is None:
-            failed = next(iter(self.results.failures(store, experiment, SESSION).values()), "not measured")
-            return f"{NONE} ({failed})"
+            return NONE
         ratios, disturbed = self.results.ratios(store, experiment, SESSION, "memory")
         ratio = f" ({short(median(ratios))})" if ratios and store != "memory" else ""
         mark = "\\*" if disturbed or self.results.disturbed(store, experiment, SESSION) else ""
