@@ -33,7 +33,7 @@ pub(crate) struct Meta<'a> {
     pub(crate) client_capabilities: Option<ObjectText<'a>>,
     pub(crate) log_level: Option<Text<'a>>,
     /// Not read further: a context that is no such thing must not fail its request.
-    traceparent: Option<&'a RawValue>,
+    pub(super) traceparent: Option<&'a RawValue>,
 }
 
 fill!(Meta {

@@ -29,7 +29,7 @@ pub(crate) struct Params<'a> {
     pub(crate) client_info: Option<ObjectText<'a>>,
     pub(crate) level: Option<Text<'a>>,
     pub(crate) request_id: Id<'a>,
-    uri: Option<&'a RawValue>,
+    pub(super) uri: Option<&'a RawValue>,
     reference: Option<&'a RawValue>,
     argument: Option<&'a RawValue>,
     context: Option<&'a RawValue>,

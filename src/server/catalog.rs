@@ -31,7 +31,7 @@ pub(crate) struct Shelf<T> {
 pub(crate) struct Catalog<T> {
     /// In order of registration.
     entries: Vec<Entry<T>>,
-    /// The entries by the digests of their names, so that a thousand are searched as fast as one is compared.
+    /// The entries by the digests of their names: numbers are compared faster than names.
     by_digest: Vec<(u64, u32)>,
     /// The first page by revision, which is what nearly every client reads.
     first: [Bytes; Revision::ALL.len()],
@@ -236,8 +236,8 @@ impl<T: Listed> Catalog<T> {
     }
 }
 
-/// Tells most names apart. It needs no secret: what is in a list is the application's own choice, and whoever only asks
-/// cannot make two of its names alike.
+/// Tells most names apart. It needs no secret: whoever only asks cannot make two names of a list alike, and where they are
+/// alike, since others may choose them, a look-up compares those one by one.
 fn digest(key: &str) -> u64 {
     let (words, rest) = key.as_bytes().as_chunks();
     let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));

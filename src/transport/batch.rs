@@ -18,7 +18,7 @@ use super::body::Body;
 use super::headers::Head;
 use super::incoming::{self, WantedSession};
 use super::pending::PendingCall;
-use super::post::{self, Origin, Received, Request};
+use super::post::{self, Inbound, Received, Request};
 use super::read::Share;
 use super::rejection::Rejection;
 use super::reply;
@@ -64,11 +64,11 @@ pub(crate) fn is_array(text: &str) -> bool {
 
 /// Reads an array of messages. `otherwise` is the refusal where there are no batches.
 pub(crate) async fn receive(
-    origin: Origin<'_>,
+    inbound: Inbound<'_>,
     text: &str,
     otherwise: Box<Rejection>,
 ) -> Result<Batched, Box<Rejection>> {
-    let Origin { shared, principal, head, accepts, share, .. } = origin;
+    let Inbound { shared, principal, head, accepts, share, .. } = inbound;
     let Some((wanted, session)) = incoming::batch(shared, head, principal.as_ref()).await? else {
         return Err(otherwise);
     };

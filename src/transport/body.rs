@@ -52,7 +52,7 @@ impl Body {
         Self(Kind::Full(Some(bytes)))
     }
 
-    /// The body of an answer to HEAD (RFC 9110, 8.6: no Content-Length but that of the content).
+    /// The body of an answer to HEAD, and of a 204 (RFC 9110, 8.6: no Content-Length but that of the content, and none).
     pub(crate) fn withheld() -> Self {
         Self(Kind::Withheld)
     }

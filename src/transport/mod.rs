@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  1 route      by path: the endpoint | health | ready | HTTP+SSE | a route of the application's | 404
-//!  2 guard      Host, then Origin; not for health and ready                    403
+//!  2 guard      Host, then Inbound; not for health and ready                    403
 //!  3 cors       if it is on: preflights are answered                           204
 //!  4 start      the start hooks, if nobody has run them yet                    503
 //!  5 method                                                                    405
@@ -69,7 +69,7 @@ use self::config::FindPrincipal;
 use self::cors::Page;
 use self::headers::Head;
 use self::pending::PendingCall;
-use self::post::{Arrived, Later, Origin, Posted, Received};
+use self::post::{Arrived, Inbound, Later, Posted, Received};
 use self::rejection::Rejection;
 use self::request::RequestHead;
 use self::route::{Place, Route};
@@ -176,10 +176,10 @@ where
     let accepts = accept::check_post(&head, shared.server.identity.streams)?;
     let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
     let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
-    let origin = Origin { shared, principal, head: &head, accepts, body: &body, share };
-    let later = match accept_at_once(shared, origin, request)? {
-        Ok(accepted) => return Ok(accepted),
-        Err(later) => later,
+    let inbound = Inbound { shared, principal, head: &head, accepts, body: &body, share };
+    let later = match accept_at_once(shared, inbound, request)? {
+        Step::Accepted(accepted) => return Ok(accepted),
+        Step::Later(later) => later,
     };
     let posted = later.await?;
     // The calls of a batch have copies of what is theirs.
@@ -253,19 +253,25 @@ where
     }
 }
 
-/// What a message comes to, or that something has to be waited for.
-fn accept_at_once<'a, 'o>(
+/// How far a message comes without waiting.
+enum Step<'a, 'i> {
+    Accepted(Accepted<'a>),
+    Later(Later<'i, Posted>),
+}
+
+fn accept_at_once<'a, 'i>(
     shared: &'a Arc<Shared>,
-    origin: Origin<'o>,
+    inbound: Inbound<'i>,
     request: &impl RequestHead,
-) -> Result<Result<Accepted<'a>, Later<'o, Posted>>, Box<Rejection>> {
-    Ok(match post::receive(origin)? {
-        Arrived::Now(Received::Reply(response)) => Ok(Accepted::Reply(response)),
+) -> Result<Step<'a, 'i>, Box<Rejection>> {
+    Ok(match post::receive(inbound)? {
+        Arrived::Now(Received::Reply(response)) => Step::Accepted(Accepted::Reply(response)),
         Arrived::Now(Received::Call(call)) if !call.takes_head(shared) => {
-            Ok(Accepted::Call(call.start_without_head(shared, request)?))
+            Step::Accepted(Accepted::Call(call.start_without_head(shared, request)?))
         }
-        Arrived::Now(call) => Err(Box::pin(ready(Ok(Posted::Message(call))))),
-        Arrived::Later(later) => Err(later),
+        // The head is taken when nothing borrows of it any more.
+        Arrived::Now(call) => Step::Later(Box::pin(ready(Ok(Posted::Message(call))))),
+        Arrived::Later(later) => Step::Later(later),
     })
 }
 

@@ -60,7 +60,7 @@ pub(crate) enum Arrived<'a> {
     Later(Later<'a, Posted>),
 }
 
-/// Boxed, since it is rare and every call's future would have room for it.
+/// Boxed, so that only what waits pays for it: what only the transport can do, and sessions in a store that is not at hand.
 pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, Box<Rejection>>> + Send + 'a>>;
 
 impl Arrived<'_> {
@@ -73,8 +73,8 @@ impl Arrived<'_> {
     }
 }
 
-/// Where a message comes from, and what it is allowed.
-pub(crate) struct Origin<'a> {
+/// A body that has come, and what is known of it before it is read.
+pub(crate) struct Inbound<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) principal: Option<Principal>,
     pub(crate) head: &'a Head<'a>,
@@ -86,46 +86,46 @@ pub(crate) struct Origin<'a> {
 }
 
 /// A message's way to its answer, or to the handler that has to give it.
-pub(crate) fn receive(origin: Origin<'_>) -> Result<Arrived<'_>, Box<Rejection>> {
-    let Origin { shared, head, .. } = origin;
-    let text = std::str::from_utf8(origin.body).map_err(|_| Rejection::not_utf8())?;
+pub(crate) fn receive(inbound: Inbound<'_>) -> Result<Arrived<'_>, Box<Rejection>> {
+    let Inbound { shared, head, .. } = inbound;
+    let text = std::str::from_utf8(inbound.body).map_err(|_| Rejection::not_utf8())?;
     let mut message = Message::default();
     let kind = match parse(shared, &mut message, text) {
         Ok(kind) => kind,
         Err(malformed) if batch::is_array(text) => {
-            return Ok(Arrived::Later(Box::pin(receive_batch(origin, text, Rejection::malformed(malformed)))));
+            return Ok(Arrived::Later(Box::pin(receive_batch(inbound, text, Rejection::malformed(malformed)))));
         }
         Err(malformed) => return Err(Rejection::malformed(malformed)),
     };
     let incoming = match incoming::decide(shared, head, &message, &kind) {
         Err(rejection) => return Err(rejection.of(kind.id())),
         Ok(Decision::Incoming(incoming)) => incoming,
-        Ok(Decision::Session(wanted)) => match wanted.look_up(shared, head, origin.principal.as_ref()) {
+        Ok(Decision::Session(wanted)) => match wanted.look_up(shared, head, inbound.principal.as_ref()) {
             LookUp::Done(session) => {
                 let incoming = session.and_then(|session| wanted.incoming(session, &message));
                 incoming.map_err(|rejection| rejection.of(kind.id()))?
             }
             asked @ LookUp::Asked(..) => {
                 return Ok(Arrived::Later(Box::pin(async move {
-                    let session = asked.done(origin.principal.as_ref()).await;
+                    let session = asked.done(inbound.principal.as_ref()).await;
                     let incoming = session.and_then(|session| wanted.incoming(session, &message));
                     let incoming = incoming.map_err(|rejection| rejection.of(kind.id()))?;
-                    go_on(origin, message, kind, incoming)?.posted().await
+                    go_on(inbound, message, kind, incoming)?.posted().await
                 })));
             }
         },
     };
-    go_on(origin, message, kind, incoming)
+    go_on(inbound, message, kind, incoming)
 }
 
 /// The way of a message of which is known whose it is.
 fn go_on<'a>(
-    origin: Origin<'a>,
+    inbound: Inbound<'a>,
     message: Message<'a>,
     kind: Kind,
     incoming: Incoming,
 ) -> Result<Arrived<'a>, Box<Rejection>> {
-    let Origin { shared, head, accepts, body, share, principal } = origin;
+    let Inbound { shared, head, accepts, body, share, principal } = inbound;
     let Kind::Request(id) = kind else {
         return Ok(match unanswered::hand_on(shared, head, &incoming, &message, &kind, body)? {
             None => Arrived::Now(Received::Reply(reply::accepted())),
@@ -152,8 +152,8 @@ fn go_on<'a>(
 }
 
 /// The way of an array of messages.
-async fn receive_batch(origin: Origin<'_>, text: &str, otherwise: Box<Rejection>) -> Result<Posted, Box<Rejection>> {
-    Ok(match batch::receive(origin, text, otherwise).await? {
+async fn receive_batch(inbound: Inbound<'_>, text: &str, otherwise: Box<Rejection>) -> Result<Posted, Box<Rejection>> {
+    Ok(match batch::receive(inbound, text, otherwise).await? {
         Batched::Accepted => Posted::Message(Received::Reply(reply::accepted())),
         Batched::Requests(batch) => Posted::Batch(batch),
     })

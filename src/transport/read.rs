@@ -49,7 +49,7 @@ impl Share<'_> {
     /// Holds `total` bytes from now on.
     fn grow_to(&mut self, total: usize) -> Result<(), Box<Rejection>> {
         // Small ones are bounded by the connections, which hold as much in their own buffers.
-        if total <= UNCOUNTED {
+        if total <= UNCOUNTED.max(self.bytes) {
             return Ok(());
         }
         let more = total - self.bytes;
@@ -61,6 +61,16 @@ impl Share<'_> {
             }
             Err(_) => Err(Rejection::body_budget()),
         }
+    }
+
+    /// For how many bytes room is made when `total` have come: for all that were announced, so that most bodies are copied
+    /// once. What was announced is not trusted with more than a few times what is there, nor with more than the budget has.
+    fn room(&mut self, total: usize, announced: Option<u64>) -> usize {
+        let wanted = match announced.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)) {
+            Some(announced) => announced.clamp(total, total.saturating_mul(8)),
+            None => total * 2,
+        };
+        if self.grow_to(wanted).is_ok() { wanted } else { total }
     }
 
     /// A part of it, for one of several messages.
@@ -122,14 +132,14 @@ where
         match (&mut rest, first.take()) {
             (None, None) => first = Some(data),
             (None, Some(earlier)) => {
-                let mut joined = BytesMut::with_capacity(room(total, announced));
+                let mut joined = BytesMut::with_capacity(share.room(total, announced));
                 joined.extend_from_slice(&earlier);
                 joined.extend_from_slice(&data);
                 rest = Some(joined);
             }
             (Some(joined), _) => {
                 if joined.capacity() < total {
-                    joined.reserve(room(total, announced) - joined.len());
+                    joined.reserve(share.room(total, announced) - joined.len());
                 }
                 joined.extend_from_slice(&data);
             }
@@ -140,15 +150,6 @@ where
         }
     }
     Ok((rest.map_or_else(|| first.unwrap_or_default(), BytesMut::freeze), share))
-}
-
-/// For how many bytes room is made when `total` have come: for all that were announced, so that each is copied once. But
-/// what was announced is not trusted with more than a few times what is there.
-fn room(total: usize, announced: Option<u64>) -> usize {
-    match announced.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)) {
-        Some(announced) => announced.clamp(total, total.saturating_mul(8)),
-        None => total * 2,
-    }
 }
 
 /// How long a body that nobody wants is read.

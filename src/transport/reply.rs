@@ -44,16 +44,15 @@ pub(crate) fn stream(body: Body) -> Response<Body> {
 
 /// 202: a notification or an answer was accepted.
 pub(crate) fn accepted() -> Response<Body> {
-    with_status(StatusCode::ACCEPTED)
-}
-
-/// 204: a session has ended.
-pub(crate) fn no_content() -> Response<Body> {
-    with_status(StatusCode::NO_CONTENT)
-}
-
-fn with_status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
-    *response.status_mut() = status;
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+/// 204: a session has ended, or a preflight was granted. A body of known length would have its host say how long it is,
+/// which nobody may in a 204 (RFC 9110, 8.6).
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::withheld());
+    *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }

@@ -96,6 +96,23 @@ async fn merge_at() {
     hosts_own(&app, "/mcpx", "neighbour").await;
 }
 
+#[test]
+fn at_hides_no_route_of_the_hosts() {
+    use std::panic::AssertUnwindSafe;
+
+    use axum::routing::{delete, head, options, patch, post, put, trace};
+    let mcp = Mcp::new("test", "1").health().build().unwrap();
+    let own = || async { "the host's own" };
+    for path in ["/mcp", "/mcp/", "/mcp/health"] {
+        let routes = [get(own), post(own), delete(own), head(own), options(own), patch(own), put(own), trace(own)];
+        for (index, route) in routes.into_iter().enumerate() {
+            let host = Router::new().route(path, route);
+            let merged = std::panic::catch_unwind(AssertUnwindSafe(|| drop(host.merge::<Router>(mcp.at("/mcp")))));
+            assert!(merged.is_err(), "{path}, {index}: axum refuses two routes for one method");
+        }
+    }
+}
+
 #[tokio::test]
 async fn merge_at_a_deeper_path() {
     let app = host().merge(mcp().at("/api/v1/mcp"));

@@ -36,6 +36,10 @@ pub async fn served(app: &impl Target, path: &str) {
     assert!(stream.is_sse(), "{path}: {} {:#?}", stream.status, stream.headers);
     let reply = inside(bare(Method::DELETE, "")).to(app).await;
     assert_eq!(reply.status, 204, "{path}\n{reply}");
+    // RFC 9110, 8.6; hyper leaves it out in HTTP/1.1, and sends it in HTTP/2.
+    assert_eq!(reply.header("content-length"), None, "{path}\n{reply}");
+    let head = bare(Method::HEAD, "").at(path).to(app).await;
+    assert_eq!(head.header("content-length"), None, "{path}\n{head}");
     assert_eq!(listen().to(app).await.status, 404, "{path}");
 
     let reply = bare(Method::PUT, "").at(path).to(app).await;

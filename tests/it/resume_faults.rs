@@ -171,7 +171,7 @@ async fn the_handler_goes_on_meanwhile() {
     assert_eq!(began.elapsed(), Duration::ZERO);
     pass(Duration::from_millis(1)).await;
     assert!(!gate.take(), "it is through the gate");
-    assert_eq!(rest(&mut stream).await, ["0", "3", "done"]);
+    assert_eq!(rest(&mut stream).await, ["0", "4", "done"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -269,14 +269,16 @@ impl Mount {
         let mut head = ActixHead::new(&request, &self.forwards);
         let layered = shared.http_layers.get().filter(|_| !http_layer::is_answered_without(shared, &head)).cloned();
         let (payload, mut gone) = watch(payload, request.version());
-        let answering = pin!(async {
-            match layered {
-                None => respond(shared, place, &mut head, pin!(payload)).await,
-                // Boxed, since it is rare and every call's future would have room for it.
-                Some(layered) => Box::pin(request::through_layers(layered, shared, place, head, payload)).await,
-            }
-        });
-        let response = or_gone(answering, &mut gone).await.unwrap_or_else(rejection::client_gone);
+        let response = {
+            let answering = pin!(async {
+                match layered {
+                    None => respond(shared, place, &mut head, pin!(payload)).await,
+                    // Boxed, since it is rare and every call's future would have room for it.
+                    Some(layered) => Box::pin(request::through_layers(layered, shared, place, head, payload)).await,
+                }
+            });
+            or_gone(answering, &mut gone).await.unwrap_or_else(rejection::client_gone)
+        };
         let response = reply::convert(response, request.method(), gone);
         ServiceResponse::new(request, response)
     }

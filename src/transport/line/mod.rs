@@ -29,7 +29,7 @@ use super::batch;
 use super::body::Body;
 use super::headers::Field;
 use super::pending::PendingCall;
-use super::post::{self, Origin, Posted, Received};
+use super::post::{self, Inbound, Posted, Received};
 use super::read;
 use super::rejection::Rejection;
 use super::service::Shared;
@@ -171,8 +171,8 @@ impl Line {
         let text = pin!(Full::new(text));
         let (body, share) = read::body(text, Field::default(), &shared.config.read).await?;
         let accepts = Accepts { json: true, sse: shared.server.identity.streams };
-        let origin = Origin { shared, principal, head: &head, accepts, body: &body, share };
-        let posted = post::receive(origin)?.posted().await?;
+        let inbound = Inbound { shared, principal, head: &head, accepts, body: &body, share };
+        let posted = post::receive(inbound)?.posted().await?;
         let arrived = || place.into_iter().for_each(Place::has_arrived);
         let begun = |call: &mut PendingCall<'_>| {
             if let Some(place) = place {

@@ -52,5 +52,13 @@ mod tests {
         ] {
             assert_eq!(parse_id(bad.as_bytes()), None, "{bad}");
         }
+        for place in 0..32 {
+            for byte in 0..=u8::MAX {
+                let mut text = *b"0123456789abcdef0123456789abcdef";
+                text[place] = byte;
+                let is_digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                assert_eq!(parse_id(&text).is_some(), is_digit, "{byte} at {place}");
+            }
+        }
     }
 }
