@@ -148,20 +148,20 @@ async fn what_needs_no_log_makes_none() {
     let mcp = gate.server(|mcp| mcp.store(store.clone()));
     let session = session(&mcp).await;
     let old = Session::open(&mcp, "2024-11-05", None).await;
-    let talk = || call("talk", json!({"script": "mym"}));
+    let talk = || call("talk", json!({"script": "myym"}));
     for (name, ask) in [
         ("a plain call", session.talk("")),
         ("a plain call that waits", session.talk("yys")),
         ("a list", session.post(message(1, "tools/list", json!({})))),
-        ("a client without streams", session.talk("mym").header("accept", "application/json")),
+        ("a client without streams", session.talk("myym").header("accept", "application/json")),
         ("a client without ids", old.post(talk())),
         ("no session", legacy(talk())),
-        ("2026-07-28", modern_call("talk", json!({"script": "mym"}))),
+        ("2026-07-28", modern_call("talk", json!({"script": "myym"}))),
     ] {
         let reply = ask.to(&mcp).await;
         assert_eq!((reply.status.as_u16(), store.appended()), (200, 0), "{name}: {reply}");
     }
-    for script in ["mm", "mym"] {
+    for script in ["mm", "mym", "myym"] {
         session.talk(script).to(&mcp).await;
         assert_eq!(store.appended(), 4, "the beginning, two messages, the answer");
     }
@@ -175,7 +175,7 @@ async fn without_its_store_a_stream_is_as_good_as_it_can_be() {
     let mcp = gate.server(|mcp| mcp.store(store.clone()));
     let session = session(&mcp).await;
     store.0.fails.store(true, SeqCst);
-    for script in ["mm", "mym", "ymcym"] {
+    for script in ["mm", "mym", "myym", "ymcym", "ymcyym"] {
         let heard = events(&mut session.talk(script).open(&mcp).await).await;
         assert!(heard.iter().all(|event| event.id.is_none() && event.retry.is_none()), "{heard:?}");
         let said: Vec<_> = heard.iter().map(|event| short(&event.json())).collect();
