@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use mcp_mount::{
-    Limits, Mcp, Memory, Sessions, Store,
+    Args, Context, Limits, Mcp, Memory, Sessions, Store,
     stores::{
         Appended, Cap, Expect, Key, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, Reserved, StoreError,
         StoreFuture, Stored,
@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::{
     rig::{Session, patient, server_with, session},
     suite::resuming::{Gate, begins_after, events, rest, short},
-    support::{call, legacy, message, modern_call},
+    support::{call, legacy, message, modern_call, secs},
 };
 
 /// Counts what is done with logs, and fails when it is told to.
@@ -101,10 +101,15 @@ impl Store for Counting {
     }
 }
 
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Sizes {
+    sizes: Vec<usize>,
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_oldest_gives_way_and_the_client_is_told() {
     let gate = Gate::new();
-    let heavy = tool_fn("heavy", "Say large things", |ctx: mcp_mount::Context| async move {
+    let heavy = tool_fn("heavy", "Say large things", |ctx: Context| async move {
         for n in 0..6 {
             ctx.info(format!("{n}{}", "x".repeat(1_000))).await;
         }
@@ -121,6 +126,44 @@ async fn the_oldest_gives_way_and_the_client_is_told() {
             let mut resumed = session.resume(id).await;
             assert_eq!(begins_after(&resumed), ids[at.max(missing - 1)], "{tool}: what really comes before");
             assert_eq!(events(&mut resumed).await, heard[at.max(missing - 1) + 1..], "{tool}");
+        }
+    }
+}
+
+/// In memory a whole stream is recorded in one go, which may come to an end in the middle.
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_recorded_as_far_as_there_is_room_and_has_ids_so_far() {
+    let says = tool_fn("says", "Say so many letters each time", |ctx: Context, Args(Sizes { sizes })| async move {
+        let mut texts: Vec<_> = sizes.into_iter().map(|size| "x".repeat(size)).collect();
+        let answer = texts.pop().unwrap_or_default();
+        for text in texts {
+            ctx.info(text).await;
+        }
+        answer
+    });
+    let store = Arc::new(Memory::with_log_budget(3_000));
+    let mcp = server_with([says], |mcp| mcp.store(store).limits(patient()));
+    for (revision, primer) in [("2025-11-25", 1), ("2025-06-18", 0)] {
+        for too_large in 0..=4 {
+            // Each in a session of its own. Sizes tell the messages apart.
+            let session = Session::open(&mcp, revision, None).await;
+            let mut sizes = [1, 2, 3, 4, 5];
+            sizes[too_large] = 5_000;
+            let mut stream = session.post(call("says", json!({"sizes": sizes}))).open(&mcp).await;
+            assert!(stream.length().is_some(), "in one piece");
+            let heard = events(&mut stream).await;
+            let lengths: Vec<_> = heard[primer..].iter().map(|event| short(&event.json()).len()).collect();
+            assert_eq!(lengths, sizes, "all of it is sent");
+            let has_ids: Vec<_> = heard.iter().map(|event| event.id.is_some()).collect();
+            let kept = primer + too_large;
+            assert_eq!(has_ids, (0..primer + 5).map(|at| at < kept).collect::<Vec<_>>(), "{revision}, {sizes:?}");
+            for at in 0..kept {
+                let mut resumed = session.resume(heard[at].id.as_deref().unwrap()).await;
+                assert_eq!(begins_after(&resumed), heard[at].id.as_deref().unwrap());
+                let again: Vec<_> = resumed.listen(secs(1)).await.into_iter().filter(|event| !event.comment).collect();
+                assert_eq!(again, heard[at + 1..kept], "{revision}, {sizes:?}: what is kept, each once");
+            }
+            session.delete().to(&mcp).await;
         }
     }
 }
