@@ -144,7 +144,7 @@ impl Recorder {
 
     /// What a whole stream begins with, and room for the rest.
     fn begin_events(&self, primer: Option<u64>, messages: &VecDeque<Bytes>) -> BytesMut {
-        let frames = event::LONGEST_FRAME * (messages.len() + 1);
+        let frames = event::USUAL_FRAME * (messages.len() + 1);
         let mut out = BytesMut::with_capacity(messages.iter().map(Bytes::len).sum::<usize>() + frames);
         if let (Some(retry), Some(id)) = (self.recording.primer, primer.and_then(|seq| self.name.event(seq))) {
             event::write_primer(&mut out, id, retry);
