@@ -30,6 +30,9 @@ const KINDS: [(&str, u32, u32); 4] = [
 /// How many streams one change is told to, and how many messages one stream carries.
 const MANY: usize = 1_000;
 
+/// How the event ends that tells of the change.
+const CHANGED: &[u8] = b"\"notifications/tools/list_changed\"}\n\n";
+
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Talk {
     says: u32,
@@ -165,7 +168,9 @@ fn changes(criterion: &mut Criterion) {
                 notify.tools_list_changed();
                 runtime.block_on(async {
                     for stream in &mut streams {
-                        black_box(stream.frame().await);
+                        let told = black_box(stream.frame().await).expect("no end").expect("no end");
+                        let told = told.into_data().expect("an event");
+                        assert!(told.ends_with(CHANGED), "{told:?}");
                     }
                 });
             },
@@ -191,6 +196,10 @@ fn events(criterion: &mut Criterion) {
     let said = std::mem::replace(&mut mode.body, level.into());
     runtime.block_on(call(&mut service, &mode));
     mode.body = said;
+    let reply = runtime.block_on(call(&mut service, &mode));
+    let text = std::str::from_utf8(&reply).expect("events");
+    let messages = text.matches(r#""method":"notifications/message""#).count();
+    assert_eq!((messages, text.matches(r#""text":"done""#).count()), (MANY, 1), "all of them, and the answer");
     criterion.bench_function("1,000 messages of a call, in a session", |bencher| {
         bencher.iter(|| runtime.block_on(call(&mut service, black_box(&mode))));
     });

@@ -29,10 +29,12 @@ pub(crate) const LOG_BUDGET: usize = 64 << 20;
 /// Its logs, which are what streams have said, may take 64 MiB together. Each message counts 64 bytes beside its own.
 /// The logs of one session may take an eighth of that, or as much as one log if that is more; beyond it those of its
 /// calls that ended first give way, and then the oldest messages of the others. When there is no room left for all, the
-/// sessions that take the most give way in the same manner.
+/// sessions that take the most give way in the same manner. What counts as one byte may take three, since buffers and
+/// tables have room to grow; 1 KiB for each session that has logs comes on top, and 512 bytes for each log that is being
+/// written.
 ///
-/// What has expired goes when it is asked for, when room is needed, and at the latest as others of its kind come; there is
-/// no task that sweeps.
+/// What has expired is not there, and goes when it is asked for, when room is needed, or, a part of it at a time, as new
+/// ones of its kind are made; there is no task that sweeps.
 pub struct Memory {
     sessions: Values,
     /// Made when there is something to keep, since most servers have nothing.

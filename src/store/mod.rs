@@ -40,7 +40,7 @@ pub use value::{Cap, Expect, GroupCap, Key, Kind, Reserved, Stored};
 /// Where values that outlive a request are kept.
 ///
 /// [`Memory`] is the default, and its source the model. A store for several processes implements the same operations; each
-/// of them is atomic. [`Mcp::store`](crate::Mcp::store) takes it. `testing::store_contract!`, which comes with the feature
+/// of them is atomic, but for [`append_at_once`](Self::append_at_once), which is several. [`Mcp::store`](crate::Mcp::store) takes it. `testing::store_contract!`, which comes with the feature
 /// `testing`, holds a store to what is said here.
 ///
 /// What has expired is not there, whether or not it takes space still; a time that is longer than a store can count is as
@@ -83,8 +83,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`LogEntry::after`] it is appended once.
     fn append(&self, log: LogKey, entry: LogEntry, limits: LogLimits) -> StoreFuture<'_, Appended>;
 
-    /// Appends entries in a row, as [`append`](Self::append) does each, until one is refused: for a store that has the outcome
-    /// at hand, which is what became of the last that was tried. `None` where they are to be appended one by one: the default.
+    /// Appends entries in a row, as [`append`](Self::append) does each, until one is refused: what was appended before it
+    /// stays, and what comes after it is not tried. Answers what became of the last that was tried. They are not appended as
+    /// one: who reads meanwhile may find a part of them, and others may append in between.
+    ///
+    /// For a store that has the outcome at hand: it must not block. `None`, and nothing is appended, where they are to be
+    /// appended one by one: the default.
     fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
         let _ = (log, entries, limits);
         None

@@ -387,7 +387,7 @@ async fn signs_of_life_cost_nothing_where_there_are_no_others() {
         session.post(call("talk", json!({"script": ""}))).to(&mcp).await;
         pass(secs(10)).await;
         assert_eq!(line.beats(), 0, "a call that only answers is not recorded");
-        session.talk("mym").to(&mcp).await;
+        session.talk("myym").to(&mcp).await;
         pass(secs(10)).await;
         assert!(beats.contains(&line.beats()));
         let id = session.id.clone();

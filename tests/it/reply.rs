@@ -151,6 +151,11 @@ impl Live {
         }
     }
 
+    /// How long the body is, if that is known before it is read: a web server says it as `Content-Length` then.
+    pub fn length(&self) -> Option<u64> {
+        http_body::Body::size_hint(&self.body).exact()
+    }
+
     pub fn is_sse(&self) -> bool {
         is_sse(&self.headers)
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     reply::Live,
     rig::{Session, owned, patient, session},
-    suite::resuming::{Gate, begins_after, events, next, rest},
+    suite::resuming::{Gate, begins_after, events, next, rest, short},
     support::{LATEST_SESSION, call, legacy, modern_call, pass, secs},
 };
 
@@ -18,7 +18,7 @@ async fn every_event_has_an_id_of_its_own() {
     let mcp = gate.server(|mcp| mcp);
     let session = session(&mcp).await;
     let mut ids = HashSet::new();
-    for script in ["mm", "mym", "myyym"] {
+    for script in ["mm", "mym", "myym", "myyym"] {
         let mut stream = session.talk(script).open(&mcp).await;
         let heard = events(&mut stream).await;
         assert_eq!(heard.len(), 4, "{heard:?}");
@@ -38,19 +38,19 @@ async fn who_does_not_know_of_it_gets_no_more_than_ever() {
     let mcp = gate.server(|mcp| mcp);
     for (revision, has_ids) in [("2025-06-18", true), ("2025-03-26", true), ("2024-11-05", false)] {
         let session = Session::open(&mcp, revision, None).await;
-        for script in ["mm", "mym"] {
+        for script in ["mm", "mym", "myym"] {
             let heard = events(&mut session.talk(script).open(&mcp).await).await;
             assert_eq!(heard.len(), 3, "no primer: {heard:?}");
             assert!(heard.iter().all(|event| event.id.is_some() == has_ids && event.retry.is_none()), "{heard:?}");
         }
     }
-    let talk = call("talk", json!({"script": "mym"}));
+    let talk = call("talk", json!({"script": "myym"}));
     let without = gate.server(|mcp| mcp.sessions(Sessions::new().event_log(false)));
     let off = session(&without).await;
     for (ask, mcp) in [
         (legacy(talk.clone()), &mcp),
-        (modern_call("talk", json!({"script": "mym"})), &mcp),
-        (off.talk("mym"), &without),
+        (modern_call("talk", json!({"script": "myym"})), &mcp),
+        (off.talk("myym"), &without),
         (off.talk("mm"), &without),
     ] {
         let heard = events(&mut ask.open(mcp).await).await;
@@ -59,6 +59,31 @@ async fn who_does_not_know_of_it_gets_no_more_than_ever() {
     let mut own = off.resume(&format!("0000000000000001-{}-1", "0".repeat(32))).await;
     assert_eq!(begins_after(&own), "", "nothing is said of it");
     assert!(own.listen(secs(20)).await.iter().all(|event| event.comment), "and the stream is as it was");
+}
+
+/// An answer that is there by the handler's next turn is no reason for a task; an event waits for no more than that.
+#[tokio::test(start_paused = true)]
+async fn what_is_there_by_the_next_turn_leaves_in_one_piece_and_the_rest_as_it_comes() {
+    let gate = Gate::new();
+    let mcp = gate.server(|mcp| mcp);
+    let without = gate.server(|mcp| mcp.sessions(Sessions::new().event_log(false)));
+    let (recorded, not_recorded) = (session(&mcp).await, session(&without).await);
+    for session in [recorded, not_recorded] {
+        for (script, in_one_piece) in
+            [("m", true), ("mm", true), ("my", true), ("mym", true), ("ymy", true), ("myy", false), ("mymy", false)]
+        {
+            let mut stream = session.talk(script).open(&session.mcp).await;
+            assert!(stream.is_sse(), "{script}");
+            let length = stream.length();
+            assert_eq!(length.is_some(), in_one_piece, "{script}: {length:?}");
+            let said = rest(&mut stream).await;
+            assert_eq!((said.len(), said.last().map(String::as_str)), (1 + script.matches('m').count(), Some("done")));
+        }
+        let mut stream = session.talk("myyw").open(&session.mcp).await;
+        assert_eq!(stream.message().await.map(|message| short(&message)).as_deref(), Some("0"), "it waits for nobody");
+        gate.open();
+        assert_eq!(rest(&mut stream).await, ["done"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

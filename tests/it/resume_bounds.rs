@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use mcp_mount::{
-    Limits, Mcp, Memory, Sessions, Store,
+    Args, Context, Limits, Mcp, Memory, Sessions, Store,
     stores::{
         Appended, Cap, Expect, Key, LogEntry, LogKey, LogLimits, LogPage, LogWatcher, Reserved, StoreError,
         StoreFuture, Stored,
@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::{
     rig::{Session, patient, server_with, session},
     suite::resuming::{Gate, begins_after, events, rest, short},
-    support::{call, legacy, message, modern_call},
+    support::{call, legacy, message, modern_call, secs},
 };
 
 /// Counts what is done with logs, and fails when it is told to.
@@ -101,10 +101,15 @@ impl Store for Counting {
     }
 }
 
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Sizes {
+    sizes: Vec<usize>,
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_oldest_gives_way_and_the_client_is_told() {
     let gate = Gate::new();
-    let heavy = tool_fn("heavy", "Say large things", |ctx: mcp_mount::Context| async move {
+    let heavy = tool_fn("heavy", "Say large things", |ctx: Context| async move {
         for n in 0..6 {
             ctx.info(format!("{n}{}", "x".repeat(1_000))).await;
         }
@@ -121,6 +126,44 @@ async fn the_oldest_gives_way_and_the_client_is_told() {
             let mut resumed = session.resume(id).await;
             assert_eq!(begins_after(&resumed), ids[at.max(missing - 1)], "{tool}: what really comes before");
             assert_eq!(events(&mut resumed).await, heard[at.max(missing - 1) + 1..], "{tool}");
+        }
+    }
+}
+
+/// In memory a whole stream is recorded in one go, which may come to an end in the middle.
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_recorded_as_far_as_there_is_room_and_has_ids_so_far() {
+    let says = tool_fn("says", "Say so many letters each time", |ctx: Context, Args(Sizes { sizes })| async move {
+        let mut texts: Vec<_> = sizes.into_iter().map(|size| "x".repeat(size)).collect();
+        let answer = texts.pop().unwrap_or_default();
+        for text in texts {
+            ctx.info(text).await;
+        }
+        answer
+    });
+    let store = Arc::new(Memory::with_log_budget(3_000));
+    let mcp = server_with([says], |mcp| mcp.store(store).limits(patient()));
+    for (revision, primer) in [("2025-11-25", 1), ("2025-06-18", 0)] {
+        for too_large in 0..=4 {
+            // Each in a session of its own. Sizes tell the messages apart.
+            let session = Session::open(&mcp, revision, None).await;
+            let mut sizes = [1, 2, 3, 4, 5];
+            sizes[too_large] = 5_000;
+            let mut stream = session.post(call("says", json!({"sizes": sizes}))).open(&mcp).await;
+            assert!(stream.length().is_some(), "in one piece");
+            let heard = events(&mut stream).await;
+            let lengths: Vec<_> = heard[primer..].iter().map(|event| short(&event.json()).len()).collect();
+            assert_eq!(lengths, sizes, "all of it is sent");
+            let has_ids: Vec<_> = heard.iter().map(|event| event.id.is_some()).collect();
+            let kept = primer + too_large;
+            assert_eq!(has_ids, (0..primer + 5).map(|at| at < kept).collect::<Vec<_>>(), "{revision}, {sizes:?}");
+            for at in 0..kept {
+                let mut resumed = session.resume(heard[at].id.as_deref().unwrap()).await;
+                assert_eq!(begins_after(&resumed), heard[at].id.as_deref().unwrap());
+                let again: Vec<_> = resumed.listen(secs(1)).await.into_iter().filter(|event| !event.comment).collect();
+                assert_eq!(again, heard[at + 1..kept], "{revision}, {sizes:?}: what is kept, each once");
+            }
+            session.delete().to(&mcp).await;
         }
     }
 }
@@ -148,20 +191,20 @@ async fn what_needs_no_log_makes_none() {
     let mcp = gate.server(|mcp| mcp.store(store.clone()));
     let session = session(&mcp).await;
     let old = Session::open(&mcp, "2024-11-05", None).await;
-    let talk = || call("talk", json!({"script": "mym"}));
+    let talk = || call("talk", json!({"script": "myym"}));
     for (name, ask) in [
         ("a plain call", session.talk("")),
         ("a plain call that waits", session.talk("yys")),
         ("a list", session.post(message(1, "tools/list", json!({})))),
-        ("a client without streams", session.talk("mym").header("accept", "application/json")),
+        ("a client without streams", session.talk("myym").header("accept", "application/json")),
         ("a client without ids", old.post(talk())),
         ("no session", legacy(talk())),
-        ("2026-07-28", modern_call("talk", json!({"script": "mym"}))),
+        ("2026-07-28", modern_call("talk", json!({"script": "myym"}))),
     ] {
         let reply = ask.to(&mcp).await;
         assert_eq!((reply.status.as_u16(), store.appended()), (200, 0), "{name}: {reply}");
     }
-    for script in ["mm", "mym"] {
+    for script in ["mm", "mym", "myym"] {
         session.talk(script).to(&mcp).await;
         assert_eq!(store.appended(), 4, "the beginning, two messages, the answer");
     }
@@ -175,7 +218,7 @@ async fn without_its_store_a_stream_is_as_good_as_it_can_be() {
     let mcp = gate.server(|mcp| mcp.store(store.clone()));
     let session = session(&mcp).await;
     store.0.fails.store(true, SeqCst);
-    for script in ["mm", "mym", "ymcym"] {
+    for script in ["mm", "mym", "myym", "ymcym", "ymcyym"] {
         let heard = events(&mut session.talk(script).open(&mcp).await).await;
         assert!(heard.iter().all(|event| event.id.is_none() && event.retry.is_none()), "{heard:?}");
         let said: Vec<_> = heard.iter().map(|event| short(&event.json())).collect();

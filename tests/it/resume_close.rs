@@ -94,10 +94,10 @@ async fn elsewhere_it_does_nothing() {
     let mcp = gate.server(|mcp| mcp);
     let without = gate.server(|mcp| mcp.sessions(Sessions::new().event_log(false)));
     let (before, without_log) = (Session::open(&mcp, "2025-06-18", None).await, session(&without).await);
-    let talk = json!({"script": "ycymym"});
+    let talk = json!({"script": "ycymyym"});
     let asks = [
-        ("2025-06-18", before.talk("ycymym"), &mcp),
-        ("no log", without_log.talk("ycymym"), &without),
+        ("2025-06-18", before.talk("ycymyym"), &mcp),
+        ("no log", without_log.talk("ycymyym"), &without),
         ("no session", legacy(call("talk", talk.clone())), &mcp),
         ("2026-07-28", modern_call("talk", talk), &mcp),
     ];

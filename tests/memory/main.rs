@@ -5,6 +5,7 @@
 //! every machine. What the allocator and the tables add is seen in the resident memory of a process only: `docs/limits.md`.
 
 mod calls;
+mod logs;
 mod rig;
 mod sessions;
 mod streams;

@@ -31,14 +31,14 @@ fn nothing_is_left_of_a_session_that_was_ended() {
     });
 }
 
-/// By the time the next one comes, at the latest.
+/// It goes as new ones are made, each of which has a part of the table searched.
 #[test]
 fn nothing_is_left_of_sessions_that_have_expired() {
     let rig = Rig::new();
     rig.leaves_nothing("after the idle time", async || {
         drop(rig.sessions(2_000).await);
         tokio::time::advance(IDLE).await;
-        // In each part of the table, some time.
+        // In each part of the table, in all likelihood.
         let ids = rig.sessions(1_000).await;
         rig.delete_all(ids).await;
     });

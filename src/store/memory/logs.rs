@@ -237,14 +237,14 @@ impl Logs {
                 self.full_until.store(now + SWEEP_MS, Ordering::Relaxed);
                 return;
             };
-            if let Some(cost) = self.shrink(group) {
+            if let Some(cost) = self.press(group) {
                 groups.push((cost, group));
             }
         }
     }
 
     /// Has some of what a group has give way. Answers what it costs then, or `None` if nothing of it could.
-    fn shrink(&self, group: u128) -> Option<usize> {
+    fn press(&self, group: u128) -> Option<usize> {
         let mut shard = lock(self.shard(group));
         let logs = shard.groups.get_mut(&group)?;
         let before = logs.cost();

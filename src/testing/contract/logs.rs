@@ -34,14 +34,27 @@ pub async fn entries_are_numbered_by_one(fixture: &mut impl StoreFixture) {
         Appended::Seq(1),
         "append: each log counts for itself"
     );
-    let (log, entries) = (LogKey::new(1, 3), [first("e1"), next("e2").after(1), last("e3").after(2)]);
-    if let Some(appended) = store.append_at_once(log, &entries) {
-        assert_eq!(appended, Appended::Seq(3), "append_at_once: as one by one");
-        let three = (1..=3).map(|number| (number, format!("e{number}"))).collect();
-        assert_eq!(store.kept(log).await, Some(three), "append_at_once: all that was appended");
-        let again = store.append_at_once(log, &entries);
-        assert_eq!(again, Some(Appended::Closed), "append_at_once: a log that is there is not made again");
-    }
+}
+
+/// Where entries are appended at once, it is as one by one, until one is refused.
+pub async fn entries_are_appended_in_a_row(fixture: &mut impl StoreFixture) {
+    let store = subject(fixture).await;
+    let entries = [first("e1"), next("e2").after(1), last("e3").after(2)];
+    let three = (1..=3).map(|number| (number, format!("e{number}"))).collect();
+    let Some(appended) = store.append_at_once(LOG, &entries) else {
+        assert_eq!(store.read(LOG).await, None, "append_at_once: `None` is that nothing was appended");
+        return;
+    };
+    assert_eq!(appended, Appended::Seq(3), "append_at_once: the number of the last");
+    assert_eq!(store.kept(LOG).await.as_ref(), Some(&three), "append_at_once: all that was appended");
+    let again = store.append_at_once(LOG, &entries);
+    assert_eq!(again, Some(Appended::Closed), "append_at_once: a log that is there is not made again");
+    assert_eq!(store.kept(LOG).await, Some(three), "append_at_once: nor written on");
+    let log = LogKey::new(1, 2);
+    let appended = store.append_at_once(log, &[first("e1"), next("e2").after(7), next("e3")]);
+    assert_eq!(appended, Some(Appended::Misplaced(1)), "append_at_once: what became of the one that was refused");
+    let kept = store.kept(log).await;
+    assert_eq!(kept, Some(vec![(1, "e1".to_owned())]), "append_at_once: what came before it, and nothing after");
 }
 
 /// An entry may be empty, binary, and large.

@@ -141,6 +141,7 @@ macro_rules! __store_contract {
                 caps::a_cap_that_became_smaller_is_come_down_to
                 caps::no_more_than_the_cap_at_once
                 logs::entries_are_numbered_by_one
+                logs::entries_are_appended_in_a_row
                 logs::any_bytes_are_an_entry
                 logs::all_bits_of_a_name_count
                 logs::a_log_is_read_by_pages

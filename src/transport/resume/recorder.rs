@@ -38,7 +38,7 @@ pub(crate) struct Recorder {
     log: LogKey,
     name: Naming,
     state: State,
-    /// When it took what the store was given last.
+    /// When it took what it gives the store: all of it has [so much time](PATIENCE) from then on.
     turn: Instant,
     /// When the log has to be kept alive, if nothing is said until then.
     keep: Instant,
@@ -95,8 +95,8 @@ impl Recorder {
         self.name.clone()
     }
 
-    /// Records a whole stream, and writes its events, if the store does so at once. If it has not, or not all of it, that
-    /// remains to be [waited for](Self::whole), which finds what is there.
+    /// Records a whole stream, what was said and its answer, and writes its events, if the store does so at once. If it has
+    /// not, or not all of it, that remains to be [waited for](Self::whole), which finds what is there.
     pub(crate) fn at_once(&mut self, messages: &VecDeque<Bytes>) -> Option<Bytes> {
         let Shared { sessions, config, .. } = &*self.shared;
         if sessions.replicas.is_some() {
@@ -109,8 +109,9 @@ impl Recorder {
         if let Some(first) = entries.first_mut() {
             (first.place, first.after, first.about) = (LogPlace::First, None, self.about());
         }
+        // Another one than the first: something was said before the answer.
         if let Some(end) = entries.last_mut() {
-            end.place = if last == 1 { LogPlace::Only } else { LogPlace::Last };
+            end.place = LogPlace::Last;
         }
         let appended = sessions.store.append_at_once(self.log, &entries, config.log);
         if appended != Some(Appended::Seq(last)) {
@@ -143,7 +144,7 @@ impl Recorder {
 
     /// What a whole stream begins with, and room for the rest.
     fn begin_events(&self, primer: Option<u64>, messages: &VecDeque<Bytes>) -> BytesMut {
-        let frames = event::LONGEST_FRAME * (messages.len() + 1);
+        let frames = event::USUAL_FRAME * (messages.len() + 1);
         let mut out = BytesMut::with_capacity(messages.iter().map(Bytes::len).sum::<usize>() + frames);
         if let (Some(retry), Some(id)) = (self.recording.primer, primer.and_then(|seq| self.name.event(seq))) {
             event::write_primer(&mut out, id, retry);

@@ -8,7 +8,8 @@ use uuid::Uuid;
 /// Gives out the ids of this process's streams.
 ///
 /// They need not be hard to guess: who asks for a stream has to know the session, whose id is, and be its owner. So the
-/// system's generator is asked once, and not for every call that speaks.
+/// system's generator is asked once, and not for every call that speaks. A client sees by them how many calls of this process
+/// have spoken, as it sees by its own calls how busy it is; it sees nothing of whose they are.
 pub(crate) struct StreamIds {
     process: u64,
     given_out: AtomicU64,

@@ -11,7 +11,7 @@ use crate::transport::resume::event_id::EventId;
 pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 
 /// What an event has around its message, about.
-pub(crate) const LONGEST_FRAME: usize = 80;
+pub(crate) const USUAL_FRAME: usize = 80;
 
 /// Each message as one event, in one piece.
 pub(crate) fn join(messages: impl IntoIterator<Item = Bytes>) -> Bytes {
@@ -43,7 +43,7 @@ pub(crate) fn write_primer(out: &mut BytesMut, id: EventId, retry: Duration) {
 
 /// One message as an event, with its id if it has one.
 pub(crate) fn write(out: &mut BytesMut, id: Option<EventId>, message: &[u8]) {
-    out.reserve(message.len() + LONGEST_FRAME);
+    out.reserve(message.len() + USUAL_FRAME);
     if let Some(id) = id {
         write_id(out, id);
     }

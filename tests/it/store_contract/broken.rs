@@ -39,6 +39,8 @@ enum Fault {
     ReadsBackwards,
     ReadsAll,
     AppendsAnywhere,
+    GoesOnWhenRefused,
+    AppendsInSilence,
     BeginsInTheMiddle,
     BeginsTwice,
     NeverEnds,
@@ -175,6 +177,22 @@ impl Store for Broken {
         appended
     }
 
+    fn append_at_once(&self, log: LogKey, entries: &[LogEntry], limits: LogLimits) -> Option<Appended> {
+        match self.fault {
+            Fault::GoesOnWhenRefused => {
+                let append = |entry: &LogEntry| self.memory.append(log, entry.clone(), limits).now_or_never();
+                let appended: Vec<_> = entries.iter().map(|entry| append(entry).unwrap().unwrap()).collect();
+                let refused = appended.iter().find(|appended| !matches!(appended, Appended::Seq(_)));
+                refused.or(appended.last()).copied()
+            }
+            Fault::AppendsInSilence => {
+                let _ = self.memory.append_at_once(log, entries, limits);
+                None
+            }
+            _ => None,
+        }
+    }
+
     fn read(&self, log: LogKey, after: u64, max: usize) -> StoreFuture<'_, Option<LogPage>> {
         let max = if self.is(Fault::ReadsAll) { usize::MAX } else { max };
         let mut page = self.memory.read(log, after, max).now_or_never().unwrap().unwrap();
@@ -270,6 +288,8 @@ found_out! {
     more_than_a_page: ReadsAll by logs::a_log_is_read_by_pages, "read: ";
     entries_at_any_place: AppendsAnywhere by places::an_entry_comes_right_behind_another, "append: ";
     entries_appended_twice: AppendsAnywhere by logs::writers_that_know_the_last_append_once, "append: ";
+    entries_appended_after_a_hole: GoesOnWhenRefused by logs::entries_are_appended_in_a_row, "append_at_once: what came";
+    entries_that_nobody_knows_of: AppendsInSilence by logs::entries_are_appended_in_a_row, "append_at_once: `None` is";
     logs_begun_in_the_middle: BeginsInTheMiddle by places::a_log_begins_with_a_first_entry, "append: ";
     logs_begun_twice: BeginsTwice by places::a_log_begins_once, "append: the log is there already";
     logs_without_an_end: NeverEnds by places::nothing_is_appended_to_a_log_that_has_ended, "append: the log has ended";

@@ -5,8 +5,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// Less is not worth moving the rest for.
-const WORTH_MOVING: usize = 4 << 10;
+/// What is left of a buffer that is not needed: less is not worth a copy.
+const SPARE: usize = 256;
+
+/// The largest buffer that the next log takes over, and the most entries: so much of it is not counted while it is written.
+const REUSED: (usize, usize) = (512, 16);
 
 #[derive(Default)]
 pub(super) struct Entries {
@@ -35,6 +38,7 @@ impl Entries {
     pub(super) fn push(&mut self, entry: &[u8]) {
         let room = self.data.capacity() - self.data.len();
         if room < entry.len() {
+            self.close_up();
             // Not twice as much: what is counted is what they say.
             self.data.reserve_exact(entry.len().max(self.data.len() / 8));
         }
@@ -46,12 +50,25 @@ impl Entries {
     pub(super) fn pop(&mut self) -> Option<usize> {
         let length = self.lengths.pop_front()?;
         self.from += length;
-        if self.from > self.data.len() / 2 && (self.from > WORTH_MOVING || self.lengths.is_empty()) {
-            self.data.drain(..self.from);
-            self.from = 0;
-            self.data.shrink_to(self.data.len() * 2);
-        }
+        self.give_back();
         Some(length)
+    }
+
+    /// Keeps no more than about twice what it counts.
+    pub(super) fn give_back(&mut self) {
+        if self.data.capacity() > 2 * self.bytes() + SPARE {
+            self.close_up();
+            self.data.shrink_to(self.data.len() + self.data.len() / 8);
+        }
+        if self.lengths.capacity() > REUSED.1.max(4 * self.len()) {
+            self.lengths.shrink_to(2 * self.len());
+        }
+    }
+
+    /// What has been dropped leaves its place to what comes.
+    fn close_up(&mut self) {
+        self.data.drain(..self.from);
+        self.from = 0;
     }
 
     /// All but the oldest `skip`.
@@ -65,9 +82,9 @@ impl Entries {
         })
     }
 
-    /// Those of a log that is gone, emptied for another one, unless they were many.
+    /// Those of a log that is gone, emptied for another one, unless they had much room: another one may say little.
     pub(super) fn reuse(mut self) -> Self {
-        if self.data.capacity() > WORTH_MOVING || self.lengths.capacity() > 64 {
+        if self.data.capacity() > REUSED.0 || self.lengths.capacity() > REUSED.1 {
             return Self::default();
         }
         self.data.clear();
@@ -93,12 +110,16 @@ mod tests {
             }
             assert_eq!((entries.len(), entries.newest()), (said.len(), said.back().map(Vec::len)));
             assert_eq!(entries.bytes(), said.iter().map(Vec::len).sum::<usize>());
-            assert!(entries.data.capacity() <= 2 * entries.bytes() + 2 * WORTH_MOVING, "{number}");
+            assert!(entries.data.capacity() <= 2 * entries.bytes() + SPARE, "{number}");
+            assert!(entries.lengths.capacity() <= 4 * entries.len() + REUSED.1, "{number}");
         }
         for skip in [0, 1, 500, said.len(), said.len() + 1] {
             assert!(entries.iter(skip).eq(said.iter().skip(skip).cloned()), "{skip}");
         }
-        while entries.pop().is_some() {}
+        while entries.pop().is_some() {
+            assert!(entries.data.capacity() <= 2 * entries.bytes() + SPARE, "of {} entries", entries.len());
+            assert!(entries.lengths.capacity() <= 4 * entries.len() + REUSED.1, "of {} entries", entries.len());
+        }
         assert_eq!((entries.bytes(), entries.iter(0).count(), entries.pop()), (0, 0, None));
     }
 
@@ -108,7 +129,22 @@ mod tests {
         entries.push(b"short");
         let mut next = entries.reuse();
         assert!(next.data.capacity() > 0 && next.iter(0).next().is_none());
-        next.push(&[0; 2 * WORTH_MOVING]);
+        next.push(&[0; REUSED.0 + 1]);
         assert_eq!(next.reuse().data.capacity(), 0);
+        let mut many = Entries::default();
+        (0..=REUSED.1).for_each(|_| many.push(b""));
+        assert_eq!(many.reuse().lengths.capacity(), 0);
+    }
+
+    #[test]
+    fn what_says_less_than_the_log_before_it_gives_the_rest_back() {
+        let mut entries = Entries::default();
+        entries.push(&[0; REUSED.0]);
+        let mut next = entries.reuse();
+        next.push(b"short");
+        assert!(next.data.capacity() >= REUSED.0);
+        next.give_back();
+        assert!(next.data.capacity() <= 2 * next.bytes() + SPARE);
+        assert!(next.iter(0).eq([Bytes::from_static(b"short")]));
     }
 }

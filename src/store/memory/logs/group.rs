@@ -10,6 +10,9 @@ use super::entries::Entries;
 use crate::store::memory::millis;
 use crate::store::{LogLimits, LogPage};
 
+/// The room of so many logs is not worth giving back.
+const SMALL: usize = 4;
+
 /// The logs of one group. What they cost is kept beside them, and so are their ids, so that an append need not look at them
 /// all.
 #[derive(Default)]
@@ -122,6 +125,12 @@ impl Group {
         } else if log.ended {
             self.ended.retain(|ended| *ended != id);
         }
+        if self.logs.capacity() > SMALL && self.logs.len() < self.logs.capacity() / 4 {
+            let room = self.logs.len() * 2;
+            self.logs.shrink_to(room);
+            self.ids.shrink_to(room);
+            self.ended.shrink_to(room);
+        }
         log.entries.reuse()
     }
 
@@ -141,7 +150,10 @@ impl Group {
 
     pub(super) fn end(&mut self, id: u128, now: u64) {
         if let Some(at) = self.position(id, now) {
-            self.logs[at].ended = true;
+            let log = &mut self.logs[at];
+            log.ended = true;
+            // Nothing is said any more that could need it.
+            log.entries.give_back();
             self.ended.push_back(id);
         }
     }
