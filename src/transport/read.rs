@@ -221,3 +221,27 @@ impl Deadline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_for_what_was_announced_as_far_as_the_budget_goes() {
+        let budget = Budget::new(100_000);
+        let share = || Share { budget: &budget, bytes: 0 };
+        let left = || budget.0.load(Ordering::Relaxed);
+        let mut first = share();
+        assert_eq!(first.room(10_000, Some(1 << 20)), 80_000, "a few times what is there");
+        assert_eq!((first.bytes, left()), (80_000, 20_000), "and all of it counts");
+        let mut second = share();
+        second.grow_to(10_000).unwrap();
+        assert_eq!(second.room(10_000, Some(1 << 20)), 10_000, "what the budget does not have is not made");
+        assert_eq!(left(), 10_000);
+        assert_eq!(share().room(10_000, Some(12_000)), 10_000);
+        drop((first, second));
+        assert_eq!(left(), 100_000);
+        assert_eq!(share().room(10_000, Some(12_000)), 12_000, "no more than was announced");
+        assert_eq!(share().room(10_000, None), 20_000);
+    }
+}
