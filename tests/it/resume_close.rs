@@ -57,7 +57,8 @@ async fn who_comes_back_at_once_waits_for_the_rest() {
     let session = session(&mcp).await;
     let heard = events(&mut session.talk("cwmcwm").open(&mcp).await).await;
     let mut resumed = session.resume(heard[0].id.as_deref().unwrap()).await;
-    assert!(resumed.listen(secs(20)).await.iter().all(|event| event.comment));
+    let heard = resumed.listen(secs(20)).await;
+    assert!(heard.iter().all(|event| event.comment), "{heard:?}");
     gate.open();
     let before = events(&mut resumed).await;
     let [said, retry] = &before[..] else { panic!("{before:?}") };

@@ -19,9 +19,8 @@ use crate::transport::session::SessionRoom;
 /// A power of two, so that a shard is picked by the low bits of a session's id.
 const SHARDS: usize = 64;
 
-/// The word that ends the connection of a later reader, and not its stream. One that comes so late that it ends the next
-/// connection costs that client another one, and nothing else. The other words are those of processes.
-const CLOSE: u64 = 1;
+/// Set in a [word](word_of), not in that of a process that [closes](closing) the connection of a later reader.
+const READS: u64 = 1;
 
 /// How many streams of a session may wait for what never comes. The oldest gives way.
 const LOST_OF_A_SESSION: usize = 16;
@@ -52,7 +51,13 @@ enum Reader {
 
 /// The word by which a process says that it reads a stream.
 pub(super) fn word_of(replica: u128) -> u64 {
-    (replica as u64).max(CLOSE + 1)
+    replica as u64 | READS
+}
+
+/// The word by which the process with the other `word` ends the connection of a later reader, and not its stream. One that
+/// comes so late that it ends the next connection costs that client another one, and nothing else.
+fn closing(word: u64) -> u64 {
+    (word & !READS).max(READS << 1)
 }
 
 /// What a connection is told.
@@ -189,11 +194,13 @@ impl Readers {
     fn told(&self, log: LogKey, word: u64) {
         match self.reader(log) {
             // It has taken over nothing: whoever has is later.
-            Some(Reader::Call(queue, _)) if word != CLOSE => queue.hand_over(),
-            Some(Reader::Resumed(signal)) if word == CLOSE => signal.raise(&signal.closing),
-            Some(Reader::Resumed(signal)) if word != signal.word => signal.doubt(),
+            Some(Reader::Call(queue, _)) if word & READS != 0 => queue.hand_over(),
             // Its own recorder closes a call's.
-            Some(_) | None => {}
+            Some(Reader::Call(..)) | None => {}
+            // What this process has said itself may come when the next connection is there.
+            Some(Reader::Resumed(signal)) if word == signal.word || word == closing(signal.word) => {}
+            Some(Reader::Resumed(signal)) if word & READS == 0 => signal.raise(&signal.closing),
+            Some(Reader::Resumed(signal)) => signal.doubt(),
         }
     }
 
@@ -256,8 +263,8 @@ impl Readers {
 impl SessionRoom {
     /// Ends the connection that a stream is read by in another process, and not the stream.
     pub(crate) async fn close_elsewhere(&self, log: LogKey) {
-        if self.store.is_shared()
-            && let Err(error) = self.store.tell(log, CLOSE).await
+        if let Some(replicas) = &self.replicas
+            && let Err(error) = self.store.tell(log, closing(word_of(replicas.id()))).await
         {
             tracing::debug!(%error, "other replicas could not be told to close a stream");
         }
@@ -311,14 +318,14 @@ mod tests {
         let readers = Arc::new(Readers::new());
         let log = LogKey::new(1, 2);
         let (_listing, signal) = readers.take_over(log, 5);
-        for (log, word) in [(LogKey::new(1, 0), 7), (log, 0), (LogKey::new(1, 3), 7), (LogKey::new(2, 2), 7), (log, 5)]
-        {
+        let others = [(LogKey::new(1, 0), 7), (LogKey::new(1, 3), 7), (LogKey::new(2, 2), 7)];
+        for (log, word) in others.into_iter().chain([(log, 0), (log, 5), (log, closing(5))]) {
             readers.tell(LogNews::Told(log, word));
         }
         assert!(!signal.take_doubted() && !signal.is_closing() && !signal.take_touched(), "others' words, and its own");
         readers.tell(LogNews::Told(log, 7));
         assert!(signal.take_doubted() && !signal.has_ended(), "it is not ended by a word");
-        readers.tell(LogNews::Told(log, CLOSE));
+        readers.tell(LogNews::Told(log, closing(7)));
         assert!(signal.is_closing() && !signal.has_ended() && !signal.take_doubted());
         readers.tell(LogNews::Missed);
         assert!(signal.take_touched() && signal.take_missed() && !signal.take_missed());
