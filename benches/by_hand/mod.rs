@@ -73,7 +73,8 @@ struct ServerInfo {
 pub(crate) async fn answer(request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
     let body = Limited::new(request.into_body(), 4 << 20).collect().await.expect("within the limit").to_bytes();
     let answer = answer_to(&body);
-    Response::builder().header("content-type", "application/json").body(Full::new(answer.into())).expect("a response")
+    let response = Response::builder().header("content-type", "application/json").header("cache-control", "no-store");
+    response.body(Full::new(answer.into())).expect("a response")
 }
 
 /// The answer to a message.

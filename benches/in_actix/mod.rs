@@ -3,6 +3,7 @@
 use actix_http::Request;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, Error, HttpResponse, web};
 use bytes::Bytes;
@@ -13,7 +14,9 @@ use super::calls::{INITIALIZE, Mode, headers};
 
 /// Reads the request with serde_json and writes the answer with it.
 async fn by_hand(body: Bytes) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(by_hand::answer_to(&body))
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json").insert_header((CACHE_CONTROL, "no-store"));
+    response.body(by_hand::answer_to(&body))
 }
 
 /// The application with the service.

@@ -1,8 +1,8 @@
 //! The yardstick in actix-web.
 
-use actix_web::http::header::ContentType;
+use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::web::{self, Bytes, Data};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpResponse, HttpResponseBuilder, HttpServer};
 use ceiling::Answer;
 use settings::Settings;
 
@@ -25,11 +25,19 @@ async fn main() -> std::io::Result<()> {
 
 async fn answer(tools: Data<String>, body: Bytes) -> HttpResponse {
     match ceiling::answer(&body, &tools) {
-        Answer::Json(body) => HttpResponse::Ok().content_type(ContentType::json()).body(body),
-        Answer::Events(body) => HttpResponse::Ok().content_type("text/event-stream").body(body),
-        Answer::Opened(body, id) => {
-            HttpResponse::Ok().content_type(ContentType::json()).insert_header(("mcp-session-id", id)).body(body)
+        Answer::Json(body) => json().body(body),
+        Answer::Events(body) => {
+            let mut response = HttpResponse::Ok();
+            response.content_type("text/event-stream").insert_header((CACHE_CONTROL, ceiling::OF_EVENTS));
+            response.insert_header(("x-accel-buffering", "no")).body(body)
         }
+        Answer::Opened(body, id) => json().insert_header(("mcp-session-id", id)).body(body),
         Answer::Accepted => HttpResponse::Accepted().finish(),
     }
+}
+
+fn json() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.content_type(ContentType::json()).insert_header((CACHE_CONTROL, "no-store"));
+    response
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{Response, StatusCode, header};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{Response, StatusCode};
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
 use ceiling::Answer;
@@ -25,13 +26,15 @@ async fn main() -> std::io::Result<()> {
 
 async fn answer(State(tools): State<Arc<str>>, body: Bytes) -> Response<Body> {
     let response = Response::builder();
+    let json = || Response::builder().header(CONTENT_TYPE, "application/json").header(CACHE_CONTROL, "no-store");
     match ceiling::answer(&body, &tools) {
-        Answer::Json(body) => response.header(header::CONTENT_TYPE, "application/json").body(body.into()),
-        Answer::Events(body) => response.header(header::CONTENT_TYPE, "text/event-stream").body(body.into()),
-        Answer::Opened(body, id) => {
-            let response = response.header(header::CONTENT_TYPE, "application/json").header("mcp-session-id", id);
+        Answer::Json(body) => json().body(body.into()),
+        Answer::Events(body) => {
+            let response = response.header(CONTENT_TYPE, "text/event-stream");
+            let response = response.header(CACHE_CONTROL, ceiling::OF_EVENTS).header("x-accel-buffering", "no");
             response.body(body.into())
         }
+        Answer::Opened(body, id) => json().header("mcp-session-id", id).body(body.into()),
         Answer::Accepted => response.status(StatusCode::ACCEPTED).body(Body::empty()),
     }
     .expect("a response")

@@ -2,12 +2,16 @@
 //! serde_json, the answer is written with it; nothing is checked, no session is kept.
 //!
 //! It is what `benches/by_hand` is to the crate's own benchmarks, and it also opens sessions, lists its tools and speaks
-//! before it answers. Both hosts send what [`answer`] returns.
+//! before it answers. Both hosts send what [`answer`] returns, with the headers that this crate's answers have: a yardstick
+//! that wrote less would measure what is written, and not what it takes to write it.
 
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// `Cache-Control` of a stream of events.
+pub const OF_EVENTS: &str = "no-cache, no-store, no-transform";
 
 /// What is sent back.
 #[derive(Debug)]
