@@ -1,6 +1,7 @@
 //! axum: routes for its router, and its server driven to a clean end.
 
 pub(crate) mod extract;
+mod socket;
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,9 +10,10 @@ use axum::Router;
 use axum::extract::connect_info::MockConnectInfo;
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use axum::routing::{MethodFilter, MethodRouter, any_service};
-use axum::serve::ListenerExt as _;
 use http::Extensions;
 use tokio::net::TcpListener;
+
+use self::socket::{Connections, WithPeer};
 
 use crate::lifespan::{DrainReport, Lifespan};
 use crate::transport::service::{McpService, Mounted};
@@ -117,14 +119,7 @@ impl Lifespan {
     ///
     /// That of a start hook, or the server's own.
     pub async fn serve(&self, listener: TcpListener, app: Router) -> io::Result<DrainReport> {
-        // Without it the second of two small writes waits up to 40 ms for the first one's acknowledgement.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY could not be set");
-            }
-        });
-        let server = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(self.until_signal());
+        let server = axum::serve(Connections(listener), WithPeer(app)).with_graceful_shutdown(self.until_signal());
         self.drive(server).await
     }
 }
