@@ -23,7 +23,16 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// How many bytes come before one that ends a string, or must not stand in it as it is (RFC 8259, 7).
+#[inline]
 pub(super) fn plain(bytes: &[u8]) -> usize {
+    // Most keys and names end within the first word of what is left to be read.
+    match bytes.first_chunk().map(|word| first_special(u64::from_le_bytes(*word))) {
+        Some(count) if count < size_of::<u64>() => count,
+        _ => plain_from_here(bytes),
+    }
+}
+
+fn plain_from_here(bytes: &[u8]) -> usize {
     // Most strings are short.
     let begin = bytes.len().min(SHORT);
     let count = plain_words(&bytes[..begin]);

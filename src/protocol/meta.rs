@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::fill::fill;
-use super::jsonrpc::Token;
+use super::id::Token;
 use super::text::{ObjectText, Text};
 use super::trace_context::TraceParent;
 

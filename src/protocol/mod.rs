@@ -12,6 +12,7 @@ pub(crate) mod encode;
 pub(crate) mod error;
 pub(crate) mod escape;
 pub(crate) mod fill;
+pub(crate) mod id;
 pub(crate) mod implementation;
 pub(crate) mod input;
 pub(crate) mod jsonrpc;

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes};
 use serde::Serialize;
 
 use super::escape::write_string;
-use super::jsonrpc::RequestId;
+use super::id::RequestId;
 
 /// How grave a log message is: the severities of syslog (RFC 5424), for [`Context::log`](crate::Context::log).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

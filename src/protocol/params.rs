@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::error::RpcError;
 use super::fill::fill;
-use super::jsonrpc::Id;
+use super::id::Id;
 use super::meta::Meta;
 use super::strict::{Strict, Strings};
 use super::text::{ObjectText, Text};

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes};
 use serde_json::Value;
 
 use super::escape::write_string;
-use super::jsonrpc::RequestId;
+use super::id::RequestId;
 
 /// A request to the client.
 pub(crate) fn request(id: &RequestId, method: &str, params: &Value) -> Bytes {

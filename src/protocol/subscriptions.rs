@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes};
 
 use super::escape::write_string;
-use super::jsonrpc::RequestId;
+use super::id::RequestId;
 use super::params::Filter;
 
 /// The key in `_meta` that names the subscription a message belongs to.

@@ -12,7 +12,8 @@ use serde::Deserialize as _;
 use serde_json::value::RawValue;
 
 use super::escape::plain;
-use super::jsonrpc::{Id, Message, Token};
+use super::id::{Id, Token};
+use super::jsonrpc::Message;
 use super::meta::Meta;
 use super::params::Params;
 use super::text::{ObjectText, Text};

@@ -39,7 +39,20 @@ fn write_json(out: &mut Vec<u8>, block: &Content) {
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) {
-    out.put_slice(br#"{"type":"text","text":"#);
+    out.put_slice(TEXT);
     write_string(out, text);
     out.put_u8(b'}');
+}
+
+const TEXT: &[u8] = br#"{"type":"text","text":"#;
+
+/// How much blocks take as an array, exactly if they are text that needs no escapes.
+pub(super) fn content_size(content: &[Content]) -> usize {
+    let sizes = content.iter().map(|block| match block {
+        // With its quotes and the last brace.
+        Content::Text { text, annotations: None } => TEXT.len() + text.len() + 3,
+        _ => 256,
+    });
+    // The brackets, and the commas between.
+    sizes.sum::<usize>() + content.len().saturating_sub(1) + 2
 }

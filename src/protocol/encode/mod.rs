@@ -9,20 +9,21 @@ use bytes::{BufMut, Bytes};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::content::{write_block, write_content};
+use self::content::{content_size, write_block, write_content};
 pub(crate) use self::introduction::{Identity, Introduction};
 use super::caching::CacheHints;
 use super::completion::Completion;
-use super::content::Content;
 use super::error::{ErrorCode, RpcError};
 use super::escape::write_string;
-use super::jsonrpc::RequestId;
+use super::id::RequestId;
 use super::meta::OwnMeta;
 use super::prompts::GetPromptResult;
 use super::resources::ReadResourceResult;
 use super::revision::{Era, Revision};
 use super::subscriptions::SUBSCRIPTION_ID;
 use super::tools::CallToolResult;
+
+const CONTENT: &[u8] = br#""content":"#;
 
 /// Writes the answers of one server.
 #[derive(Debug)]
@@ -71,23 +72,22 @@ impl Encoder {
 
     /// The answer to `tools/call`; `wraps` is [`ToolDefinition::wraps_output`](super::tools::ToolDefinition).
     pub(crate) fn call(&self, id: &RequestId, revision: Revision, result: &CallToolResult, wraps: bool) -> Bytes {
-        let tail = &self.tails[revision.index()];
-        let mut out = start(id, estimate(result) + tail.len());
-        out.put_slice(br#""content":"#);
+        let structured = result.structured.as_ref().filter(|_| revision >= Revision::V2025_06_18);
+        let structured = structured.map_or("", |structured| structured.get());
+        // Earlier revisions know objects only, whether there is a schema or not.
+        let wrap = revision < Revision::V2026_07_28 && (wraps || !structured.starts_with('{'));
+        let (before, after): (&[u8], &[u8]) = match (structured.is_empty(), wrap) {
+            (true, _) => (b"", b""),
+            (false, false) => (br#","structuredContent":"#, b""),
+            (false, true) => (br#","structuredContent":{"result":"#, b"}"),
+        };
+        let error: &[u8] = if result.is_error { br#","isError":true"# } else { b"" };
+        let members = [before, structured.as_bytes(), after, error];
+        let size = members.iter().map(|member| member.len()).sum::<usize>() + self.tails[revision.index()].len();
+        let mut out = start(id, CONTENT.len() + content_size(&result.content) + size);
+        out.put_slice(CONTENT);
         write_content(&mut out, &result.content, revision);
-        if let Some(structured) = &result.structured
-            && revision >= Revision::V2025_06_18
-        {
-            out.put_slice(br#","structuredContent":"#);
-            // Earlier revisions know objects only, whether there is a schema or not.
-            let wrap = revision < Revision::V2026_07_28 && (wraps || !structured.get().starts_with('{'));
-            out.put_slice(if wrap { br#"{"result":"# } else { b"" });
-            out.put_slice(structured.get().as_bytes());
-            out.put_slice(if wrap { b"}" } else { b"" });
-        }
-        if result.is_error {
-            out.put_slice(br#","isError":true"#);
-        }
+        members.iter().for_each(|member| out.put_slice(member));
         self.end(&mut out, revision, &result.meta, true);
         Bytes::from(out)
     }
@@ -271,19 +271,15 @@ fn write_error(id: Option<&RequestId>, code: i32, error: &RpcError) -> Bytes {
     Bytes::from(out)
 }
 
+/// Begins an answer whose result has so many bytes. If it has, what is written becomes `Bytes` without an allocation.
 fn start(id: &RequestId, expected: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(expected + 64);
-    out.put_slice(br#"{"jsonrpc":"2.0","id":"#);
+    const RESULT: &[u8] = br#","result":{"#;
+    const ID: &[u8] = br#"{"jsonrpc":"2.0","id":"#;
+    let mut out = Vec::with_capacity(ID.len() + id.usual_size() + RESULT.len() + expected);
+    out.put_slice(ID);
     id.write(&mut out);
-    out.put_slice(br#","result":{"#);
+    out.put_slice(RESULT);
     out
-}
-
-/// Room for the usual answer, one text, without a second allocation.
-fn estimate(result: &CallToolResult) -> usize {
-    let content: usize =
-        result.content.iter().map(|block| if let Content::Text { text, .. } = block { text.len() } else { 256 }).sum();
-    content + result.structured.as_ref().map_or(0, |structured| structured.get().len() + 32) + 64
 }
 
 fn tail(revision: Revision, server_info: &[u8]) -> Bytes {
@@ -308,6 +304,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::protocol::content::Content;
     use crate::protocol::implementation::Implementation;
     use crate::protocol::revision::Revisions;
 
@@ -334,6 +331,20 @@ mod tests {
             let answer = value(&encoder().empty(&RequestId::Signed(1), revision));
             let result = answer["result"].as_object().unwrap();
             assert_eq!(result.contains_key("resultType"), revision == Revision::V2026_07_28, "{revision}");
+        }
+    }
+
+    #[test]
+    fn room_is_made_for_the_usual_answer_and_no_more() {
+        let json = CallToolResult::text("3").structured(&3).unwrap();
+        let several = CallToolResult::new(["a", "bc"].map(Content::text));
+        let empty = CallToolResult::default();
+        for result in [CallToolResult::text("done"), CallToolResult::error("no"), json, several, empty] {
+            for revision in Revision::ALL {
+                let written = encoder().call(&RequestId::Signed(-10), revision, &result, false);
+                let written = written.try_into_mut().unwrap();
+                assert_eq!(written.len(), written.capacity(), "{revision}: {}", String::from_utf8_lossy(&written));
+            }
         }
     }
 
