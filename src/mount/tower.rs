@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -38,10 +38,10 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
         let place = self.place(&request);
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let layered = shared.http_layers.get().filter(|_| !http_layer::is_answered_without(&shared, &parts)).cloned();
         match layered {
-            None => Box::pin(async move { Ok(respond(&shared, place, &mut parts, pin!(body)).await) }),
+            None => Box::pin(respond(shared, place, parts, body)),
             Some(layered) => http_layer::respond(layered, shared, place, parts, body),
         }
     }
@@ -66,8 +66,8 @@ impl McpService {
 }
 
 impl RequestHead for Parts {
-    fn method(&self) -> Method {
-        self.method.clone()
+    fn method(&self) -> &Method {
+        &self.method
     }
 
     fn path(&self) -> &str {

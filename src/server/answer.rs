@@ -1,7 +1,5 @@
 //! From what a handler returns to the answer of its method.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::call::{Call, CallError, Reply};
@@ -17,18 +15,15 @@ use crate::protocol::tools::CallToolResult;
 
 /// What is needed of a call once its handler has returned.
 #[derive(Debug)]
-pub struct About {
-    target: Arc<Target>,
-    context: Option<Context>,
-    uri: Option<String>,
+pub struct About<'a> {
+    target: &'a Target,
+    context: Option<&'a Context>,
+    uri: Option<&'a str>,
 }
 
-impl About {
-    /// What is left of the call: headers and extensions must not live as long as the handler runs.
-    pub(crate) fn new(call: Call) -> Self {
-        let uri = call.uri().map(str::to_owned);
-        let Call { target, context, .. } = call;
-        Self { target, context, uri }
+impl<'a> About<'a> {
+    pub(crate) fn new(call: &'a Call) -> Self {
+        Self { target: &call.target, context: call.context.as_ref(), uri: call.uri() }
     }
 
     /// The answer of a handler that failed.
@@ -39,7 +34,7 @@ impl About {
             return self.target.failed(text);
         }
         // Whatever other error type the failed `Context::require` has travelled through.
-        if let Some(missing) = self.context.as_ref().and_then(Context::missing_capability) {
+        if let Some(missing) = self.context.and_then(Context::missing_capability) {
             // Should it have failed for another reason, that must not be lost.
             if !error.is_missing_capability() {
                 tracing::warn!(name = self.target.name, cause = %error.causes(), "failed after a failed `require`");
@@ -52,7 +47,7 @@ impl About {
             };
         }
         // The same of a malformed answer of the client's.
-        if let Some(fault) = self.context.as_ref().and_then(|context| context.asks().malformed()) {
+        if let Some(fault) = self.context.and_then(|context| context.asks().malformed()) {
             if error.ask().is_none() {
                 tracing::warn!(name = self.target.name, cause = %error.causes(), "failed after a malformed answer");
             }
@@ -71,7 +66,7 @@ impl About {
 /// The answer of a method that runs a handler.
 pub trait Answer: Sized + Send + 'static {
     #[doc(hidden)]
-    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply;
+    fn reply(returned: Result<Self, ToolError>, about: &About<'_>) -> Reply;
 
     #[doc(hidden)]
     fn refused(refusal: Refusal) -> Reply {
@@ -81,7 +76,7 @@ pub trait Answer: Sized + Send + 'static {
 }
 
 impl Answer for CallToolResult {
-    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
+    fn reply(returned: Result<Self, ToolError>, about: &About<'_>) -> Reply {
         returned.map_or_else(|error| about.failure(&error), Reply::Tool)
     }
 
@@ -93,8 +88,8 @@ impl Answer for CallToolResult {
 
 /// `None` where there is no such resource.
 impl Answer for Option<ReadResourceResult> {
-    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
-        let uri = about.uri.as_deref().unwrap_or_default();
+    fn reply(returned: Result<Self, ToolError>, about: &About<'_>) -> Reply {
+        let uri = about.uri.unwrap_or_default();
         match returned {
             Ok(Some(result)) => about.target.complete(Reply::Resource(result), Some(uri)),
             Ok(None) => Reply::Error(CallError(RpcError::resource_not_found(uri))),
@@ -104,13 +99,13 @@ impl Answer for Option<ReadResourceResult> {
 }
 
 impl Answer for GetPromptResult {
-    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
+    fn reply(returned: Result<Self, ToolError>, about: &About<'_>) -> Reply {
         returned.map_or_else(|error| about.failure(&error), Reply::Prompt)
     }
 }
 
 impl Answer for Completion {
-    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
+    fn reply(returned: Result<Self, ToolError>, about: &About<'_>) -> Reply {
         match returned {
             Ok(completion) => about.target.complete(Reply::Completion(completion), None),
             Err(error) => about.failure(&error),

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::letters::{Awaited, Inbox};
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 
 /// What a client answered: the `result` of its response, or its `error`, as JSON text.
 pub(crate) type Answered = Result<Bytes, Bytes>;

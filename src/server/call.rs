@@ -19,7 +19,7 @@ use crate::auth::Principal;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::completion::Completion;
 use crate::protocol::error::{ErrorCode, RpcError};
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::protocol::notifications::LogLevel;
 use crate::protocol::prompts::GetPromptResult;
 use crate::protocol::resources::ReadResourceResult;
@@ -146,6 +146,16 @@ impl Call {
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
         self.principal.as_ref()
+    }
+
+    /// Lets go of what its handler has been given: headers and extensions must not live as long as it runs.
+    pub(super) fn release(&mut self) {
+        match &mut self.arguments {
+            Arguments::Json(json) => *json = None,
+            Arguments::Named(named) => (named.strings, named.completion) = (Vec::new(), None),
+        }
+        (self.states, self.parts, self.principal) = (None, None, None);
+        (self.endpoint_url, self.held) = (None, None);
     }
 
     /// The arguments of a tool, as they were sent.

@@ -21,7 +21,7 @@ use crate::protocol::capabilities::ServerCapabilities;
 use crate::protocol::completion::Completion;
 use crate::protocol::encode::{Encoder, Identity, Introduction};
 use crate::protocol::error::RpcError;
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::protocol::method::Method;
 use crate::protocol::params::{CompleteParams, Filter, Params, Reference};
 use crate::protocol::revision::Revision;

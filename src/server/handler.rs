@@ -83,6 +83,7 @@ impl ErasedHandler {
         }))
     }
 
+    #[inline]
     pub(crate) fn call(&self, call: Call) -> HandlerFuture {
         (self.0)(call)
     }
@@ -134,17 +135,20 @@ macro_rules! handler {
             Returned::output_schema()
         }
 
+        // Not an `async fn`, which would have room for the call twice.
         #[allow(non_snake_case, unused_mut, reason = "one macro for every number of parameters")]
-        async fn call(self, mut call: Call) -> Reply {
-            $(
-                let $parameter = match $parameter::from_call(&mut call).await {
-                    Ok(value) => value,
-                    Err(refusal) => return A::refused(refusal),
-                };
-            )*
-            let about = About::new(call);
-            let returned = self($($parameter,)*)$($dot_await)*;
-            A::reply(returned.into_answer(), &about)
+        fn call(self, mut call: Call) -> impl Future<Output = Reply> + Send + 'static {
+            async move {
+                $(
+                    let $parameter = match $parameter::from_call(&mut call).await {
+                        Ok(value) => value,
+                        Err(refusal) => return A::refused(refusal),
+                    };
+                )*
+                call.release();
+                let returned = self($($parameter,)*)$($dot_await)*;
+                A::reply(returned.into_answer(), &About::new(&call))
+            }
         }
     };
 }

@@ -89,6 +89,7 @@ impl Layers {
     }
 
     /// Starts a call within the layers. What a layer fails with is masked, as a handler's error is.
+    #[inline]
     pub(crate) fn start(&self, call: Call, target: &Arc<Target>) -> HandlerFuture {
         let Some(service) = &self.0 else { return target.run(call) };
         let target = Arc::clone(target);

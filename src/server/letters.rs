@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answers::Answered;
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::store::digest::digest;
 use crate::store::signals::{Listener, Signals};
 use crate::store::{Appended, LogEntry, LogKey, LogLimits, LogPlace, Store, StoreError};

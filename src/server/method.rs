@@ -67,7 +67,7 @@ impl MethodResult {
 }
 
 impl Answer for MethodResult {
-    fn reply(returned: Result<Self, ToolError>, about: &About) -> Reply {
+    fn reply(returned: Result<Self, ToolError>, about: &About<'_>) -> Reply {
         returned.map_or_else(|error| about.failure(&error), Reply::Method)
     }
 }

@@ -95,6 +95,7 @@ impl Target {
     }
 
     /// Runs the handler, on a thread of its own if it blocks.
+    #[inline]
     pub(crate) fn run(&self, mut call: Call) -> HandlerFuture {
         #[cfg(feature = "jsonschema")]
         if let Some(check) = &self.check

@@ -18,19 +18,20 @@ use super::body::Body;
 use super::headers::Head;
 use super::incoming::{self, WantedSession};
 use super::pending::PendingCall;
-use super::post::{self, Inbound, Received, Request};
+use super::post::{self, Inbound, Request};
 use super::read::Share;
+use super::received::{Accepted, Received};
 use super::rejection::Rejection;
 use super::reply;
 use super::request::RequestHead;
 use super::service::Shared;
 use super::session::Session;
-use super::start::StartCall;
 use super::unanswered;
 use crate::auth::Principal;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
-use crate::protocol::jsonrpc::{Kind, Message, RequestId};
+use crate::protocol::id::RequestId;
+use crate::protocol::jsonrpc::{Kind, Message};
 use crate::protocol::method::Method;
 
 /// How many messages a batch may have.
@@ -47,7 +48,7 @@ pub(crate) struct Batch {
 
 enum Item {
     Answered(Bytes),
-    Call(StartCall),
+    Received(Received),
 }
 
 /// What comes of an array.
@@ -128,14 +129,14 @@ impl Reader<'_> {
     async fn request(&mut self, body: &Bytes, message: &Message<'_>, id: &RequestId) -> Item {
         let incoming = self.wanted.incoming(self.session.clone(), message);
         let share = self.share.split_off(body.len());
-        let request = Request { shared: self.shared, head: self.head, accepts: PART, body, message, id };
+        let request =
+            Request { shared: self.shared, head: self.head, accepts: PART, body, message, id, one_of_many: true };
         let received = match incoming {
             Ok(incoming) => request.received(incoming, self.principal.clone(), share).await,
             Err(rejection) => Err(rejection),
         };
         match received {
-            Ok(Received::Call(call)) => Item::Call(StartCall { one_of_many: true, ..call }),
-            Ok(Received::Reply(response)) => Item::Answered(text(response)),
+            Ok(received) => Item::Received(received),
             Err(rejection) => Item::Answered(text(rejection.of(Some(id)).into_response())),
         }
     }
@@ -151,19 +152,24 @@ impl Batch {
         self,
         shared: &Arc<Shared>,
         request: &mut R,
-        begun: impl Fn(&mut PendingCall<'_>),
+        begun: impl Fn(&mut PendingCall),
     ) -> Response<Body> {
         let mut running = Vec::with_capacity(self.requests.len());
         for item in self.requests {
-            running.push(match item {
-                Item::Answered(answer) => Either::Left(ready(answer)),
-                Item::Call(call) => match call.start(shared, request).await {
-                    Ok(mut pending) => {
-                        begun(&mut pending);
-                        Either::Right(async { text(pending.answer().await) })
-                    }
-                    Err(rejection) => Either::Left(ready(text(rejection.into_response()))),
-                },
+            let accepted = match item {
+                Item::Answered(answer) => {
+                    running.push(Either::Left(ready(answer)));
+                    continue;
+                }
+                Item::Received(received) => received.accept(shared, request).await,
+            };
+            running.push(match accepted {
+                Ok(Accepted::Reply(response)) => Either::Left(ready(text(*response))),
+                Ok(Accepted::Call(mut call)) => {
+                    begun(&mut call);
+                    Either::Right(async { text(call.await) })
+                }
+                Err(rejection) => Either::Left(ready(text(rejection.into_response()))),
             });
         }
         reply::message(array(&join_all(running).await), self.accepts)

@@ -96,7 +96,7 @@ fn parse(text: &str) -> Result<(OriginPattern, HeaderValue), BuildError> {
 /// Whether a browser asks what a page may send (Fetch, «CORS-preflight request»).
 pub(crate) fn is_preflight(request: &impl RequestHead) -> bool {
     let asks = |name| request.field(name).value.is_some();
-    request.method() == Method::OPTIONS && asks("origin") && asks(ASKS_METHOD)
+    *request.method() == Method::OPTIONS && asks("origin") && asks(ASKS_METHOD)
 }
 
 /// What is known of the page that a request comes from, if it comes from one.

@@ -68,7 +68,7 @@ where
     let answer = async {
         let limit = shared.config.tool_timeout;
         let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
-        let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
+        let (body, _share) = read::body(body, request.field("content-length"), &shared.config.read)?.await?;
         let parts = take(request, WantedExtensions::ALL, limit, &shared.lifespan).await?;
         let failed = |cause: String| Rejection::route_failed(&route.path, &cause);
         let running = async { (route.handler)(Request::from_parts(parts, body)).await };

@@ -16,7 +16,7 @@ use super::session::pulse::Pulse;
 use crate::protocol::caching::CacheHints;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::protocol::revision::Revision;
 use crate::server::ask::rounds::InputRequired;
 use crate::server::call::{CallError, Reply};
@@ -89,6 +89,10 @@ impl Seat {
         Box::new(LentPermit(Arc::clone(&self.shared)))
     }
 
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     fn key(&self) -> Option<CallKey> {
         self.session.map(|session| CallKey { session, id: self.id.clone() })
     }
@@ -152,6 +156,7 @@ impl Tie {
 }
 
 impl Work {
+    #[inline]
     pub(super) fn new(running: Running, session: Option<Tie>, revision: Revision, retried: bool, seat: Seat) -> Self {
         Self { running, session, cancel: None, waits: false, retried, revision, seat }
     }
@@ -213,22 +218,26 @@ impl Work {
     }
 
     /// Ends the handler and gives back what it held, all but the call's being counted, which ends with the seat.
-    pub(crate) fn end(self: Box<Self>) -> Seat {
+    pub(crate) fn end(self) -> Seat {
         let mut seat = self.into_seat();
         seat.give_back();
         seat
     }
 
     /// Ends the handler, and keeps its place for as long as its reply takes.
-    pub(crate) fn into_seat(self: Box<Self>) -> Seat {
-        let Self { running, seat, .. } = *self;
+    pub(crate) fn into_seat(self) -> Seat {
+        let Self { running, seat, .. } = self;
         drop(running);
         seat
     }
 
-    /// What it was asked with.
-    pub(crate) fn request(&self) -> &RequestId {
-        &self.seat.id
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.seat.shared()
+    }
+
+    /// The id that others, too, may have to end the call's stream with, if it is recorded.
+    pub(crate) fn recorded_request(&self) -> Option<RequestId> {
+        self.shared().sessions.replicas.as_ref().map(|_| self.seat.id.clone())
     }
 
     /// Gives the call up, since its client is gone.

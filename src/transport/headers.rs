@@ -42,22 +42,54 @@ pub(crate) struct NotText;
 /// What begins the headers into which 2026-07-28 copies arguments of tools (basic/transports/streamable-http).
 pub(crate) const PARAMETER: &str = "mcp-param-";
 
-/// The headers of a request that the pipeline reads.
+/// The headers that the pipeline reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Host,
+    Origin,
+    ContentType,
+    ContentEncoding,
+    ContentLength,
+    Accept,
+    ProtocolVersion,
+    SessionId,
+    LastEventId,
+    Method,
+    Name,
+    TraceParent,
+}
+
+impl Known {
+    const COUNT: usize = Self::TraceParent as usize + 1;
+
+    /// By its name in lower case.
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "host" => Self::Host,
+            "origin" => Self::Origin,
+            "content-type" => Self::ContentType,
+            "content-encoding" => Self::ContentEncoding,
+            "content-length" => Self::ContentLength,
+            "accept" => Self::Accept,
+            "mcp-protocol-version" => Self::ProtocolVersion,
+            "mcp-session-id" => Self::SessionId,
+            "last-event-id" => Self::LastEventId,
+            "mcp-method" => Self::Method,
+            "mcp-name" => Self::Name,
+            "traceparent" => Self::TraceParent,
+            _ => return None,
+        })
+    }
+}
+
+/// The head of a request, as far as the pipeline reads it.
+///
+/// Small, since every request's future has room for it.
 #[derive(Debug, Default)]
 pub(crate) struct Head<'a> {
-    pub(crate) host: Field<'a>,
-    pub(crate) origin: Field<'a>,
-    pub(crate) content_type: Field<'a>,
-    pub(crate) content_encoding: Field<'a>,
-    pub(crate) content_length: Field<'a>,
-    /// The first line; `duplicate` says that there are others.
-    pub(crate) accept: Field<'a>,
-    pub(crate) protocol_version: Field<'a>,
-    pub(crate) session_id: Field<'a>,
-    pub(crate) last_event_id: Field<'a>,
-    pub(crate) method: Field<'a>,
-    pub(crate) name: Field<'a>,
-    pub(crate) traceparent: Field<'a>,
+    values: [Option<&'a [u8]>; Known::COUNT],
+    /// One bit for each header of which there are others.
+    duplicates: u16,
     /// The message has come by a line: there are no headers that could contradict it, and no streams to come back to.
     pub(crate) on_line: bool,
     /// What few requests have, by name in lower case: further lines of `Accept`, and `Mcp-Param-*`.
@@ -67,41 +99,44 @@ pub(crate) struct Head<'a> {
 impl<'a> Head<'a> {
     pub(crate) fn read(request: &'a impl RequestHead) -> Self {
         let mut head = Self::default();
-        for (name, value) in request.headers() {
-            let field = match name {
-                "host" => &mut head.host,
-                "origin" => &mut head.origin,
-                "accept" => {
-                    if head.accept.value.is_some() {
-                        head.more.push((name, value));
-                    }
-                    &mut head.accept
-                }
-                "content-type" => &mut head.content_type,
-                "content-encoding" => &mut head.content_encoding,
-                "content-length" => &mut head.content_length,
-                "mcp-protocol-version" => &mut head.protocol_version,
-                "mcp-session-id" => &mut head.session_id,
-                "last-event-id" => &mut head.last_event_id,
-                "mcp-method" => &mut head.method,
-                "mcp-name" => &mut head.name,
-                "traceparent" => &mut head.traceparent,
-                parameter if parameter.starts_with(PARAMETER) => {
-                    head.more.push((name, value));
-                    continue;
-                }
-                _ => continue,
-            };
-            field.add(value);
-        }
+        head.fill(request);
         head
+    }
+
+    /// Reads into one that is empty, in its place.
+    pub(crate) fn fill(&mut self, request: &'a impl RequestHead) {
+        for (name, value) in request.headers() {
+            match Known::of(name) {
+                Some(known) => self.add(known, name, value),
+                None if name.starts_with(PARAMETER) => self.more.push((name, value)),
+                None => {}
+            }
+        }
+    }
+
+    fn add(&mut self, known: Known, name: &'a str, value: &'a [u8]) {
+        let first = &mut self.values[known as usize];
+        if first.is_none() {
+            *first = Some(value);
+            return;
+        }
+        self.duplicates |= 1 << known as usize;
+        if known == Known::Accept {
+            self.more.push((name, value));
+        }
+    }
+
+    /// A header's first line, and whether there are others.
+    pub(crate) fn get(&self, known: Known) -> Field<'a> {
+        Field { value: self.values[known as usize], duplicate: self.duplicates & 1 << known as usize != 0 }
     }
 
     /// What ties a message of a line to those before it.
     pub(crate) fn on_line(session_id: Option<&'a [u8]>, protocol_version: Option<&'a [u8]>) -> Self {
-        let field = |value| Field { value, duplicate: false };
-        let (session_id, protocol_version) = (field(session_id), field(protocol_version));
-        Self { session_id, protocol_version, on_line: true, ..Self::default() }
+        let mut head = Self { on_line: true, ..Self::default() };
+        head.values[Known::SessionId as usize] = session_id;
+        head.values[Known::ProtocolVersion as usize] = protocol_version;
+        head
     }
 
     /// A header of an argument, by its name in lower case.
@@ -112,6 +147,6 @@ impl<'a> Head<'a> {
     /// Every line of `Accept`; several lines are one list (RFC 9110, 5.3).
     pub(crate) fn accept_lines(&self) -> impl Iterator<Item = &'a [u8]> {
         let more = self.more.iter().filter(|(name, _)| *name == "accept").map(|(_, value)| *value);
-        self.accept.value.into_iter().chain(more)
+        self.values[Known::Accept as usize].into_iter().chain(more)
     }
 }

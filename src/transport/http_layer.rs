@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -132,7 +132,8 @@ async fn answer(request: Request<RequestBody>) -> Result<Response<Body>, BoxErro
     let Some(Destination { shared, place }) = parts.extensions.remove() else {
         return Err("http_layer: a layer has dropped the request's extensions".into());
     };
-    Ok(super::respond(&shared, place, &mut parts, pin!(body)).await)
+    let Ok(response) = super::respond(shared, place, parts, body).await;
+    Ok(response)
 }
 
 /// The layers of a server, the last one outermost.

@@ -4,7 +4,7 @@
 //! «Backward Compatibility with Initialization-Based Versions»), and the rest belongs to the session it names, or to
 //! none.
 
-use super::headers::Head;
+use super::headers::{Head, Known};
 use super::rejection::Rejection;
 use super::service::Shared;
 use super::session::{AskedSession, Session};
@@ -130,11 +130,11 @@ fn assumed(shared: &Shared, newest: Revision) -> Revision {
 
 /// The version that the header names, without the white space around it.
 fn version_header<'a>(head: &Head<'a>) -> Result<Option<&'a [u8]>, Box<Rejection>> {
-    if head.protocol_version.duplicate {
+    if head.get(Known::ProtocolVersion).duplicate {
         let text = "Header mismatch: MCP-Protocol-Version is there more than once; send it once";
         return Err(Rejection::header_mismatch(text));
     }
-    Ok(head.protocol_version.value.map(<[u8]>::trim_ascii))
+    Ok(head.get(Known::ProtocolVersion).value.map(<[u8]>::trim_ascii))
 }
 
 fn served(shared: &Shared, version: &[u8]) -> Result<Revision, Box<Rejection>> {
@@ -199,10 +199,10 @@ impl LookUp<'_> {
 impl WantedSession {
     /// Looks the session up, if the request names one.
     pub(crate) fn look_up<'s>(self, shared: &'s Shared, head: &Head<'_>, principal: Option<&Principal>) -> LookUp<'s> {
-        if !shared.sessions.settings.enabled || head.session_id.value.is_none() {
+        if !shared.sessions.settings.enabled || head.get(Known::SessionId).value.is_none() {
             return LookUp::Done(Ok(None));
         }
-        match shared.sessions.ask(&head.session_id, principal) {
+        match shared.sessions.ask(&head.get(Known::SessionId), principal) {
             Err(rejection) => LookUp::Done(self.found(Err(rejection))),
             Ok(mut asked) => match asked.at_hand(principal) {
                 Some(found) => LookUp::Done(self.found(found)),

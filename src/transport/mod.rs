@@ -40,6 +40,7 @@ pub(crate) mod pending;
 pub(crate) mod post;
 pub(crate) mod public;
 pub(crate) mod read;
+pub(crate) mod received;
 pub(crate) mod rejection;
 pub(crate) mod replicas;
 pub(crate) mod reply;
@@ -55,10 +56,11 @@ pub(crate) mod stateless;
 pub(crate) mod stdio;
 mod unanswered;
 
-use std::borrow::Cow;
-use std::future::ready;
+use std::borrow::{Borrow, Cow};
+use std::convert::Infallible;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use http::{Method, Response};
@@ -67,9 +69,9 @@ use http_body::Body as HttpBody;
 use self::body::Body;
 use self::config::FindPrincipal;
 use self::cors::Page;
-use self::headers::Head;
-use self::pending::PendingCall;
-use self::post::{Arrived, Inbound, Later, Posted, Received};
+use self::headers::{Head, Known};
+use self::post::Inbound;
+use self::received::{Accepted, Arrived, Posted, Received};
 use self::rejection::Rejection;
 use self::request::RequestHead;
 use self::route::{Place, Route};
@@ -77,35 +79,46 @@ use self::service::Shared;
 use crate::auth::Principal;
 use crate::lifespan::spawner::panic_text;
 
-/// Answers a request: the whole of the service.
+/// Answers a request: the whole of the service, as tower wants it.
 ///
-/// What a request needs stays small and in its place: futures that hold it are moved by none of the steps.
-pub(crate) async fn respond<R, B>(
-    shared: &Arc<Shared>,
+/// What a request needs stays in its place: the futures that hold it are moved by none of the steps.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` has room for its arguments twice")]
+pub(crate) fn respond<R, B>(
+    shared: impl Borrow<Arc<Shared>>,
     place: Place,
-    request: &mut R,
-    body: Pin<&mut B>,
-) -> Response<Body>
+    mut request: R,
+    body: B,
+) -> impl Future<Output = Result<Response<Body>, Infallible>>
 where
     R: RequestHead,
     B: HttpBody,
 {
-    // Looked up first: a handler may take the headers.
-    let page = shared.config.cors.as_ref().map(|cors| cors.page(request.field("origin")));
-    let head_only = request.method() == Method::HEAD;
-    let mut unread = Some(body);
-    let accepted = receive(shared, place, page, request, &mut unread).await;
-    // Who waits to be asked for the body has its answer without.
-    let unwanted = unread.filter(|_| accepted.is_err() && !request.awaits_continue());
-    let mut response = answer(shared, accepted, unwanted).await;
-    if head_only {
-        // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
-        response = response.map(|_| Body::withheld());
+    async move {
+        let shared = shared.borrow();
+        // Looked up first: a handler may take the headers.
+        let page = shared.config.cors.as_ref().map(|cors| cors.page(request.field("origin")));
+        let head_only = *request.method() == Method::HEAD;
+        let mut unread = Some(pin!(body));
+        let mut response = match receive(shared, place, page, &mut request, &mut unread).await {
+            Ok(Accepted::Reply(response)) => *response,
+            Ok(Accepted::Call(call)) => call.await,
+            Err(rejection) => {
+                // Who waits to be asked for the body has its answer without.
+                if let Some(body) = unread.filter(|_| !request.awaits_continue()) {
+                    Box::pin(read::discard(body, &shared.config.read)).await;
+                }
+                rejection.into_response()
+            }
+        };
+        if head_only {
+            // RFC 9110, 9.3.2: no content; over HTTP/2 hyper leaves that to us.
+            response = response.map(|_| Body::withheld());
+        }
+        if let Some(page) = page {
+            page.mark(response.headers_mut());
+        }
+        Ok(response)
     }
-    if let Some(page) = page {
-        page.mark(response.headers_mut());
-    }
-    response
 }
 
 /// Whether a request could come to a handler, by its path and its guard: for hosts that have to prepare something for one.
@@ -121,45 +134,23 @@ pub(crate) fn may_reach_a_handler(shared: &Shared, place: Place, request: &impl 
     })
 }
 
-/// A request that passed every check.
-enum Accepted<'a> {
-    Reply(Response<Body>),
-    Call(PendingCall<'a>),
-}
-
-async fn answer<B: HttpBody>(
-    shared: &Arc<Shared>,
-    accepted: Result<Accepted<'_>, Box<Rejection>>,
-    unwanted: Option<Pin<&mut B>>,
-) -> Response<Body> {
-    match accepted {
-        Ok(Accepted::Reply(response)) => response,
-        Ok(Accepted::Call(call)) => call.answer().await,
-        Err(rejection) => {
-            if let Some(body) = unwanted {
-                read::discard(body, &shared.config.read).await;
-            }
-            rejection.into_response()
-        }
-    }
-}
-
 /// Takes a request through the steps.
 ///
 /// Every call's future has room for what is kept across an `.await` here, and is moved when it is boxed. So the steps that
 /// wait for nothing are functions of their own, and those that are rare are boxed.
-async fn receive<'a, R, B>(
-    shared: &'a Arc<Shared>,
+async fn receive<R, B>(
+    shared: &Arc<Shared>,
     place: Place,
     page: Option<Page<'_>>,
     request: &mut R,
     unread: &mut Option<Pin<&mut B>>,
-) -> Result<Accepted<'a>, Box<Rejection>>
+) -> Result<Accepted, Box<Rejection>>
 where
     R: RequestHead,
     B: HttpBody,
 {
-    let head = Head::read(request);
+    let mut head = Head::default();
+    head.fill(request);
     let route = match admit(shared, place, page, request, &head)? {
         Admitted::At(route) => route,
         Admitted::Reply(response) => return Ok(Accepted::Reply(response)),
@@ -168,20 +159,20 @@ where
         Box::pin(shared.lifespan.start()).await.map_err(|error| Rejection::not_started(&error))?;
     }
     shared.server.changes.go_on();
-    if route != Route::Endpoint || request.method() != Method::POST {
+    if route != Route::Endpoint || *request.method() != Method::POST {
         let elsewhere = elsewhere(shared, route, page.is_some(), request, unread);
-        return Box::pin(elsewhere).await.map(Accepted::Reply);
+        return Box::pin(elsewhere).await.map(|response| Accepted::Reply(Box::new(response)));
     }
     let principal = find_principal(shared, request)?;
     let accepts = accept::check_post(&head, shared.server.identity.streams)?;
     let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
-    let (body, share) = read::body(body, head.content_length, &shared.config.read).await?;
+    let (body, share) = read::body(body, head.get(Known::ContentLength), &shared.config.read)?.await?;
     let inbound = Inbound { shared, principal, head: &head, accepts, body: &body, share };
-    let later = match accept_at_once(shared, inbound, request)? {
-        Step::Accepted(accepted) => return Ok(accepted),
-        Step::Later(later) => later,
+    let posted = match post::receive(inbound)? {
+        Arrived::Now(Received::Accepted(accepted)) => return Ok(accepted),
+        Arrived::Now(received) => Posted::Message(received),
+        Arrived::Later(later) => later.await?,
     };
-    let posted = later.await?;
     // The calls of a batch have copies of what is theirs.
     drop(body);
     Box::pin(accept(shared, posted, request)).await
@@ -190,7 +181,7 @@ where
 /// What a request is after the steps that look at its head only.
 enum Admitted<'a> {
     At(Route<'a>),
-    Reply(Response<Body>),
+    Reply(Box<Response<Body>>),
 }
 
 fn admit<'a>(
@@ -200,6 +191,7 @@ fn admit<'a>(
     request: &impl RequestHead,
     head: &Head<'_>,
 ) -> Result<Admitted<'a>, Box<Rejection>> {
+    let answered = |response| Admitted::Reply(Box::new(response));
     let route = shared.config.routes.find(place, request)?;
     let probe = matches!(route, Route::Health | Route::Ready);
     if !probe {
@@ -209,10 +201,10 @@ fn admit<'a>(
     if let Some(page) = page
         && cors::is_preflight(request)
     {
-        return page.preflight(request, &methods(shared, route)).map(Admitted::Reply);
+        return page.preflight(request, &methods(shared, route)).map(answered);
     }
     if probe {
-        return health::answer(shared, route == Route::Ready, &request.method()).map(Admitted::Reply);
+        return health::answer(shared, route == Route::Ready, request.method()).map(answered);
     }
     Ok(Admitted::At(route))
 }
@@ -230,7 +222,7 @@ where
     B: HttpBody,
 {
     let (sessions, streams) = (shared.serves_sessions(), shared.server.identity.streams);
-    let method = request.method();
+    let method = request.method().clone();
     let not_allowed = || Rejection::method_not_allowed(&methods(shared, route), has_page);
     if let Route::Custom(path) = route {
         let route = shared.config.routes.custom(path, &method).ok_or_else(not_allowed)?;
@@ -253,38 +245,15 @@ where
     }
 }
 
-/// How far a message comes without waiting.
-enum Step<'a, 'i> {
-    Accepted(Accepted<'a>),
-    Later(Later<'i, Posted>),
-}
-
-fn accept_at_once<'a, 'i>(
-    shared: &'a Arc<Shared>,
-    inbound: Inbound<'i>,
-    request: &impl RequestHead,
-) -> Result<Step<'a, 'i>, Box<Rejection>> {
-    Ok(match post::receive(inbound)? {
-        Arrived::Now(Received::Reply(response)) => Step::Accepted(Accepted::Reply(response)),
-        Arrived::Now(Received::Call(call)) if !call.takes_head(shared) => {
-            Step::Accepted(Accepted::Call(call.start_without_head(shared, request)?))
-        }
-        // The head is taken when nothing borrows of it any more.
-        Arrived::Now(call) => Step::Later(Box::pin(ready(Ok(Posted::Message(call))))),
-        Arrived::Later(later) => Step::Later(later),
-    })
-}
-
 /// Has the handlers started that a message needs.
-async fn accept<'a, R: RequestHead>(
-    shared: &'a Arc<Shared>,
+async fn accept<R: RequestHead>(
+    shared: &Arc<Shared>,
     posted: Posted,
     request: &mut R,
-) -> Result<Accepted<'a>, Box<Rejection>> {
+) -> Result<Accepted, Box<Rejection>> {
     match posted {
-        Posted::Message(Received::Reply(response)) => Ok(Accepted::Reply(response)),
-        Posted::Message(Received::Call(call)) => call.start(shared, request).await.map(Accepted::Call),
-        Posted::Batch(batch) => Ok(Accepted::Reply(batch.answer(shared, request, |_| {}).await)),
+        Posted::Message(received) => received.accept(shared, request).await,
+        Posted::Batch(batch) => Ok(Accepted::Reply(Box::new(batch.answer(shared, request, |_| {}).await))),
     }
 }
 

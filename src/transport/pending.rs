@@ -10,10 +10,10 @@
 //! What a call of a session says is recorded, so that its client may come back for it.
 
 use std::collections::VecDeque;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -28,20 +28,20 @@ use super::rejection;
 use super::reply;
 use super::resume::Recording;
 use super::resume::recorder::Recorder;
-use super::service::Shared;
 use super::sse::call::{CallStream, RecordedStream};
 use super::sse::keep_alive::KeepAlive;
 use crate::lifespan::LastingGuard;
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::server::call::OnDisconnect;
 use crate::server::outbound::Outbound;
 use crate::server::run::{CancelHandle, past_budget};
 
-/// A call whose reply has not begun.
-pub(crate) struct PendingCall<'a> {
-    shared: &'a Arc<Shared>,
+/// A call whose reply has not begun: the future of the reply.
+///
+/// Boxed where it is made: every step hands it on.
+pub(crate) struct PendingCall {
     /// `None` once it is done or adopted.
-    work: Option<Box<Work>>,
+    work: Option<Work>,
     queue: Option<Arc<Outbound>>,
     recording: Option<Recording>,
     accepts: Accepts,
@@ -51,26 +51,23 @@ pub(crate) struct PendingCall<'a> {
     silence: Option<Pin<Box<Sleep>>>,
     /// Whether it has had one more turn after it spoke.
     had_its_turn: bool,
+    /// The reply of a call that is done, which waits until what was said is recorded.
+    whole: Option<Whole>,
 }
 
-enum First {
-    Answer(Finished),
-    Stream,
-}
+type Whole = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-impl<'a> PendingCall<'a> {
+impl PendingCall {
+    #[inline]
     pub(crate) fn new(
-        shared: &'a Arc<Shared>,
         work: Work,
         queue: Option<Arc<Outbound>>,
         recording: Option<Recording>,
         accepts: Accepts,
         on_disconnect: OnDisconnect,
-    ) -> Self {
-        let work = Some(Box::new(work));
-        Self {
-            shared,
-            work,
+    ) -> Box<Self> {
+        Box::new(Self {
+            work: Some(work),
             queue,
             recording,
             accepts,
@@ -78,7 +75,8 @@ impl<'a> PendingCall<'a> {
             lasting: None,
             silence: None,
             had_its_turn: false,
-        }
+            whole: None,
+        })
     }
 
     /// Lets what `cancel` gives for its id end the call.
@@ -88,50 +86,55 @@ impl<'a> PendingCall<'a> {
         }
     }
 
-    pub(crate) async fn answer(mut self) -> Response<Body> {
-        match poll_fn(|cx| self.poll_first(cx)).await {
-            First::Answer(Finished { message: answer, missing_capability }) => {
-                let (request, work) = (self.request(), self.work.take());
-                let said = self.queue.take().map(|queue| {
-                    let said = queue.take();
-                    queue.close();
-                    said
-                });
-                match said {
+    /// The reply of a call that is done.
+    fn poll_reply(&mut self, answer: Finished, cx: &mut TaskContext<'_>) -> Poll<Response<Body>> {
+        let Finished { message, missing_capability } = answer;
+        let said = self.queue.take().map(|queue| {
+            let said = queue.take();
+            queue.close();
+            said
+        });
+        match said.filter(|said| !said.is_empty() && !missing_capability) {
+            Some(said) => self.poll_whole(said, message, cx),
+            None => {
+                self.work = None;
+                Poll::Ready(match missing_capability {
                     // «The response status MUST be 400», whatever was said before it (2026-07-28, basic/index, «`_meta`»).
-                    _ if missing_capability => rejection::missing_capability(answer),
-                    Some(said) if !said.is_empty() => {
-                        let mut messages = said;
-                        messages.push_back(answer);
-                        let Some(recording) = self.recording else { return reply::events(messages) };
-                        let mut recorder = Recorder::new(self.shared, recording, request);
-                        if let Some(events) = recorder.at_once(&messages) {
-                            return reply::stream(Body::full(events));
-                        }
-                        // A store that takes its time holds up no more calls than may run.
-                        let seat = work.map(Work::into_seat);
-                        // Boxed, since every plain call's future would have room for it.
-                        Box::pin(whole(recorder, messages, seat)).await
-                    }
-                    _ => reply::message(answer, self.accepts),
-                }
+                    true => rejection::missing_capability(message),
+                    false => reply::message(message, self.accepts),
+                })
             }
-            First::Stream => self.stream(),
         }
     }
 
-    fn poll_first(&mut self, cx: &mut TaskContext<'_>) -> Poll<First> {
-        let Some(work) = &mut self.work else { return Poll::Pending };
-        if let Poll::Ready(answer) = work.poll(cx) {
-            return Poll::Ready(First::Answer(answer));
+    /// A reply of events that are all there.
+    fn poll_whole(
+        &mut self,
+        mut messages: VecDeque<Bytes>,
+        answer: Bytes,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Response<Body>> {
+        messages.push_back(answer);
+        let Some(work) = self.work.take() else { return Poll::Pending };
+        let Some(recording) = self.recording else { return Poll::Ready(reply::events(messages)) };
+        let mut recorder = Recorder::new(work.shared(), recording, work.recorded_request());
+        if let Some(events) = recorder.at_once(&messages) {
+            return Poll::Ready(reply::stream(Body::full(events)));
         }
+        // A store that takes its time holds up no more calls than may run.
+        let whole = self.whole.insert(Box::pin(whole(recorder, messages, work.into_seat())));
+        whole.as_mut().poll(cx)
+    }
+
+    /// Resolves when the reply has to begin before the call is done.
+    fn poll_stream(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Some(shared) = self.work.as_ref().map(Work::shared) else { return Poll::Pending };
         if self.on_disconnect == OnDisconnect::Finish {
-            let lifespan = &self.shared.lifespan;
-            self.lasting.get_or_insert_with(|| lifespan.enter_lasting());
+            self.lasting.get_or_insert_with(|| shared.lifespan.enter_lasting());
         }
         if self.queue.as_ref().is_some_and(|queue| queue.poll_message(cx).is_ready()) {
             if std::mem::replace(&mut self.had_its_turn, true) {
-                return Poll::Ready(First::Stream);
+                return Poll::Ready(());
             }
             // Who only let others go first is done then, and all that it says leaves in one piece, without a task.
             cx.waker().wake_by_ref();
@@ -140,54 +143,64 @@ impl<'a> PendingCall<'a> {
         if !self.accepts.sse {
             return Poll::Pending;
         }
-        let after = self.shared.config.silence;
+        let after = shared.config.silence;
         let silence = self.silence.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + after)));
-        past_budget(cx, |cx| silence.as_mut().poll(cx)).map(|()| First::Stream)
+        past_budget(cx, |cx| silence.as_mut().poll(cx))
     }
 
-    fn stream(&mut self) -> Response<Body> {
-        let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
-        let sessions = &self.shared.sessions;
-        let recorder = self.recording.map(|recording| Recorder::new(self.shared, recording, self.request()));
+    /// The reply of a call that goes on as a task.
+    fn stream(&mut self) -> Option<Response<Body>> {
+        let work = self.work.take()?;
+        let shared = Arc::clone(work.shared());
+        let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(shared.config.queue)));
+        let sessions = &shared.sessions;
+        let recorder = self.recording.map(|recording| Recorder::new(&shared, recording, work.recorded_request()));
         let recorded = recorder.as_ref().map(|recorder| {
             queue.record();
-            let (listing, claim) = sessions.first_reader(recorder.log(), self.shared.config.log.ttl, &queue);
+            let (listing, claim) = sessions.first_reader(recorder.log(), shared.config.log.ttl, &queue);
             let retry = sessions.settings.retry_interval;
             RecordedStream { name: recorder.name(), retry, _listing: listing, claim }
         });
-        if let Some(work) = self.work.take() {
-            let run = run(work, Arc::clone(&queue), recorder, self.on_disconnect, self.lasting.take());
-            self.shared.lifespan.adopt(run);
+        shared.lifespan.adopt(run(work, Arc::clone(&queue), recorder, self.on_disconnect, self.lasting.take()));
+        let keep_alive = KeepAlive::new(shared.config.keep_alive);
+        Some(reply::stream(Body::call(CallStream::new(queue, keep_alive, recorded))))
+    }
+}
+
+impl Future for PendingCall {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Response<Body>> {
+        let this = &mut *self;
+        if let Some(whole) = &mut this.whole {
+            return whole.as_mut().poll(cx);
         }
-        let keep_alive = KeepAlive::new(self.shared.config.keep_alive);
-        reply::stream(Body::call(CallStream::new(queue, keep_alive, recorded)))
+        let Some(work) = &mut this.work else { return Poll::Pending };
+        if let Poll::Ready(answer) = work.poll(cx) {
+            return this.poll_reply(answer, cx);
+        }
+        ready!(this.poll_stream(cx));
+        this.stream().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
-impl PendingCall<'_> {
-    /// The id that others, too, may have to end the call's stream with.
-    fn request(&self) -> Option<RequestId> {
-        let recorded = self.recording.is_some() && self.shared.sessions.replicas.is_some();
-        self.work.as_ref().filter(|_| recorded).map(|work| work.request().clone())
-    }
-}
-
-impl Drop for PendingCall<'_> {
+impl Drop for PendingCall {
     /// The client went away before the reply began.
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
-        let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(self.shared.config.queue)));
+        let shared = Arc::clone(work.shared());
+        let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(shared.config.queue)));
         queue.close();
         if self.on_disconnect == OnDisconnect::Finish {
             let lasting = self.lasting.take();
             // Nobody has an id to come back with.
-            self.shared.lifespan.adopt(run(work, queue, None, OnDisconnect::Finish, lasting));
+            shared.lifespan.adopt(run(work, queue, None, OnDisconnect::Finish, lasting));
         }
     }
 }
 
 /// A reply of events that are all there. The call keeps its place until they are recorded.
-async fn whole(recorder: Recorder, messages: VecDeque<Bytes>, seat: Option<Seat>) -> Response<Body> {
+async fn whole(recorder: Recorder, messages: VecDeque<Bytes>, seat: Seat) -> Response<Body> {
     let events = recorder.whole(messages).await;
     drop(seat);
     reply::stream(Body::full(events))
@@ -195,7 +208,7 @@ async fn whole(recorder: Recorder, messages: VecDeque<Bytes>, seat: Option<Seat>
 
 /// Runs an adopted call to its end, or until its client is gone.
 async fn run(
-    mut work: Box<Work>,
+    mut work: Work,
     queue: Arc<Outbound>,
     recorder: Option<Recorder>,
     on_disconnect: OnDisconnect,

@@ -1,21 +1,19 @@
 //! POST: one message in, its answer out.
 
 use std::borrow::Cow;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
 
 use super::accept::Accepts;
 use super::asking;
-use super::batch::{self, Batch, Batched};
+use super::batch::{self, Batched};
 use super::body::Body;
 use super::exchange::Seat;
-use super::headers::{Field, Head};
+use super::headers::{Field, Head, Known};
 use super::incoming::{self, Decision, Incoming, LookUp};
 use super::read::Share;
+use super::received::{Accepted, Arrived, Posted, Received};
 use super::rejection::{self, Rejection};
 use super::reply;
 use super::service::Shared;
@@ -30,7 +28,8 @@ use crate::auth::Principal;
 use crate::protocol::capabilities::ClientCapabilities;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
-use crate::protocol::jsonrpc::{Kind, Malformed, Message, RequestId};
+use crate::protocol::id::RequestId;
+use crate::protocol::jsonrpc::{Kind, Malformed, Message};
 use crate::protocol::method::Method;
 use crate::protocol::params::{self, Filter};
 use crate::protocol::stateless::parse_log_level;
@@ -39,39 +38,6 @@ use crate::server::call::{Arguments, CallFacts, Named};
 use crate::server::dispatch::{Answer, ForTransport};
 use crate::server::run::has_span;
 use crate::server::target::{Kind as TargetKind, Target};
-
-/// What a POST comes to.
-pub(crate) enum Posted {
-    Message(Received),
-    Batch(Batch),
-}
-
-/// What a message comes to.
-pub(crate) enum Received {
-    Reply(Response<Body>),
-    Call(StartCall),
-}
-
-/// What a POST comes to, now or when something has been waited for.
-///
-/// Most calls wait for nothing on their way to their handler. What they are read into is large, and stays on the stack.
-pub(crate) enum Arrived<'a> {
-    Now(Received),
-    Later(Later<'a, Posted>),
-}
-
-/// Boxed, so that only what waits pays for it: what only the transport can do, and sessions in a store that is not at hand.
-pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, Box<Rejection>>> + Send + 'a>>;
-
-impl Arrived<'_> {
-    /// Waits for what there is to wait for.
-    pub(crate) async fn posted(self) -> Result<Posted, Box<Rejection>> {
-        match self {
-            Self::Now(received) => Ok(Posted::Message(received)),
-            Self::Later(later) => later.await,
-        }
-    }
-}
 
 /// A body that has come, and what is known of it before it is read.
 pub(crate) struct Inbound<'a> {
@@ -110,51 +76,54 @@ pub(crate) fn receive(inbound: Inbound<'_>) -> Result<Arrived<'_>, Box<Rejection
                     let session = asked.done(inbound.principal.as_ref()).await;
                     let incoming = session.and_then(|session| wanted.incoming(session, &message));
                     let incoming = incoming.map_err(|rejection| rejection.of(kind.id()))?;
-                    go_on(inbound, message, kind, incoming)?.posted().await
+                    go_on(inbound, &mut message, kind, incoming)?.posted().await
                 })));
             }
         },
     };
-    go_on(inbound, message, kind, incoming)
+    go_on(inbound, &mut message, kind, incoming)
 }
 
-/// The way of a message of which is known whose it is.
+/// The way of a message of which is known whose it is. What has to wait takes it along.
 fn go_on<'a>(
     inbound: Inbound<'a>,
-    message: Message<'a>,
+    message: &mut Message<'a>,
     kind: Kind,
     incoming: Incoming,
 ) -> Result<Arrived<'a>, Box<Rejection>> {
     let Inbound { shared, head, accepts, body, share, principal } = inbound;
     let Kind::Request(id) = kind else {
-        return Ok(match unanswered::hand_on(shared, head, &incoming, &message, &kind, body)? {
-            None => Arrived::Now(Received::Reply(reply::accepted())),
+        return Ok(match unanswered::hand_on(shared, head, &incoming, message, &kind, body)? {
+            None => Arrived::Now(reply::accepted().into()),
             Some(handing_on) => Arrived::Later(Box::pin(async move {
                 let _held = share;
-                handing_on.await.map(|()| Posted::Message(Received::Reply(reply::accepted())))
+                handing_on.await.map(|()| Posted::Message(reply::accepted().into()))
             })),
         });
     };
-    let request = Request { shared, head, accepts, body, message: &message, id: &id };
+    let request = Request { shared, head, accepts, body, message, id: &id, one_of_many: false };
     match request.dispatch(&incoming).map_err(|rejection| rejection.of(Some(&id)))? {
         Answer::Ready(answer) => Ok(Arrived::Now(request.reply(answer))),
         Answer::Call(target, named) => {
             let called = request.call(&incoming, target, named, principal, share);
             called.map(Arrived::Now).map_err(|rejection| rejection.of(Some(&id)))
         }
-        Answer::ForTransport(asked) => Ok(Arrived::Later(Box::pin(async move {
-            let _held = share;
-            let request = Request { shared, head, accepts, body, message: &message, id: &id };
-            let received = request.serve(asked, incoming, principal).await;
-            received.map(Posted::Message).map_err(|rejection| rejection.of(Some(&id)))
-        }))),
+        Answer::ForTransport(asked) => {
+            let message = std::mem::take(message);
+            Ok(Arrived::Later(Box::pin(async move {
+                let _held = share;
+                let request = Request { shared, head, accepts, body, message: &message, id: &id, one_of_many: false };
+                let received = request.serve(asked, incoming, principal).await;
+                received.map(Posted::Message).map_err(|rejection| rejection.of(Some(&id)))
+            })))
+        }
     }
 }
 
 /// The way of an array of messages.
 async fn receive_batch(inbound: Inbound<'_>, text: &str, otherwise: Box<Rejection>) -> Result<Posted, Box<Rejection>> {
     Ok(match batch::receive(inbound, text, otherwise).await? {
-        Batched::Accepted => Posted::Message(Received::Reply(reply::accepted())),
+        Batched::Accepted => Posted::Message(reply::accepted().into()),
         Batched::Requests(batch) => Posted::Batch(batch),
     })
 }
@@ -184,6 +153,8 @@ pub(super) struct Request<'a> {
     pub(super) body: &'a Bytes,
     pub(super) message: &'a Message<'a>,
     pub(super) id: &'a RequestId,
+    /// Whether there are others in the same POST: none of their calls begins before all have been read.
+    pub(super) one_of_many: bool,
 }
 
 impl Request<'_> {
@@ -244,7 +215,7 @@ impl Request<'_> {
     async fn initialize(&self, principal: Option<Principal>) -> Result<Received, Box<Rejection>> {
         let params = self.message.params();
         let opened = open::initialize(self.shared, principal.as_ref(), self.id, params, self.accepts).await;
-        opened.map(Received::Reply)
+        opened.map(Received::from)
     }
 
     async fn set_level(&self, incoming: &Incoming) -> Result<Received, Box<Rejection>> {
@@ -281,7 +252,7 @@ impl Request<'_> {
         server.changes.catch_up().await.map_err(|error| Rejection::store(&error))?;
         let watcher = Arc::new(server.changes.watch(filter.clone()));
         let stream = ListenStream::new(self.shared, watcher, entered).of_subscription(self.id, filter);
-        Ok(Received::Reply(reply::stream(Body::listen(stream))))
+        Ok(reply::stream(Body::listen(stream)).into())
     }
 
     fn call(
@@ -319,7 +290,7 @@ impl Request<'_> {
         };
         let session = incoming.session.as_ref();
         let seat = Seat::take(self.shared, self.id.clone(), session.map(|session| session.id), share)?;
-        Ok(Received::Call(StartCall {
+        let call = StartCall {
             seat,
             facts,
             trace: if has_span() { self.trace_parent() } else { None },
@@ -332,8 +303,12 @@ impl Request<'_> {
             session: session.map(|session| session.key),
             on_line: self.head.on_line,
             retried: self.message.params().is_retry(),
-            one_of_many: false,
-        }))
+            one_of_many: self.one_of_many,
+        };
+        Ok(match self.one_of_many || call.takes_head() {
+            true => Received::Waits(Box::new(call)),
+            false => Received::Accepted(Accepted::Call(call.start_with(None, None))),
+        })
     }
 
     fn arguments(&self) -> Option<Bytes> {
@@ -387,13 +362,13 @@ impl Request<'_> {
 
     /// The trace that the request belongs to: what its `_meta` says of it goes before the header, which a proxy may have set.
     fn trace_parent(&self) -> Option<TraceParent> {
-        self.message.meta().trace_parent().or_else(|| match self.head.traceparent {
+        self.message.meta().trace_parent().or_else(|| match self.head.get(Known::TraceParent) {
             Field { value: Some(value), duplicate: false } => TraceParent::parse(std::str::from_utf8(value).ok()?),
             _ => None,
         })
     }
 
     fn reply(&self, answer: Bytes) -> Received {
-        Received::Reply(reply::message(answer, self.accepts))
+        reply::message(answer, self.accepts).into()
     }
 }

@@ -3,11 +3,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use http_body::{Body, Frame};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
+use http_body::Body;
 use tokio::time::{Instant, sleep_until};
 
 use super::headers::Field;
@@ -95,61 +95,96 @@ impl Drop for Share<'_> {
 }
 
 /// Reads a body to its end. A body of one frame is not copied.
-pub(crate) async fn body<'a, B>(
-    mut body: Pin<&mut B>,
+///
+/// # Errors
+///
+/// When it is larger than it may be, and says so.
+pub(crate) fn body<'a, 'b, B: Body>(
+    body: Pin<&'b mut B>,
     content_length: Field<'_>,
     limits: &'a ReadLimits,
-) -> Result<(Bytes, Share<'a>), Box<Rejection>>
-where
-    B: Body,
-{
+) -> Result<Reading<'a, 'b, B>, Box<Rejection>> {
     let announced = announced(content_length)?.or_else(|| body.size_hint().exact());
     if announced.is_some_and(|bytes| bytes > limits.bytes as u64) {
         return Err(Rejection::body_too_large(limits.bytes));
     }
-    let mut share = Share { budget: &limits.budget, bytes: 0 };
-    let mut total = 0;
-    let mut first: Option<Bytes> = None;
-    let mut rest: Option<BytesMut> = None;
-    let mut deadline = Deadline::new(limits.deadline);
-    loop {
-        let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
-            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
-            Poll::Pending => deadline.poll(cx).map(|()| Err(Rejection::body_too_slow(limits.deadline))),
-        });
-        let Some(frame) = frame.await? else { break };
-        let Some(data) = frame.map(Frame::into_data).map_err(|_| Rejection::body_broken())?.ok() else {
-            continue; // trailers
+    let share = Share { budget: &limits.budget, bytes: 0 };
+    Ok(Reading { body, limits, announced, read: Read::Nothing, total: 0, share, deadline: Deadline::New })
+}
+
+/// A body that is being read. Written by hand, since the future of every request has room for it.
+pub(crate) struct Reading<'a, 'b, B> {
+    body: Pin<&'b mut B>,
+    limits: &'a ReadLimits,
+    announced: Option<u64>,
+    read: Read,
+    /// How much has come: bytes.
+    total: usize,
+    share: Share<'a>,
+    deadline: Deadline,
+}
+
+enum Read {
+    Nothing,
+    One(Bytes),
+    Joined(BytesMut),
+}
+
+impl<'a, B: Body> Future for Reading<'a, '_, B> {
+    /// The body, and what it holds of the budget.
+    type Output = Result<(Bytes, Share<'a>), Box<Rejection>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let Poll::Ready(frame) = self.body.as_mut().poll_frame(cx) else {
+                let after = self.limits.deadline;
+                return self.deadline.poll(after, cx).map(|()| Err(Rejection::body_too_slow(after)));
+            };
+            let Some(frame) = frame else { break };
+            // Or trailers.
+            if let Ok(data) = frame.map_err(|_| Rejection::body_broken())?.into_data() {
+                self.take(data)?;
+            }
+            // The last frame of most bodies is their only one, and says so.
+            if self.body.is_end_stream() {
+                break;
+            }
+        }
+        let this = &mut *self;
+        let body = match std::mem::replace(&mut this.read, Read::Nothing) {
+            Read::Nothing => Bytes::new(),
+            Read::One(body) => body,
+            Read::Joined(body) => body.freeze(),
         };
-        let mut data = data;
-        let bytes = data.remaining();
-        total += bytes;
-        if total > limits.bytes {
-            return Err(Rejection::body_too_large(limits.bytes));
-        }
-        share.grow_to(total)?;
-        let data = data.copy_to_bytes(bytes);
-        match (&mut rest, first.take()) {
-            (None, None) => first = Some(data),
-            (None, Some(earlier)) => {
-                let mut joined = BytesMut::with_capacity(share.room(total, announced));
-                joined.extend_from_slice(&earlier);
-                joined.extend_from_slice(&data);
-                rest = Some(joined);
-            }
-            (Some(joined), _) => {
-                if joined.capacity() < total {
-                    joined.reserve(share.room(total, announced) - joined.len());
-                }
-                joined.extend_from_slice(&data);
-            }
-        }
-        // The last frame of most bodies is their only one, and says so.
-        if body.is_end_stream() {
-            break;
-        }
+        Poll::Ready(Ok((body, this.share.split_off(usize::MAX))))
     }
-    Ok((rest.map_or_else(|| first.unwrap_or_default(), BytesMut::freeze), share))
+}
+
+impl<B> Reading<'_, '_, B> {
+    fn take(&mut self, mut data: impl Buf) -> Result<(), Box<Rejection>> {
+        let bytes = data.remaining();
+        self.total += bytes;
+        if self.total > self.limits.bytes {
+            return Err(Rejection::body_too_large(self.limits.bytes));
+        }
+        self.share.grow_to(self.total)?;
+        match &mut self.read {
+            Read::Nothing => self.read = Read::One(data.copy_to_bytes(bytes)),
+            Read::One(first) => {
+                let mut joined = BytesMut::with_capacity(self.share.room(self.total, self.announced));
+                joined.put_slice(first);
+                joined.put(data);
+                self.read = Read::Joined(joined);
+            }
+            Read::Joined(joined) => {
+                if joined.capacity() < self.total {
+                    joined.reserve(self.share.room(self.total, self.announced) - joined.len());
+                }
+                joined.put(data);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How long a body that nobody wants is read.
@@ -160,10 +195,10 @@ const LINGER: Duration = Duration::from_secs(1);
 /// may be, or not there after a second, is left.
 pub(crate) async fn discard<B: Body>(mut body: Pin<&mut B>, limits: &ReadLimits) {
     let mut left = limits.bytes;
-    let mut deadline = Deadline::new(LINGER.min(limits.deadline));
+    let (mut deadline, after) = (Deadline::New, LINGER.min(limits.deadline));
     while body.size_hint().lower() <= left as u64 {
         let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
-            Poll::Pending => deadline.poll(cx).map(|()| None),
+            Poll::Pending => deadline.poll(after, cx).map(|()| None),
             ready @ Poll::Ready(_) => ready,
         });
         let Some(Ok(frame)) = frame.await else { return };
@@ -186,38 +221,30 @@ fn announced(content_length: Field<'_>) -> Result<Option<u64>, Box<Rejection>> {
 }
 
 /// A clock that is started when the body makes us wait.
-struct Deadline {
-    after: Duration,
-    wait: Wait,
-}
-
-enum Wait {
+enum Deadline {
     New,
     Once,
     Until(Pin<Box<tokio::time::Sleep>>),
 }
 
 impl Deadline {
-    fn new(after: Duration) -> Self {
-        Self { after, wait: Wait::New }
-    }
-
-    fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
-        match &mut self.wait {
+    /// Resolves so long after the second time that it is asked.
+    fn poll(&mut self, after: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
             // actix-web asks for the answer before it has looked at the body, which is there when it asks the second time. A
             // timer would cost such a request more than that.
-            Wait::New => {
-                self.wait = Wait::Once;
+            Self::New => {
+                *self = Self::Once;
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Wait::Once => {
-                let mut sleep = Box::pin(sleep_until(Instant::now() + self.after));
+            Self::Once => {
+                let mut sleep = Box::pin(sleep_until(Instant::now() + after));
                 let polled = sleep.as_mut().poll(cx);
-                self.wait = Wait::Until(sleep);
+                *self = Self::Until(sleep);
                 polled
             }
-            Wait::Until(sleep) => sleep.as_mut().poll(cx),
+            Self::Until(sleep) => sleep.as_mut().poll(cx),
         }
     }
 }

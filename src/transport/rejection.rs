@@ -23,7 +23,8 @@ use crate::error::Causes;
 use crate::lifespan::StartError;
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
-use crate::protocol::jsonrpc::{Malformed, RequestId};
+use crate::protocol::id::RequestId;
+use crate::protocol::jsonrpc::Malformed;
 use crate::protocol::revision::{Revision, Revisions};
 use crate::store::StoreError;
 

@@ -47,42 +47,28 @@ pub(crate) struct StartCall {
 }
 
 impl StartCall {
-    /// Whether its handler, or a layer around it, may look at the head of the request. It may have to be waited for.
-    pub(crate) fn takes_head(&self, shared: &Shared) -> bool {
-        self.target.needs.parts || !shared.server.layers.is_empty()
+    /// Whether its handler, or a layer around it, looks at the head of the request. It may have to be waited for.
+    pub(crate) fn takes_head(&self) -> bool {
+        let needs = &self.target.needs;
+        needs.parts || needs.endpoint_url || !self.seat.shared().server.layers.is_empty()
     }
 
-    /// Starts the call. What its handler does not ask for is neither moved nor made; layers get what they could ask for.
-    pub(crate) async fn start<'a, R: RequestHead>(
-        mut self,
-        shared: &'a Arc<Shared>,
+    /// Starts the call with the head of its request. What its handler does not ask for is neither moved nor made; layers get
+    /// what they could ask for.
+    pub(crate) async fn start<R: RequestHead>(
+        mut self: Box<Self>,
+        shared: &Arc<Shared>,
         request: &mut R,
-    ) -> Result<PendingCall<'a>, Box<Rejection>> {
-        if !self.takes_head(shared) {
-            return self.start_without_head(shared, request);
-        }
-        let endpoint_url = self.endpoint_url(shared, request)?;
-        match self.take_head(shared, request).await {
-            Ok(parts) => Ok(self.start_with(shared, endpoint_url, Some(Box::new(parts)))),
-            Err(rejection) => Err(self.seat.refuse(rejection)),
-        }
-    }
-
-    /// The same where nothing has to be waited for.
-    pub(crate) fn start_without_head<'a, R: RequestHead>(
-        mut self,
-        shared: &'a Arc<Shared>,
-        request: &R,
-    ) -> Result<PendingCall<'a>, Box<Rejection>> {
-        let endpoint_url = self.endpoint_url(shared, request)?;
-        Ok(self.start_with(shared, endpoint_url, None))
-    }
-
-    fn endpoint_url(&mut self, shared: &Shared, request: &impl RequestHead) -> Result<Option<String>, Box<Rejection>> {
-        if !self.target.needs.endpoint_url {
-            return Ok(None);
-        }
-        shared.config.endpoint_url(request).map_err(|rejection| self.seat.refuse(rejection))
+    ) -> Result<Box<PendingCall>, Box<Rejection>> {
+        let endpoint_url = match self.target.needs.endpoint_url {
+            true => shared.config.endpoint_url(request).map_err(|rejection| self.seat.refuse(rejection))?,
+            false => None,
+        };
+        let parts = match self.target.needs.parts || !shared.server.layers.is_empty() {
+            true => Some(self.take_head(shared, request).await.map_err(|rejection| self.seat.refuse(rejection))?),
+            false => None,
+        };
+        Ok(self.start_with(endpoint_url, parts.map(Box::new)))
     }
 
     async fn take_head<R: RequestHead>(&self, shared: &Shared, request: &mut R) -> Result<Parts, Box<Rejection>> {
@@ -95,42 +81,33 @@ impl StartCall {
         }
     }
 
-    fn start_with(
-        mut self,
-        shared: &Arc<Shared>,
-        endpoint_url: Option<String>,
-        parts: Option<Box<Parts>>,
-    ) -> PendingCall<'_> {
-        let (server, needs) = (&shared.server, &self.target.needs);
-        let recording = Recording::of(shared, self.session, self.revision).filter(|_| !self.on_line);
-        let queue = (needs.context && self.accepts.sse).then(|| {
+    /// Starts the call. A part of whoever calls it, so that nothing is moved on its way into its place.
+    #[inline]
+    pub(crate) fn start_with(self, endpoint_url: Option<String>, parts: Option<Box<Parts>>) -> Box<PendingCall> {
+        let Self { mut seat, target, arguments, revision, accepts, session, on_line, .. } = self;
+        let held = target.blocking.then(|| seat.lend_permit());
+        let Shared { server, config, .. } = &**seat.shared();
+        let recording = Recording::of(seat.shared(), session, revision).filter(|_| !on_line);
+        let queue = (target.needs.context && accepts.sse).then(|| {
             // Who has no primer does not know to come back for what has not begun.
             let closable = recording.is_some_and(|recording| recording.primer.is_some());
-            let limits = if self.on_line { shared.config.queue.patient() } else { shared.config.queue };
+            let limits = if on_line { config.queue.patient() } else { config.queue };
             Arc::new(Outbound::new(limits).closable(closable))
         });
         let context = self.facts.map(|facts| {
-            let uri = match &self.arguments {
+            let uri = match &arguments {
                 Arguments::Named(named) => named.uri.clone(),
                 Arguments::Json(_) => None,
             };
-            Context::new(Arc::clone(&self.target), uri, *facts, queue.clone(), server)
+            Context::new(Arc::clone(&target), uri, *facts, queue.clone(), server)
         });
-        let call = Call {
-            states: (needs.optional_states || !needs.states.is_empty()).then(|| Arc::clone(&server.states)),
-            arguments: self.arguments,
-            parts,
-            endpoint_url,
-            principal: self.principal,
-            context,
-            held: self.target.blocking.then(|| self.seat.lend_permit()),
-            optional: false,
-            target: self.target,
-        };
-        let running =
-            Running::start(call, &server.layers, self.revision, shared.config.tool_timeout, self.trace.as_ref());
-        let session = self.session.map(|key| Tie::new(key, self.on_line));
-        let work = Work::new(running, session, self.revision, self.retried, self.seat);
-        PendingCall::new(shared, work, queue, recording, self.accepts, self.on_disconnect)
+        let needs_states = target.needs.optional_states || !target.needs.states.is_empty();
+        let states = needs_states.then(|| Arc::clone(&server.states));
+        let principal = self.principal;
+        let call = Call { target, arguments, states, parts, principal, endpoint_url, context, held, optional: false };
+        let running = Running::start(call, &server.layers, revision, config.tool_timeout, self.trace.as_ref());
+        let tie = session.map(|key| Tie::new(key, on_line));
+        let work = Work::new(running, tie, revision, self.retried, seat);
+        PendingCall::new(work, queue, recording, accepts, self.on_disconnect)
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::headers::Head;
 use super::incoming::Incoming;
-use super::post::Later;
+use super::received::Later;
 use super::rejection::Rejection;
 use super::service::Shared;
 use super::session::Session;

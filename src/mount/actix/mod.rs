@@ -266,13 +266,16 @@ impl Mount {
     async fn answer(&self, request: ServiceRequest, place: Place) -> ServiceResponse {
         let (request, payload) = request.into_parts();
         let shared = &self.mcp.shared;
-        let mut head = ActixHead::new(&request, &self.forwards);
+        let head = ActixHead::new(&request, &self.forwards);
         let layered = shared.http_layers.get().filter(|_| !http_layer::is_answered_without(shared, &head)).cloned();
         let (payload, mut gone) = watch(payload, request.version());
         let response = {
             let answering = pin!(async {
                 match layered {
-                    None => respond(shared, place, &mut head, pin!(payload)).await,
+                    None => {
+                        let Ok(response) = respond(shared, place, head, payload).await;
+                        response
+                    }
                     // Boxed, since it is rare and every call's future would have room for it.
                     Some(layered) => Box::pin(request::through_layers(layered, shared, place, head, payload)).await,
                 }

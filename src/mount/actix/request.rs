@@ -74,8 +74,8 @@ impl<'a> ActixHead<'a> {
 }
 
 impl RequestHead for ActixHead<'_> {
-    fn method(&self) -> Method {
-        self.method.clone()
+    fn method(&self) -> &Method {
+        &self.method
     }
 
     fn path(&self) -> &str {

@@ -30,7 +30,7 @@ impl LineHead {
 }
 
 impl RequestHead for LineHead {
-    fn method(&self) -> Method {
+    fn method(&self) -> &Method {
         RequestHead::method(&self.parts)
     }
 

@@ -29,13 +29,15 @@ use super::batch;
 use super::body::Body;
 use super::headers::Field;
 use super::pending::PendingCall;
-use super::post::{self, Inbound, Posted, Received};
+use super::post::{self, Inbound};
 use super::read;
+use super::received::{Accepted, Posted};
 use super::rejection::Rejection;
 use super::service::Shared;
 use super::sse::listen::Entered;
 use crate::auth::Principal;
-use crate::protocol::jsonrpc::{Kind, Message, RequestId};
+use crate::protocol::id::RequestId;
+use crate::protocol::jsonrpc::{Kind, Message};
 use crate::protocol::method::Notification;
 use crate::server::outbound::{Outbound, Read};
 
@@ -169,26 +171,27 @@ impl Line {
         let (shared, tie) = (&self.shared, self.tie());
         let head = tie.head();
         let text = pin!(Full::new(text));
-        let (body, share) = read::body(text, Field::default(), &shared.config.read).await?;
+        let (body, share) = read::body(text, Field::default(), &shared.config.read)?.await?;
         let accepts = Accepts { json: true, sse: shared.server.identity.streams };
         let inbound = Inbound { shared, principal, head: &head, accepts, body: &body, share };
         let posted = post::receive(inbound)?.posted().await?;
         let arrived = || place.into_iter().for_each(Place::has_arrived);
-        let begun = |call: &mut PendingCall<'_>| {
+        let begun = |call: &mut PendingCall| {
             if let Some(place) = place {
                 call.cancelled_by(|id| place.begin_call(id));
             }
         };
         match posted {
-            Posted::Message(Received::Reply(response)) => {
+            Posted::Message(received) => {
+                let mut accepted = received.accept(shared, request).await?;
+                if let Accepted::Call(call) = &mut accepted {
+                    begun(call);
+                }
                 arrived();
-                Ok(response)
-            }
-            Posted::Message(Received::Call(call)) => {
-                let mut call = call.start(shared, request).await?;
-                begun(&mut call);
-                arrived();
-                Ok(call.answer().await)
+                Ok(match accepted {
+                    Accepted::Reply(response) => *response,
+                    Accepted::Call(call) => call.await,
+                })
             }
             Posted::Batch(batch) => {
                 // Its calls have copies of what is theirs.

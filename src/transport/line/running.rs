@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Line;
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::protocol::method::Method;
 use crate::server::run::CancelHandle;
 use crate::transport::batch;

@@ -4,7 +4,7 @@ use bytes::{BufMut as _, Bytes};
 
 use crate::protocol::encode;
 use crate::protocol::error::{ErrorCode, RpcError};
-use crate::protocol::jsonrpc::{Id, RequestId};
+use crate::protocol::id::{Id, RequestId};
 
 /// The first byte: another one means that a later version has written it.
 const FORMAT: u8 = 1;

@@ -12,7 +12,7 @@ use super::Recording;
 use super::about::{About, not_kept};
 use super::event_id::{EventId, StreamName};
 use super::persistence::{Owed, Persistence, Refused};
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::server::outbound::Outbound;
 use crate::server::outbound::recorded::Said;
 use crate::store::{Appended, LogEntry, LogKey, LogPlace, Store, StoreFuture};

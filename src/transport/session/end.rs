@@ -6,7 +6,7 @@ use http::Response;
 
 use crate::auth::Principal;
 use crate::transport::body::Body;
-use crate::transport::headers::Head;
+use crate::transport::headers::{Head, Known};
 use crate::transport::incoming;
 use crate::transport::rejection::Rejection;
 use crate::transport::reply;
@@ -19,10 +19,10 @@ pub(crate) async fn delete(
     principal: Option<&Principal>,
     head: &Head<'_>,
 ) -> Result<Response<Body>, Box<Rejection>> {
-    if head.session_id.value.is_none() {
+    if head.get(Known::SessionId).value.is_none() {
         return Err(Rejection::session_required());
     }
-    let session = shared.sessions.find(&head.session_id, principal).await?;
+    let session = shared.sessions.find(&head.get(Known::SessionId), principal).await?;
     incoming::check_session_version(shared, &session, head)?;
     // A client that ends may close its connection without waiting.
     shared.lifespan.see_through(take(Arc::clone(shared), session)).await?;

@@ -5,7 +5,7 @@ use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::server::changes::Watcher;
 use crate::server::run::CancelHandle;
 use crate::store::{RandomId, shrink};

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::id::format_id;
 use super::record::Record;
 use crate::auth::Principal;
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::protocol::params::Params;
 use crate::protocol::session::{InitializeParams, to_keep};
 use crate::store::{Cap, Key, Reserved, StoreError};

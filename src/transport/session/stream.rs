@@ -11,7 +11,7 @@ use crate::protocol::params::Filter;
 use crate::server::changes::{Mark, Position, Watcher};
 use crate::transport::accept;
 use crate::transport::body::Body;
-use crate::transport::headers::Head;
+use crate::transport::headers::{Head, Known};
 use crate::transport::incoming;
 use crate::transport::rejection::Rejection;
 use crate::transport::reply;
@@ -31,13 +31,13 @@ pub(crate) async fn open(
     entered: Option<Entered>,
 ) -> Result<Response<Body>, Box<Rejection>> {
     accept::check_get(head)?;
-    if head.session_id.value.is_none() {
+    if head.get(Known::SessionId).value.is_none() {
         return Err(Rejection::session_required());
     }
-    let session = shared.sessions.find(&head.session_id, principal).await?;
+    let session = shared.sessions.find(&head.get(Known::SessionId), principal).await?;
     incoming::check_session_version(shared, &session, head)?;
     let recording = Recording::of(shared, Some(session.key), session.record.revision).filter(|_| !head.on_line);
-    let asked = recording.map_or(Asked::New, |_| Asked::read(&head.last_event_id));
+    let asked = recording.map_or(Asked::New, |_| Asked::read(&head.get(Known::LastEventId)));
     // Boxed, since it is rare and every request's future would have room for it.
     let resume = |recording, id| Box::pin(resume::open::resume(shared, &session, recording, id));
     let since = match (recording, asked) {
@@ -70,7 +70,7 @@ pub(crate) async fn open(
     }
     // A subscription that was made since the session was read has found nobody here to tell.
     // One that cannot be read now is looked at again by the stream's own pulse.
-    if let Ok(session) = shared.sessions.find(&head.session_id, principal).await {
+    if let Ok(session) = shared.sessions.find(&head.get(Known::SessionId), principal).await {
         watcher.set_subscriptions(session.record.subscriptions());
     }
     let pulse = Pulse::of_changes(&shared.sessions, session.key);

@@ -13,7 +13,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use super::event;
 use super::keep_alive::KeepAlive;
 use crate::lifespan::StreamGuard;
-use crate::protocol::jsonrpc::RequestId;
+use crate::protocol::id::RequestId;
 use crate::protocol::params::Filter;
 use crate::protocol::subscriptions;
 use crate::server::changes::{Change, News, Position, Watcher};

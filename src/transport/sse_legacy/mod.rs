@@ -69,7 +69,7 @@ where
     accept::check_body(&Head::read(request))?;
     let line = shared.legacy.find(request.query(), principal.as_ref()).ok_or_else(Rejection::no_such_line)?;
     let Some(body) = unread.take() else { return Err(Rejection::body_broken()) };
-    let (text, share) = read::body(body, request.field("content-length"), &shared.config.read).await?;
+    let (text, share) = read::body(body, request.field("content-length"), &shared.config.read)?.await?;
     // It is asked for when the answer is on its way, and a host's own request cannot be kept for so long.
     let parts = take(request, WantedExtensions::ALL, shared.config.tool_timeout, &shared.lifespan).await?;
     let route = shared.config.routes.legacy.as_ref().map_or("", |routes| &routes.messages);

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 
-use super::headers::{Field, Head};
+use super::headers::{Field, Head, Known};
 use super::rejection::Rejection;
 use crate::protocol::jsonrpc::Message;
 use crate::protocol::method::{Method, Mirrored};
@@ -21,15 +21,15 @@ pub(crate) fn check_headers(
     message: &Message<'_>,
     method: Option<Method>,
 ) -> Result<(), Box<Rejection>> {
-    mirror(&head.method, "Mcp-Method", "method", message.method(), |value| Some(Cow::Borrowed(value)))?;
+    mirror(&head.get(Known::Method), "Mcp-Method", "method", message.method(), |value| Some(Cow::Borrowed(value)))?;
     let params = message.params();
     match method.and_then(Method::mirrored) {
         Some(Mirrored::Name) => match &params.name {
-            Some(name) => mirror(&head.name, "Mcp-Name", "params.name", name.as_str(), decode),
+            Some(name) => mirror(&head.get(Known::Name), "Mcp-Name", "params.name", name.as_str(), decode),
             None => Ok(()), // refused as what it is, a missing parameter
         },
         Some(Mirrored::Uri) => match params.uri() {
-            Ok(uri) => mirror(&head.name, "Mcp-Name", "params.uri", &uri, decode),
+            Ok(uri) => mirror(&head.get(Known::Name), "Mcp-Name", "params.uri", &uri, decode),
             Err(_) => Ok(()),
         },
         None => Ok(()),
