@@ -24,7 +24,7 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
 
 /// How many bytes come before one that ends a string, or must not stand in it as it is (RFC 8259, 7).
 #[inline]
-pub(super) fn plain(bytes: &[u8]) -> usize {
+pub(crate) fn plain(bytes: &[u8]) -> usize {
     // Most keys and names end within the first word of what is left to be read.
     match bytes.first_chunk().map(|word| first_special(u64::from_le_bytes(*word))) {
         Some(count) if count < size_of::<u64>() => count,

@@ -227,6 +227,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_id_is_refused() {
+        for id in ["null", "true", "1.5", "{}", "[1]", "1e400", "123456789012345678901234567890"] {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+            assert!(matches!(refused(&text).1, -32600 | -32700), "{id}");
+        }
+    }
+
+    #[test]
     fn an_escaped_method_is_the_method() {
         let mut message = Message::default();
         let kind = message.parse(r#"{"jsonrpc":"2.0","id":1,"method":"tools\/call"}"#).unwrap();

@@ -1,6 +1,6 @@
 //! What kind of body a request has, and what kinds of answer it takes.
 
-use super::headers::{Head, Known};
+use super::headers::{Field, Head, Known};
 use super::rejection::Rejection;
 
 /// What official clients send; everything else is parsed.
@@ -29,12 +29,13 @@ pub(crate) fn check_post(head: &Head<'_>, streams: bool) -> Result<Accepts, Box<
 
 /// Checks that a body is JSON that is not compressed.
 pub(crate) fn check_body(head: &Head<'_>) -> Result<(), Box<Rejection>> {
-    let json = !head.get(Known::ContentType).duplicate && head.get(Known::ContentType).value.is_some_and(is_json);
-    if !json {
-        return Err(Rejection::content_type(head.get(Known::ContentType).value));
+    let content_type = head.get(Known::ContentType);
+    if content_type.duplicate || !content_type.value.is_some_and(is_json) {
+        return Err(Rejection::content_type(content_type.value));
     }
     let plain = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"identity");
-    if head.get(Known::ContentEncoding).duplicate || !head.get(Known::ContentEncoding).value.is_none_or(plain) {
+    let encoding = head.get(Known::ContentEncoding);
+    if encoding.duplicate || !encoding.value.is_none_or(plain) {
         return Err(Rejection::content_encoding());
     }
     Ok(())
@@ -66,10 +67,10 @@ fn is_harmless_parameter(parameter: &[u8]) -> bool {
 }
 
 fn accepts(head: &Head<'_>) -> Accepts {
-    match head.get(Known::Accept).value {
-        None => Accepts { json: true, sse: true },
-        Some(USUAL) if !head.get(Known::Accept).duplicate => Accepts { json: true, sse: true },
-        Some(_) => {
+    match head.get(Known::Accept) {
+        Field { value: None, .. } => Accepts { json: true, sse: true },
+        Field { value: Some(USUAL), duplicate: false } => Accepts { json: true, sse: true },
+        Field { value: Some(_), .. } => {
             let ranges = || head.accept_lines().flat_map(|line| line.split(|byte| *byte == b','));
             Accepts {
                 json: accepts_type(ranges(), b"application/json", b"application/*"),

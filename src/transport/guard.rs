@@ -73,11 +73,10 @@ pub(crate) fn check(
     if !guard.hosts.allow(host) {
         return Err(Rejection::host(host));
     }
-    match head.get(Known::Origin).value {
+    let origin = head.get(Known::Origin);
+    match origin.value {
         None => Ok(()),
-        Some(value) if !head.get(Known::Origin).duplicate && guard.origins.allow(value, host, forwarded.proto) => {
-            Ok(())
-        }
+        Some(value) if !origin.duplicate && guard.origins.allow(value, host, forwarded.proto) => Ok(()),
         Some(value) => Err(Rejection::origin(value)),
     }
 }
@@ -85,8 +84,9 @@ pub(crate) fn check(
 /// What follows the scheme in the request's URL. HTTP/2 has `:authority` in place of `Host`; a server may get both, which
 /// must agree (RFC 9113, 8.3.1).
 fn find_host<'a>(head: &Head<'a>, authority: Option<&'a str>) -> Result<&'a [u8], Box<Rejection>> {
-    match (head.get(Known::Host).value, authority) {
-        _ if head.get(Known::Host).duplicate => Err(Rejection::host_ambiguous()),
+    let host = head.get(Known::Host);
+    match (host.value, authority) {
+        _ if host.duplicate => Err(Rejection::host_ambiguous()),
         (Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority.as_bytes()) => {
             Err(Rejection::host_ambiguous())
         }

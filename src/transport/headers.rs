@@ -60,6 +60,7 @@ pub(crate) enum Known {
 }
 
 impl Known {
+    /// The last one's number, and 1 for the first.
     const COUNT: usize = Self::TraceParent as usize + 1;
 
     /// By its name in lower case.
@@ -81,6 +82,9 @@ impl Known {
         })
     }
 }
+
+// One bit for each.
+const _: () = assert!(Known::COUNT <= u16::BITS as usize);
 
 /// The head of a request, as far as the pipeline reads it.
 ///
@@ -148,5 +152,51 @@ impl<'a> Head<'a> {
     pub(crate) fn accept_lines(&self) -> impl Iterator<Item = &'a [u8]> {
         let more = self.more.iter().filter(|(name, _)| *name == "accept").map(|(_, value)| *value);
         self.values[Known::Accept as usize].into_iter().chain(more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn each_header_is_found_where_it_is_and_so_is_a_second_line_of_it() {
+        let names = [
+            (Known::Host, "host"),
+            (Known::Origin, "origin"),
+            (Known::ContentType, "content-type"),
+            (Known::ContentEncoding, "content-encoding"),
+            (Known::ContentLength, "content-length"),
+            (Known::Accept, "accept"),
+            (Known::ProtocolVersion, "mcp-protocol-version"),
+            (Known::SessionId, "mcp-session-id"),
+            (Known::LastEventId, "last-event-id"),
+            (Known::Method, "mcp-method"),
+            (Known::Name, "mcp-name"),
+            (Known::TraceParent, "traceparent"),
+        ];
+        assert_eq!(names.len(), Known::COUNT);
+        let all = || {
+            names.iter().fold(Request::new(()), |mut request, (_, name)| {
+                request.headers_mut().insert(*name, name.parse().unwrap());
+                request
+            })
+        };
+        for (known, name) in names {
+            let mut request = all();
+            request.headers_mut().append(name, "another".parse().unwrap());
+            let (parts, ()) = request.into_parts();
+            let head = Head::read(&parts);
+            for (other, value) in names {
+                let expected = Field { value: Some(value.as_bytes()), duplicate: other == known };
+                assert_eq!(head.get(other), expected, "{value}, with two lines of {name}");
+            }
+            request = all();
+            request.headers_mut().remove(name);
+            let (parts, ()) = request.into_parts();
+            assert_eq!(Head::read(&parts).get(known), Field::default(), "without {name}");
+        }
     }
 }

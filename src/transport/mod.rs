@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  1 route      by path: the endpoint | health | ready | HTTP+SSE | a route of the application's | 404
-//!  2 guard      Host, then Inbound; not for health and ready                    403
+//!  2 guard      Host, then Origin; not for health and ready                    403
 //!  3 cors       if it is on: preflights are answered                           204
 //!  4 start      the start hooks, if nobody has run them yet                    503
 //!  5 method                                                                    405

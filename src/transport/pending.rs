@@ -28,6 +28,7 @@ use super::rejection;
 use super::reply;
 use super::resume::Recording;
 use super::resume::recorder::Recorder;
+use super::service::Shared;
 use super::sse::call::{CallStream, RecordedStream};
 use super::sse::keep_alive::KeepAlive;
 use crate::lifespan::LastingGuard;
@@ -115,8 +116,9 @@ impl PendingCall {
         cx: &mut TaskContext<'_>,
     ) -> Poll<Response<Body>> {
         messages.push_back(answer);
-        let Some(work) = self.work.take() else { return Poll::Pending };
-        let Some(recording) = self.recording else { return Poll::Ready(reply::events(messages)) };
+        let (Some(recording), Some(work)) = (self.recording, self.work.take()) else {
+            return Poll::Ready(reply::events(messages));
+        };
         let mut recorder = Recorder::new(work.shared(), recording, work.recorded_request());
         if let Some(events) = recorder.at_once(&messages) {
             return Poll::Ready(reply::stream(Body::full(events)));
@@ -127,8 +129,7 @@ impl PendingCall {
     }
 
     /// Resolves when the reply has to begin before the call is done.
-    fn poll_stream(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Some(shared) = self.work.as_ref().map(Work::shared) else { return Poll::Pending };
+    fn poll_stream(&mut self, shared: &Shared, cx: &mut TaskContext<'_>) -> Poll<()> {
         if self.on_disconnect == OnDisconnect::Finish {
             self.lasting.get_or_insert_with(|| shared.lifespan.enter_lasting());
         }
@@ -149,21 +150,25 @@ impl PendingCall {
     }
 
     /// The reply of a call that goes on as a task.
-    fn stream(&mut self) -> Option<Response<Body>> {
-        let work = self.work.take()?;
-        let shared = Arc::clone(work.shared());
+    fn stream(&mut self, work: Work, shared: &Arc<Shared>) -> Response<Body> {
         let queue = self.queue.take().unwrap_or_else(|| Arc::new(Outbound::new(shared.config.queue)));
         let sessions = &shared.sessions;
-        let recorder = self.recording.map(|recording| Recorder::new(&shared, recording, work.recorded_request()));
+        let recorder = self.recording.map(|recording| Recorder::new(shared, recording, work.recorded_request()));
         let recorded = recorder.as_ref().map(|recorder| {
             queue.record();
             let (listing, claim) = sessions.first_reader(recorder.log(), shared.config.log.ttl, &queue);
             let retry = sessions.settings.retry_interval;
             RecordedStream { name: recorder.name(), retry, _listing: listing, claim }
         });
-        shared.lifespan.adopt(run(work, Arc::clone(&queue), recorder, self.on_disconnect, self.lasting.take()));
+        shared.lifespan.adopt(run(
+            Box::new(work),
+            Arc::clone(&queue),
+            recorder,
+            self.on_disconnect,
+            self.lasting.take(),
+        ));
         let keep_alive = KeepAlive::new(shared.config.keep_alive);
-        Some(reply::stream(Body::call(CallStream::new(queue, keep_alive, recorded))))
+        reply::stream(Body::call(CallStream::new(queue, keep_alive, recorded)))
     }
 }
 
@@ -175,12 +180,14 @@ impl Future for PendingCall {
         if let Some(whole) = &mut this.whole {
             return whole.as_mut().poll(cx);
         }
+        // Nobody asks who has a reply.
         let Some(work) = &mut this.work else { return Poll::Pending };
         if let Poll::Ready(answer) = work.poll(cx) {
             return this.poll_reply(answer, cx);
         }
-        ready!(this.poll_stream(cx));
-        this.stream().map_or(Poll::Pending, Poll::Ready)
+        let shared = Arc::clone(work.shared());
+        ready!(this.poll_stream(&shared, cx));
+        this.work.take().map_or(Poll::Pending, |work| Poll::Ready(this.stream(work, &shared)))
     }
 }
 
@@ -194,7 +201,7 @@ impl Drop for PendingCall {
         if self.on_disconnect == OnDisconnect::Finish {
             let lasting = self.lasting.take();
             // Nobody has an id to come back with.
-            shared.lifespan.adopt(run(work, queue, None, OnDisconnect::Finish, lasting));
+            shared.lifespan.adopt(run(Box::new(work), queue, None, OnDisconnect::Finish, lasting));
         }
     }
 }
@@ -208,7 +215,7 @@ async fn whole(recorder: Recorder, messages: VecDeque<Bytes>, seat: Seat) -> Res
 
 /// Runs an adopted call to its end, or until its client is gone.
 async fn run(
-    mut work: Work,
+    mut work: Box<Work>,
     queue: Arc<Outbound>,
     recorder: Option<Recorder>,
     on_disconnect: OnDisconnect,

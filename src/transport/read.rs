@@ -98,7 +98,7 @@ impl Drop for Share<'_> {
 ///
 /// # Errors
 ///
-/// When it is larger than it may be, and says so.
+/// When its `Content-Length` says that it is larger than it may be, or is none.
 pub(crate) fn body<'a, 'b, B: Body>(
     body: Pin<&'b mut B>,
     content_length: Field<'_>,

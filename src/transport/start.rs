@@ -31,8 +31,7 @@ pub(crate) struct StartCall {
     pub(crate) on_disconnect: OnDisconnect,
     /// For handlers that ask for it.
     pub(crate) principal: Option<Principal>,
-    /// For handlers that ask for their context.
-    /// Boxed, since every call's future would have room for them.
+    /// For handlers that ask for their context. Boxed, since they are large, and most do not.
     pub(crate) facts: Option<Box<CallFacts>>,
     /// For the call's span, if it has one.
     pub(crate) trace: Option<TraceParent>,
@@ -49,8 +48,15 @@ pub(crate) struct StartCall {
 impl StartCall {
     /// Whether its handler, or a layer around it, looks at the head of the request. It may have to be waited for.
     pub(crate) fn takes_head(&self) -> bool {
-        let needs = &self.target.needs;
-        needs.parts || needs.endpoint_url || !self.seat.shared().server.layers.is_empty()
+        self.target.needs.endpoint_url || self.needs_parts()
+    }
+
+    fn needs_parts(&self) -> bool {
+        self.target.needs.parts || self.is_layered()
+    }
+
+    fn is_layered(&self) -> bool {
+        !self.seat.shared().server.layers.is_empty()
     }
 
     /// Starts the call with the head of its request. What its handler does not ask for is neither moved nor made; layers get
@@ -64,7 +70,7 @@ impl StartCall {
             true => shared.config.endpoint_url(request).map_err(|rejection| self.seat.refuse(rejection))?,
             false => None,
         };
-        let parts = match self.target.needs.parts || !shared.server.layers.is_empty() {
+        let parts = match self.needs_parts() {
             true => Some(self.take_head(shared, request).await.map_err(|rejection| self.seat.refuse(rejection))?),
             false => None,
         };
@@ -72,8 +78,7 @@ impl StartCall {
     }
 
     async fn take_head<R: RequestHead>(&self, shared: &Shared, request: &mut R) -> Result<Parts, Box<Rejection>> {
-        let layered = !shared.server.layers.is_empty();
-        let wanted = if layered { WantedExtensions::ALL } else { &self.target.needs.extensions };
+        let wanted = if self.is_layered() { WantedExtensions::ALL } else { &self.target.needs.extensions };
         let limit = self.target.timeout.unwrap_or(shared.config.tool_timeout);
         match self.one_of_many {
             true => copy(request, wanted, limit, &shared.lifespan).await,

@@ -28,9 +28,7 @@ mod calls;
 const LARGE: usize = 64 << 10;
 
 /// How often a call allocates, the request that is made for it included. To be lowered when it is fewer.
-const OFTEN: [(&str, u64); 3] = [("session", 14), ("stateless legacy", 13), ("2026-07-28", 17)];
-/// How much more often than the hand-written code does, at most.
-const MORE: u64 = 2;
+const OFTEN: [(&str, u64); 3] = [("session", 13), ("stateless legacy", 12), ("2026-07-28", 16)];
 
 /// A service, and the runtime that it is called in.
 struct Called {
@@ -81,7 +79,7 @@ fn without_arguments() -> McpService {
 }
 
 #[test]
-fn a_call_allocates_hardly_more_often_than_code_by_hand() {
+fn a_call_allocates_no_more_often_than_code_by_hand() {
     let mut called = Called::new(service());
     let modes = called.modes(32);
     for (mode, (name, often)) in modes.iter().zip(OFTEN) {
@@ -89,7 +87,23 @@ fn a_call_allocates_hardly_more_often_than_code_by_hand() {
         let ours = called.count(mode).count_total;
         let by_hand = measure(|| drop(called.runtime.block_on(through_hand(mode)))).count_total;
         assert!(ours <= often, "{name}: {ours}, and it was {often}");
-        assert!(ours <= by_hand + MORE, "{name}: {ours}, and {by_hand} by hand");
+        assert!(ours <= by_hand, "{name}: {ours}, and {by_hand} by hand");
+    }
+}
+
+/// Of what needs no handler.
+#[test]
+fn other_messages_allocate_hardly_more() {
+    let mut called = Called::new(service());
+    let session = called.modes(32).remove(0);
+    for (message, often) in [
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, 10),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, 10),
+        (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, 9),
+    ] {
+        let mode = Mode { body: message.into(), ..session.clone() };
+        let ours = called.count(&mode).count_total;
+        assert!(ours <= often, "{message}: {ours}, and it was {often}");
     }
 }
 

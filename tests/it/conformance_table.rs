@@ -238,7 +238,7 @@ fn what_is_not_there_is_not_found() {
         "wire::methods",
         "architecture::the_rules_themselves::lines_are_counted_through_comments_and_strings",
         "mounting_actix::each_row",
-        "src/protocol/jsonrpc.rs::ids_keep_their_type_and_value",
+        "src/protocol/id.rs::ids_keep_their_type_and_value",
         "src/protocol/uri_template/tests/any.rs::nothing_panics",
         "tests/interop/clients.py",
         "suite:caching",

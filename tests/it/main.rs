@@ -78,6 +78,7 @@ mod replays;
 mod rmcp;
 mod routes_mounted;
 mod schemas;
+mod served;
 mod session_threads;
 mod shutdown_hooks;
 mod signals;

@@ -1,5 +1,10 @@
 //! Answers and cancellations that come to another replica than the one where somebody waits for them.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use mcp_mount::{AskError, Context, CreateMessageRequest, Elicit, McpService, Tool, tool_fn};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -238,6 +243,32 @@ async fn a_batch_may_bring_them() {
     assert_eq!(text(&mut stream).await, "file:///b");
     let withdrawn = soon("the withdrawal", cancelled.message()).await.unwrap();
     assert_eq!(withdrawn["method"], "notifications/cancelled", "{withdrawn}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_refused_has_begun_nothing() {
+    let (store, ran) = (Controlled::new(), Arc::<AtomicUsize>::default());
+    let counts = |name: &str| {
+        let ran = Arc::clone(&ran);
+        tool_fn(name, "", move || {
+            ran.fetch_add(1, Ordering::SeqCst);
+            "done"
+        })
+    };
+    let [a, b] = store.replicas(|| vec![counts("plain"), counts("blocking").blocking(true)]);
+    let mut session = Session::with(&a, opens("2025-03-26")).await;
+    session.revision = "2025-03-26".into();
+    let calls =
+        [message(1, "tools/call", json!({"name": "plain"})), message(2, "tools/call", json!({"name": "blocking"}))];
+    let elsewhere = notification("notifications/cancelled", json!({"requestId": 6}));
+    let batch = || raw(json!([calls[0], calls[1], elsewhere]).to_string()).header("mcp-session-id", &session.id);
+    store.set(Fault::Full);
+    assert_eq!(batch().to(&b).await.status, 503);
+    pass(secs(60)).await;
+    assert_eq!(ran.load(Ordering::SeqCst), 0);
+    store.set(Fault::None);
+    assert_eq!(batch().to(&b).await.status, 200);
+    assert_eq!(ran.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,6 +38,23 @@ fn a_call_that_is_waited_for_takes_a_few_kibibytes() {
 }
 
 #[test]
+fn what_a_handler_was_given_is_not_kept_while_it_runs() {
+    let rig = Rig::new();
+    let calls = async |count: usize| {
+        let mut running: Vec<_> = (0..count).map(|_| Box::pin(rig.call_large(64 << 10))).collect();
+        for call in &mut running {
+            // Until its handler waits.
+            assert!(futures::poll!(call.as_mut()).is_pending());
+        }
+        running
+    };
+    drop(rig.run(calls(1)));
+    let (_running, live) = rig.live(calls(16));
+    // The rest is the call's future, which the test has in its hands.
+    assert!((1 << 10..8 << 10).contains(&(live / 16)), "{} bytes", live / 16);
+}
+
+#[test]
 fn nothing_is_left_of_a_call_that_has_ended() {
     let rig = Rig::new();
     for yields in [0, 1, 2, 5] {

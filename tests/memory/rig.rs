@@ -39,6 +39,10 @@ async fn talk(Args(Talk { says, yields, waits }): Args<Talk>, ctx: Context) -> &
     "done"
 }
 
+/// Whatever it is given, none of it is kept.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Wait {}
+
 /// A server, and the thread that does all its work.
 pub(crate) struct Rig {
     runtime: Runtime,
@@ -53,8 +57,9 @@ impl Rig {
                 .sessions(Sessions::new().max(MANY))
                 .limits(Limits::new().calls_in_flight(MANY).open_streams(MANY))
                 .tool(tool_fn("talk", "Talk", talk))
+                .tool(tool_fn("wait", "Wait for ever", |Args(Wait {}): Args<Wait>| std::future::pending::<&str>()))
                 .build()
-                .expect("a server of one tool")
+                .expect("a server of two tools")
         });
         Self { runtime, mcp }
     }
@@ -133,6 +138,19 @@ impl Rig {
             r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"toolsListChanged":true}},"_meta":{{{META}}}}}}}"#
         );
         Stream::of(self.send(post(&headers, &body)).await).await
+    }
+
+    /// Calls the tool that waits, with so many bytes that it does not look at.
+    pub(crate) async fn call_large(&self, bytes: usize) {
+        let request = {
+            let arguments = "x".repeat(bytes);
+            let body = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"wait","arguments":{{"text":"{arguments}"}},"_meta":{{{META}}}}}}}"#
+            );
+            let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "wait")];
+            post(&headers, &body)
+        };
+        self.send(request).await;
     }
 
     /// Calls the tool that talks: in a session, or in 2026-07-28.

@@ -14,7 +14,6 @@ use http::Extensions;
 use tokio::net::TcpListener;
 
 use self::socket::{Connections, WithPeer};
-
 use crate::lifespan::{DrainReport, Lifespan};
 use crate::transport::service::{McpService, Mounted};
 
@@ -110,16 +109,16 @@ impl McpService {
 }
 
 impl Lifespan {
-    /// Serves `app` until SIGINT or SIGTERM, then drains and ends: TCP_NODELAY on every connection, the peer's address
-    /// as `ConnectInfo<SocketAddr>`, graceful shutdown, and a deadline that no client can hold up. The [start
-    /// hooks](Lifespan::on_start) run before a connection is accepted, the [shutdown hooks](Lifespan::on_shutdown) when
-    /// the server has ended.
+    /// Serves `app` until SIGINT or SIGTERM, then drains and ends: TCP_NODELAY on every connection, small answers in one
+    /// write, the peer's address as `ConnectInfo<SocketAddr>`, graceful shutdown, and a deadline that no client can hold
+    /// up. The [start hooks](Lifespan::on_start) run before a connection is accepted, the [shutdown
+    /// hooks](Lifespan::on_shutdown) when the server has ended.
     ///
     /// # Errors
     ///
     /// That of a start hook, or the server's own.
     pub async fn serve(&self, listener: TcpListener, app: Router) -> io::Result<DrainReport> {
-        let server = axum::serve(Connections(listener), WithPeer(app)).with_graceful_shutdown(self.until_signal());
+        let server = axum::serve(Connections(listener), WithPeer::new(app)).with_graceful_shutdown(self.until_signal());
         self.drive(server).await
     }
 }

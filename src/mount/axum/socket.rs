@@ -97,7 +97,14 @@ fn joined<'a>(pieces: &[IoSlice<'_>], room: &'a mut [u8]) -> Option<&'a [u8]> {
 
 /// Serves an application with the peer's address, as `into_make_service_with_connect_info` does, which knows axum's own
 /// listeners only.
-pub(super) struct WithPeer(pub(super) Router);
+pub(super) struct WithPeer(Router);
+
+impl WithPeer {
+    pub(super) fn new(app: Router) -> Self {
+        // Without it axum would make the routes anew for each request, and apply the application's layers to them.
+        Self(app.with_state(()))
+    }
+}
 
 impl Service<IncomingStream<'_, Connections>> for WithPeer {
     type Response = AddExtension<Router, ConnectInfo<SocketAddr>>;

@@ -3,7 +3,7 @@
 use bytes::BufMut;
 
 use crate::protocol::content::Content;
-use crate::protocol::escape::write_string;
+use crate::protocol::escape::{plain, write_string};
 use crate::protocol::revision::Revision;
 
 /// Writes blocks as an array.
@@ -46,13 +46,23 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 
 const TEXT: &[u8] = br#"{"type":"text","text":"#;
 
-/// How much blocks take as an array, exactly if they are text that needs no escapes.
+/// How much blocks take as an array: exactly if they are text that needs no escapes, and enough if it needs the usual ones.
 pub(super) fn content_size(content: &[Content]) -> usize {
     let sizes = content.iter().map(|block| match block {
         // With its quotes and the last brace.
-        Content::Text { text, annotations: None } => TEXT.len() + text.len() + 3,
+        Content::Text { text, annotations: None } => TEXT.len() + usual_size(text) + 3,
+        Content::Text { text, .. } => usual_size(text) + 256,
         _ => 256,
     });
     // The brackets, and the commas between.
     sizes.sum::<usize>() + content.len().saturating_sub(1) + 2
 }
+
+/// How much a text takes. One that needs escapes, as lines and JSON do, needs some in its first lines.
+fn usual_size(text: &str) -> usize {
+    let begin = &text.as_bytes()[..text.len().min(BEGIN)];
+    if plain(begin) == begin.len() { text.len() } else { text.len() + text.len() / 3 + 16 }
+}
+
+/// How much of a text is looked at: bytes.
+const BEGIN: usize = 128;

@@ -346,6 +346,15 @@ mod tests {
                 assert_eq!(written.len(), written.capacity(), "{revision}: {}", String::from_utf8_lossy(&written));
             }
         }
+        let lines = "one line of a text, and another one\n".repeat(20);
+        let json = serde_json::to_string(&vec![json!({"id": 1, "name": "a", "tags": ["b", "c"]}); 20]).unwrap();
+        for text in ["a\nb", "\"", &lines, &json] {
+            let result = CallToolResult::text(text);
+            let written = encoder().call(&RequestId::Signed(1), Revision::V2025_11_25, &result, false);
+            let (size, room) = (written.len(), written.try_into_mut().unwrap().capacity());
+            // Had it grown, it would be twice as large.
+            assert!(room < text.len() * 4 / 3 + 128 && size <= room, "{size} bytes in {room}: {text}");
+        }
     }
 
     #[test]

@@ -332,6 +332,15 @@ mod tests {
     }
 
     #[test]
+    fn a_word_says_who_and_what() {
+        for replica in [0, 1, 2, 3, 1 << 64, u128::MAX] {
+            let word = word_of(replica);
+            assert!(word & READS != 0 && closing(word) & READS == 0 && closing(word) != 0, "{replica}");
+        }
+        assert_ne!(closing(word_of(4)), closing(word_of(6)));
+    }
+
+    #[test]
     fn of_those_who_wait_for_nothing_the_oldest_gives_way() {
         let readers = Arc::new(Readers::new());
         let (_other, others) = readers.list_lost(2);
