@@ -48,6 +48,11 @@ FASTMCP = {
     **{(name, MODERN): "`subscriptions/listen` is not served" for name in ("streams", "fan_out")},
     **{f"{name}, no NODELAY": "asyncio sets TCP_NODELAY by itself" for name in ("at once", "yields")},
 }
+OWN_SERVER = {
+    experiment: "it differs in how its connections write, which calls show"
+    for experiment in (*SPEAKS, "opens", "sessions", "connections", "streams", "fan_out")
+}
+OWN_SERVER |= {f"{what} of {count}": OWN_SERVER["events"] for what in ("echo", "list") for count in (2, 100, 1000)}
 OURS = "mcp-mount"
 
 ON_AXUM, ON_ACTIX = "ceiling-axum", "ceiling-actix"
@@ -57,6 +62,15 @@ CONTESTANTS = [
     Contestant("ceiling-actix", "by hand, actix-web", "ceiling-actix", ON_ACTIX, "actix-web", lacks=HAND_WRITTEN),
     Contestant("mount-axum-at", "mcp-mount, axum, `at`", "mount-axum", ON_AXUM, OURS, logs=True),
     Contestant("mount-axum-nest", "mcp-mount, axum, `nest`", "mount-axum", ON_AXUM, OURS, {"MOUNT": "nest"}, logs=True),
+    Contestant(
+        "mount-axum-serve",
+        "mcp-mount, axum, `at`, `axum::serve`",
+        "mount-axum",
+        ON_AXUM,
+        OURS,
+        {"SERVE": "axum"},
+        lacks=OWN_SERVER,
+    ),
     Contestant("mount-actix", "mcp-mount, actix-web", "mount-actix", ON_ACTIX, OURS, logs=True),
     Contestant("rmcp-macro", "rmcp {version}, by macros", "peer-rmcp", ON_AXUM, "rmcp"),
     Contestant("rmcp-stored", "rmcp {version}, router stored", "peer-rmcp", ON_AXUM, "rmcp", {"ROUTER": "stored"}),

@@ -34,6 +34,7 @@ def starting(contestants, record, times=TIMES):
 
 
 def call(server, path):
+    """The whole answer to a call, which must be there."""
     params = {"name": "echo", "arguments": {"message": "hello"}, "_meta": META}
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
     headers = {
@@ -55,3 +56,4 @@ def call(server, path):
         answer += more
     if not answer.startswith(b"HTTP/1.1 200 "):
         raise Failed(f"not the answer: {answer[:300]!r}")
+    return answer

@@ -1,13 +1,15 @@
 //! This crate in axum: `MOUNT=at` merges its routes, `MOUNT=nest` nests its service. `STORE` is the URL of where sessions
-//! are kept.
+//! are kept. `SERVE=axum` serves it by `axum::serve`, and not by `Lifespan::serve`.
 
 use std::env;
 use std::error::Error;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
+use axum::serve::ListenerExt as _;
 use mcp_mount::{Notify, store_from_url};
 use settings::Settings;
 use tokio::net::TcpListener;
@@ -28,11 +30,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let listener = TcpListener::bind(settings.address()).await?;
     let lifespan = mcp.lifespan();
-    if settings.nodelay {
+    if settings.nodelay && env::var("SERVE").is_err() {
         lifespan.serve(listener, app).await?;
-    } else {
-        lifespan.drive(axum::serve(listener, app).with_graceful_shutdown(lifespan.until_signal())).await?;
+        return Ok(());
     }
+    let listener = listener.tap_io(move |stream| {
+        let _ = stream.set_nodelay(settings.nodelay);
+    });
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    lifespan.drive(axum::serve(listener, app).with_graceful_shutdown(lifespan.until_signal())).await?;
     Ok(())
 }
 
