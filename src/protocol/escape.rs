@@ -4,9 +4,6 @@
 /// instructions; serde_json's byte-by-byte table is the largest single cost of a 64 KiB answer.
 const CHUNK: usize = 32;
 
-/// How many bytes are looked at before a text is taken for a long one.
-const SHORT: usize = 64;
-
 /// Writes `text` as a JSON string, quotes included.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
@@ -33,13 +30,7 @@ pub(crate) fn plain(bytes: &[u8]) -> usize {
 }
 
 fn plain_from_here(bytes: &[u8]) -> usize {
-    // Most strings are short.
-    let begin = bytes.len().min(SHORT);
-    let count = plain_words(&bytes[..begin]);
-    if count < begin {
-        return count;
-    }
-    let count = count + plain_chunks(&bytes[count..]);
+    let count = plain_chunks(bytes);
     count + plain_words(&bytes[count..])
 }
 
