@@ -4,13 +4,16 @@
 /// instructions; serde_json's byte-by-byte table is the largest single cost of a 64 KiB answer.
 const CHUNK: usize = 32;
 
+/// How many bytes are looked at by words before a string is taken for a long one.
+const SHORT: usize = 64;
+
 /// Writes `text` as a JSON string, quotes included.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();
     loop {
-        let (copied, special) = rest.split_at(plain(rest));
+        let (copied, special) = rest.split_at(plain_text(rest));
         out.extend_from_slice(copied);
         let Some((special, after)) = special.split_first() else { break };
         write_escape(out, *special);
@@ -19,10 +22,11 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// How many bytes come before one that ends a string, or must not stand in it as it is (RFC 8259, 7).
+/// How many bytes come before one that ends a string, or must not stand in it as it is (RFC 8259, 7), where more follows than
+/// the string: most end soon.
 #[inline]
 pub(crate) fn plain(bytes: &[u8]) -> usize {
-    // Most keys and names end within the first word of what is left to be read.
+    // Most keys and names end within the first word.
     match bytes.first_chunk().map(|word| first_special(u64::from_le_bytes(*word))) {
         Some(count) if count < size_of::<u64>() => count,
         _ => plain_from_here(bytes),
@@ -30,6 +34,13 @@ pub(crate) fn plain(bytes: &[u8]) -> usize {
 }
 
 fn plain_from_here(bytes: &[u8]) -> usize {
+    let begin = bytes.len().min(SHORT);
+    let count = plain_words(&bytes[..begin]);
+    if count < begin { count } else { count + plain_text(&bytes[count..]) }
+}
+
+/// The same of a text, which may have nothing special at all.
+fn plain_text(bytes: &[u8]) -> usize {
     let count = plain_chunks(bytes);
     count + plain_words(&bytes[count..])
 }
@@ -109,9 +120,11 @@ mod tests {
             for at in 0..240 {
                 let mut bytes = "ab\u{7f}ü{ }!#[]".repeat(20).into_bytes();
                 bytes[at] = special;
-                assert_eq!(plain(&bytes), at, "{special} at {at}");
+                assert_eq!((plain(&bytes), plain_text(&bytes)), (at, at), "{special} at {at}");
             }
         }
-        assert_eq!(plain("ü\u{7f} !#[]x".repeat(5).as_bytes()), 45);
+        for text in ["", "short", &"ü\u{7f} !#[]x".repeat(5)] {
+            assert_eq!((plain(text.as_bytes()), plain_text(text.as_bytes())), (text.len(), text.len()), "{text}");
+        }
     }
 }

@@ -56,6 +56,7 @@ pub(crate) enum Known {
     LastEventId,
     Method,
     Name,
+    /// The last one: see [`COUNT`](Self::COUNT).
     TraceParent,
 }
 

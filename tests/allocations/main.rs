@@ -85,23 +85,26 @@ fn a_call_allocates_no_more_often_than_code_by_hand() {
     for (mode, (name, often)) in modes.iter().zip(OFTEN) {
         assert_eq!(mode.name, name);
         let ours = called.count(mode).count_total;
-        let by_hand = measure(|| drop(called.runtime.block_on(through_hand(mode)))).count_total;
+        let by_hand = || drop(called.runtime.block_on(through_hand(mode)));
+        by_hand();
+        let by_hand = measure(by_hand).count_total;
         assert!(ours <= often, "{name}: {ours}, and it was {often}");
         assert!(ours <= by_hand, "{name}: {ours}, and {by_hand} by hand");
     }
 }
 
-/// Of what needs no handler.
 #[test]
-fn other_messages_allocate_hardly_more() {
+fn what_needs_no_handler_allocates_little() {
     let mut called = Called::new(service());
     let session = called.modes(32).remove(0);
-    for (message, often) in [
-        (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, 10),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, 10),
-        (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, 9),
+    for (message, answered, often) in [
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, 10),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"#, 10),
+        (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, "", 9),
     ] {
         let mode = Mode { body: message.into(), ..session.clone() };
+        let answer = called.answer(&mode);
+        assert!(answer.starts_with(answered.as_bytes()) && answer.is_empty() == answered.is_empty(), "{answer:?}");
         let ours = called.count(&mode).count_total;
         assert!(ours <= often, "{message}: {ours}, and it was {often}");
     }

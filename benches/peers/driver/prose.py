@@ -22,9 +22,10 @@ commit {commit}. The server and the load generator had {two_cores}.
   rounds, and after ± half of the way from the lowest ratio to the highest. 1.00 is the hand-written handler. Absolute
   figures are of one machine on one day. Below each table stands what was measured in rounds, and what only once.
 - **The hand-written handler is a yardstick, not an MCP server.** It reads the request with serde_json and writes the
-  same answer with it, byte by byte but for its date, which is checked before the first round. It checks nothing, keeps no session, and limits nothing but the size of a body, as its host does
-  for it. A server that does all this and comes near 1 has saved it elsewhere: by reading a message once, and by writing
-  the answer without building it first.
+  same answer with it, headers included; for a call in 2026-07-28 that is checked before the first round. It checks
+  nothing itself, keeps no session, and limits nothing but the size of a body, as its host does for it. A server that does
+  all this and comes near 1 has saved it elsewhere: by reading a message once, and by writing the answer without building
+  it first.
 - **One core each.** The server is pinned to one core and has one worker, the load generator to another: 32 connections
   that are kept alive, each of which sends its next request when the last one has been answered. The load generator
   does not sleep while it waits, or a server that is slower would have to wake it more often; it had something to do for
@@ -45,8 +46,9 @@ Who is who:
 
 - *by hand*: the yardstick, in axum and in actix-web. actix-web's limit of a body is set to 4 MiB; axum has its own.
 - *mcp-mount*: this crate, the same server in every mode. `at` merges its routes, as the documentation advises; `nest`
-  nests its service. Both are served by `Lifespan::serve`, as the documentation advises, too: axum's server, whose
-  connections write a small head and body in one piece. The row `axum::serve` shows what is left without that. Raised: `Sessions::max`, from 10,000, where sessions are opened at a rate and where streams are.
+  nests its service. Both are served by `Lifespan::serve`, as the documentation advises, too, but where TCP_NODELAY is
+  off: axum's server, whose connections write a small head and body in one piece. The row `axum::serve` shows what is left
+  without that. Raised: `Sessions::max`, from 10,000, where sessions are opened at a rate and where streams are.
 - *rmcp*: the server of its README. `#[tool_handler]` makes the router anew for each request; *router stored* has one
   that all handlers share. Without sessions, and in 2026-07-28, it is set as its README says for stateless servers: no
   sessions, and answers in JSON. *rmcp-actix-web* is the same server in actix-web. Nothing was in the way.
@@ -64,7 +66,8 @@ The code is in [benches/peers](../benches/peers).
 
 `tools/call` of a tool that says 32 bytes again, in the three ways in which clients call, and 64 KiB: in the one text
 there is nothing that JSON has to escape, in the other a line break or a quote in every 40 characters. In brackets: the
-ratio.
+ratio. With 64 KiB a process may settle at half of its usual rate and stay there, the hand-written handlers too; how glibc's
+allocator gives memory back is likely to be why, and a large ± comes of it.
 
 {calls}
 

@@ -34,7 +34,7 @@ def starting(contestants, record, times=TIMES):
 
 
 def call(server, path):
-    """The whole answer to a call, which must be there."""
+    """The answer to a call, as far as it has come when its text is there."""
     params = {"name": "echo", "arguments": {"message": "hello"}, "_meta": META}
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
     headers = {

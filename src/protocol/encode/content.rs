@@ -46,7 +46,8 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 
 const TEXT: &[u8] = br#"{"type":"text","text":"#;
 
-/// How much blocks take as an array: exactly if they are text that needs no escapes, and enough if it needs the usual ones.
+/// How much blocks take as an array: exactly if they are plain texts that need no escapes, and enough if they need the usual
+/// ones.
 pub(super) fn content_size(content: &[Content]) -> usize {
     let sizes = content.iter().map(|block| match block {
         // With its quotes and the last brace.
@@ -58,7 +59,7 @@ pub(super) fn content_size(content: &[Content]) -> usize {
     sizes.sum::<usize>() + content.len().saturating_sub(1) + 2
 }
 
-/// How much a text takes. One that needs escapes, as lines and JSON do, needs some in its first lines.
+/// How much a text takes. One that needs escapes, as lines and JSON do, mostly needs some in its first lines.
 fn usual_size(text: &str) -> usize {
     let begin = &text.as_bytes()[..text.len().min(BEGIN)];
     if plain(begin) == begin.len() { text.len() } else { text.len() + text.len() / 3 + 16 }
